@@ -1,0 +1,1 @@
+"""The program: EEG over Lab Streaming Layer in, reconstructed pictures out."""

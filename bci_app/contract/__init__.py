@@ -1,0 +1,1 @@
+"""What the workshop that trains and the program that runs agree on; numpy, scipy and pydantic only."""

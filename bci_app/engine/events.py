@@ -1,0 +1,72 @@
+"""Rare facts that the engine tells whoever listens; floods (traces, pictures) are pulled instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_app.pictures.picture import Picture
+
+StreamState = Literal["searching", "connected", "stale", "lost", "back"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamChanged:
+    """The EEG stream is in another state; `message` says it in plain words."""
+
+    state: StreamState
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShowPicture:
+    """`picture` is to be painted now; whoever paints it answers with ``session.picture_shown``."""
+
+    trial: int
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class BlankPicture:
+    """The stimulus area is to become mid grey."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrialRead:
+    """A trial has been read: `image` uint8 (h, w, 3); `identified` is its pairwise score, NaN for the first."""
+
+    trial: int
+    picture: Picture
+    image: NDArray[np.uint8]
+    identified: float
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something went wrong; a fatal one ends the session."""
+
+    message: str
+    fatal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`done` of `total` steps of what `text` names."""
+
+    done: int
+    total: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The session came to its end; `reason` in plain words."""
+
+    reason: str
+    fatal: bool
+
+
+Event = StreamChanged | ShowPicture | BlankPicture | TrialRead | Problem | Progress | Finished
