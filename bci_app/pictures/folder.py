@@ -1,0 +1,134 @@
+"""Any folder of images as pictures: cropped, resized, broken files named and skipped."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from bci_app.contract.errors import PictureError
+from bci_app.pictures.picture import Picture, make_picture, resize
+
+logger = logging.getLogger(__name__)
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
+MAX_PIXELS = 50_000_000
+MAX_FILES = 20_000
+NAMED_IN_MESSAGE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file that is not a readable image, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPictures:
+    """Pictures read from a folder and the files that could not be read."""
+
+    pictures: tuple[Picture, ...]
+    files: tuple[Path, ...]
+    skipped: tuple[SkippedFile, ...]
+
+
+def read_picture(path: Path, size: int = 64) -> Picture:
+    """One image file, centre-cropped to a square and resized; transparency is laid on mid grey.
+
+    Parameters
+    ----------
+    path : Path
+        PNG, JPEG, BMP or WebP.
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    Picture
+        Family: the name of the folder; label: the name of the file without its ending.
+
+    Raises
+    ------
+    PictureError
+        If the file cannot be read as an image or has more than `MAX_PIXELS` pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as opened:
+                if opened.width * opened.height > MAX_PIXELS:
+                    raise PictureError(
+                        f"{path.name!r} has {opened.width} x {opened.height} pixels, more than {MAX_PIXELS:,}. "
+                        "Make it smaller."
+                    )
+                upright = ImageOps.exif_transpose(opened).convert("RGBA")
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ) as error:
+        raise PictureError(
+            f"{path.name!r} is not a readable PNG, JPEG, BMP or WebP image: {error}"
+        ) from error
+    grey = Image.new("RGBA", upright.size, (128, 128, 128, 255))
+    flat = np.asarray(Image.alpha_composite(grey, upright).convert("RGB"), dtype=np.uint8)
+    return make_picture(resize(flat, size), _name(path.resolve().parent.name), _name(path.stem))
+
+
+def read_folder(path: Path, size: int = 64) -> FolderPictures:
+    """All images directly inside a folder, in the order of their names.
+
+    Raises
+    ------
+    PictureError
+        If the folder is missing, holds no image file, holds more than `MAX_FILES`, or none can be read.
+    """
+    if not path.is_dir():
+        raise PictureError(f"Pictures are read from a folder; {str(path)!r} is not one. Check the path.")
+    candidates = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not candidates:
+        raise PictureError(
+            f"Folder {path.name!r} holds no image ({', '.join(SUFFIXES)}). Put images directly inside it."
+        )
+    if len(candidates) > MAX_FILES:
+        raise PictureError(
+            f"Folder {path.name!r} holds {len(candidates)} images, more than {MAX_FILES}. Choose a smaller folder."
+        )
+    pictures: list[Picture] = []
+    files: list[Path] = []
+    skipped: list[SkippedFile] = []
+    for file in candidates:
+        try:
+            pictures.append(read_picture(file, size))
+            files.append(file)
+        except PictureError as error:
+            skipped.append(SkippedFile(file, str(error)))
+    _report(path, len(candidates), skipped)
+    return FolderPictures(tuple(pictures), tuple(files), tuple(skipped))
+
+
+def _report(path: Path, n_files: int, skipped: list[SkippedFile]) -> None:
+    if not skipped:
+        return
+    named = ", ".join(repr(file.path.name) for file in skipped[:NAMED_IN_MESSAGE])
+    more = f" and {len(skipped) - NAMED_IN_MESSAGE} more" if len(skipped) > NAMED_IN_MESSAGE else ""
+    if len(skipped) == n_files:
+        raise PictureError(
+            f"None of the {n_files} image file(s) in {path.name!r} can be read: {named}{more}. "
+            f"First reason: {skipped[0].reason}"
+        )
+    logger.warning("Skipped %d of %d images in %r: %s%s", len(skipped), n_files, path.name, named, more)
+
+
+def _name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-") or "picture"
