@@ -1,0 +1,186 @@
+"""What a bundle says of itself: frozen, unknown keys refused, one class per kind."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
+
+from bci_app.contract.errors import BundleCorruptError, BundleVersionError, SettingsError
+from bci_app.contract.preprocessing import PreprocessingSpec
+from bci_app.contract.windowing import TrialSpec, WindowSpec
+
+FORMAT_VERSION = 1
+"""Version of the contract written by this program, and the newest one it reads."""
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Dim = int | str
+"""Length of an axis; a word for one that may have any length, such as ``"batch"``."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileEntry(_Frozen):
+    """Hash and size in bytes of one file of the bundle."""
+
+    sha256: Sha256
+    size: int = Field(ge=0)
+
+
+class TensorSpec(_Frozen):
+    """One input or output of a graph: its name, axes, number type and shape."""
+
+    name: str
+    axes: tuple[str, ...]
+    dtype: Literal["float32", "uint8"]
+    shape: tuple[Dim, ...]
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> Self:
+        if len(self.axes) != len(self.shape):
+            raise SettingsError(f"Tensor '{self.name}' names {len(self.axes)} axes for a shape of {len(self.shape)}.")
+        return self
+
+
+class LatentSpace(_Frozen):
+    """The space decoder and generator meet in; `generator_sha256` is the digest of the generator's graph file."""
+
+    id: str
+    dim: int = Field(ge=1, le=65536)
+    prior: Literal["normal"] = "normal"
+    truncation: float | None = Field(default=None, gt=0)
+    generator_sha256: Sha256
+
+
+class Golden(_Frozen):
+    """Inputs and outputs kept with the bundle, and how far a graph may be off them: |got - kept| <= atol + rtol |kept|."""
+
+    file: str = "golden.npz"
+    atol: float = Field(ge=0)
+    rtol: float = Field(ge=0)
+
+
+class Provenance(_Frozen):
+    """Where the bundle comes from and the command that makes it again."""
+
+    created: str
+    command: str
+    commit: str
+    recipe: dict[str, JsonValue]
+    data: tuple[str, ...]
+    licence: str
+    versions: dict[str, str]
+
+
+class Score(_Frozen):
+    """One figure with its 95 % interval, beside chance, a noise-input control and a shuffled-pairing control.
+
+    A control that makes no sense for the figure is null. `held_out` says in words what was kept out of training.
+    """
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    chance: float | None = None
+    noise_input: float | None = None
+    shuffled_pairing: float | None = None
+    n: int = Field(ge=0)
+    held_out: str
+
+
+class _Common(_Frozen):
+    format_version: Literal[1] = 1
+    name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    files: dict[str, FileEntry] = {}
+    golden: Golden
+    provenance: Provenance
+    metrics: tuple[Score, ...] = ()
+    latent_space: LatentSpace
+
+
+class GeneratorManifest(_Common):
+    """Latent -> picture (``generator.onnx``) and picture -> latent (``encoder.onnx``)."""
+
+    kind: Literal["generator"] = "generator"
+    image_size: int = Field(ge=8, le=2048)
+    latent_mean: tuple[float, ...]
+    """Mean latent of the training pictures, which identification subtracts."""
+
+    @model_validator(mode="after")
+    def _mean_fits(self) -> Self:
+        if len(self.latent_mean) != self.latent_space.dim:
+            raise SettingsError(
+                f"latent_mean must have {self.latent_space.dim} numbers, as the latent space; got {len(self.latent_mean)}."
+            )
+        return self
+
+
+class EegDecoderManifest(_Common):
+    """EEG window -> latent (``decoder.onnx``), with the noise model of its twin (``noise.npz``)."""
+
+    kind: Literal["eeg-decoder"] = "eeg-decoder"
+    preprocessing: PreprocessingSpec
+    cut: TrialSpec | WindowSpec
+    latent_mean: tuple[float, ...]
+    """Mean latent of the training trials, which identification subtracts."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Channel names in the order the decoder was made with."""
+        return self.preprocessing.channels
+
+    @property
+    def sfreq(self) -> float:
+        """Rate in Hz that the stream must have."""
+        return self.preprocessing.sfreq
+
+    @model_validator(mode="after")
+    def _mean_fits(self) -> Self:
+        if len(self.latent_mean) != self.latent_space.dim:
+            raise SettingsError(
+                f"latent_mean must have {self.latent_space.dim} numbers, as the latent space; got {len(self.latent_mean)}."
+            )
+        return self
+
+
+Manifest = Annotated[GeneratorManifest | EegDecoderManifest, Field(discriminator="kind")]
+_READER: TypeAdapter[GeneratorManifest | EegDecoderManifest] = TypeAdapter(Manifest)
+KINDS = ("generator", "eeg-decoder")
+
+
+def parse_manifest(raw: dict[str, Any], where: str) -> GeneratorManifest | EegDecoderManifest:
+    """The manifest in `raw`, the parsed ``manifest.json`` of the bundle called `where`.
+
+    Raises
+    ------
+    BundleVersionError
+        If it was written by a newer program, or is of a kind this one does not know.
+    BundleCorruptError
+        If a field is missing, unknown or impossible; the message names each.
+    """
+    version, kind = raw.get("format_version"), raw.get("kind")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise BundleVersionError(
+            f"Bundle '{where}' has format version {version}; this program reads up to {FORMAT_VERSION}. "
+            "Update the program, or export the bundle again with the version you have."
+        )
+    if kind not in KINDS:
+        raise BundleVersionError(
+            f"Bundle '{where}' is of kind {kind!r}; this program reads {', '.join(KINDS)}. "
+            "A newer version of the program may read it."
+        )
+    try:
+        return _READER.validate_python(raw)
+    except ValidationError as error:
+        details = "; ".join(
+            f"{'.'.join(str(part) for part in each['loc'][1:]) or 'manifest'}: {each['msg']}" for each in error.errors()
+        )
+        raise BundleCorruptError(
+            f"The manifest of bundle '{where}' does not follow the contract (version {FORMAT_VERSION}): {details}. "
+            "Export the bundle again; do not edit it by hand."
+        ) from None
