@@ -16,9 +16,9 @@ from scipy import signal
 
 from bci_app.contract.checks import check_finite, check_unique
 from bci_app.contract.errors import SettingsError, SignalError
-from bci_app.contract.signal import Chunk, Recording, Samples, Times
+from bci_app.contract.signal import Chunk, Marker, Recording, Samples, Times, Trial
 from bci_app.contract.units import MICROVOLT, Frequency
-from bci_app.contract.windowing import ArrayStore
+from bci_app.contract.windowing import ArrayStore, MarkerTrials, TrialSpec
 
 Section = tuple[float, float, float, float, float, float]
 
@@ -252,3 +252,25 @@ def preprocess_recording(recording: Recording, spec: PreprocessingSpec) -> Array
         if kept.gap_before:
             gaps.append(kept.first_sample)
     return ArrayStore(np.concatenate(data, axis=1), np.concatenate(times), spec.output_sfreq, tuple(gaps))
+
+
+
+def cut_trials(
+    recording: Recording, spec: PreprocessingSpec, cut: TrialSpec
+) -> tuple[list[Trial], list[tuple[Marker, str]]]:
+    """Preprocess a recording and cut a trial round each of its markers: the offline side of the live path.
+
+    Returns
+    -------
+    trials : list of Trial
+        In the order of the markers.
+    dropped : list of (Marker, str)
+        The markers that gave none, each with the reason.
+    """
+    store = preprocess_recording(recording, spec)
+    cutter = MarkerTrials(cut, store.sfreq)
+    for marker in recording.markers:
+        cutter.add(marker)
+    trials = cutter.due(store)
+    cutter.drop_pending("the recording ended before it was complete")
+    return trials, cutter.dropped

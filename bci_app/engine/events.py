@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.pictures.picture import Picture
-
-StreamState = Literal["searching", "connected", "stale", "lost", "back"]
+from bci_app.streams.source import StreamState
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +77,7 @@ class Reconstruction:
 
     `image` is uint8 (h, w, 3), `latent` float32 (latent_dim,). `arrived_s`: last sample in hand; `cut_s`: window
     copied; `decoded_s`: latent there; `generated_s`: picture there. `trial` and `picture` are None for sliding
-    windows, which belong to no picture.
+    windows, which belong to no picture. `sampled_s` is the time stamp of the window's last sample.
     """
 
     image: NDArray[np.uint8]
@@ -87,3 +88,4 @@ class Reconstruction:
     cut_s: float
     decoded_s: float
     generated_s: float
+    sampled_s: float = math.nan

@@ -1,0 +1,158 @@
+"""From a fitted linear reader to a decoder bundle, without torch."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from onnx import TensorProto, checker, helper, numpy_helper
+
+from bci_app.calibration.ridge import LinearReader, NoiseModel
+from bci_app.contract.bundle import Bundle, pack_arrays, write_bundle
+from bci_app.contract.manifest import EegDecoderManifest, GeneratorManifest, Golden, Provenance, Score, TensorSpec
+from bci_app.contract.preprocessing import PreprocessingSpec, Preprocessor
+from bci_app.contract.signal import Chunk
+from bci_app.contract.windowing import TrialSpec, WindowSpec
+
+_OPSET = 20
+
+
+def linear_graph(reader: LinearReader) -> bytes:
+    """The reader as an ONNX graph: window (batch, n_channels, n_times) -> latent (batch, latent_dim)."""
+    n_channels, n_times, dim = reader.weights.shape
+    matrix = numpy_helper.from_array(np.ascontiguousarray(reader.weights.reshape(-1, dim)), "weights")
+    intercept = numpy_helper.from_array(np.ascontiguousarray(reader.intercept), "intercept")
+    graph = helper.make_graph(
+        [
+            helper.make_node("Flatten", ["window"], ["features"], axis=1),
+            helper.make_node("Gemm", ["features", "weights", "intercept"], ["latent"]),
+        ],
+        "linear_reader",
+        [helper.make_tensor_value_info("window", TensorProto.FLOAT, ["batch", n_channels, n_times])],
+        [helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["batch", dim])],
+        [matrix, intercept],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=10)
+    checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def write_decoder_bundle(
+    folder: Path | str,
+    reader: LinearReader,
+    noise: NoiseModel,
+    *,
+    name: str,
+    preprocessing: PreprocessingSpec,
+    cut: TrialSpec | WindowSpec,
+    generator: GeneratorManifest,
+    provenance: Provenance,
+    metrics: Sequence[Score],
+) -> Bundle:
+    """Export a linear reader for the latent space of `generator`.
+
+    Returns
+    -------
+    Bundle
+        Written, verified and read back. Its golden vectors hold raw microvolts, the preprocessed window cut from
+        them, and the latent, so that every step of the live path is checked on the machine that runs it.
+    """
+    graph = linear_graph(reader)
+    n_channels, n_times, dim = reader.weights.shape
+    golden = _golden(reader, noise, preprocessing)
+    manifest = EegDecoderManifest(
+        name=name,
+        inputs=(
+            TensorSpec(
+                name="window",
+                axes=("batch", "n_channels", "n_times"),
+                dtype="float32",
+                shape=("batch", n_channels, n_times),
+            ),
+        ),
+        outputs=(TensorSpec(name="latent", axes=("batch", "latent"), dtype="float32", shape=("batch", dim)),),
+        golden=Golden(atol=1e-3, rtol=1e-3),
+        provenance=provenance,
+        metrics=tuple(metrics),
+        latent_space=generator.latent_space,
+        preprocessing=preprocessing,
+        cut=cut,
+        latent_mean=tuple(float(value) for value in reader.mean_target),
+    )
+    return write_bundle(
+        folder,
+        manifest,
+        {
+            "decoder.onnx": graph,
+            "noise.npz": pack_arrays(mean=noise.mean, space=noise.space, time=noise.time),
+            "golden.npz": golden,
+            "card.md": decoder_card(manifest).encode(),
+        },
+    )
+
+
+def _golden(reader: LinearReader, noise: NoiseModel, preprocessing: PreprocessingSpec) -> bytes:
+    """Raw noise, what the preprocessor makes of it, and the latent of its last window."""
+    n_channels, n_times, _ = reader.weights.shape
+    n_raw = (n_times + 16) * preprocessing.decimation
+    raw = 10 * np.random.default_rng(0).standard_normal((n_channels, n_raw), dtype=np.float32)
+    kept = Preprocessor(preprocessing).process(Chunk(raw, np.arange(n_raw) / preprocessing.sfreq, 0)).data
+    window = np.stack([kept[:, -n_times:], noise.mean])
+    return pack_arrays(raw=raw, window=window, latent=reader.read(window))
+
+
+def decoder_card(manifest: EegDecoderManifest) -> str:
+    """The card of a decoder bundle: what it reads, how well, and what it is not."""
+    lines = [
+        f"# {manifest.name}",
+        "",
+        f"Reads the latent code `{manifest.latent_space.id}` ({manifest.latent_space.dim} numbers) from "
+        f"{len(manifest.channels)} channels of EEG at {manifest.sfreq:g} Hz.",
+        "",
+        f"Channels: {', '.join(manifest.channels)}. Reference: {manifest.preprocessing.reference}. "
+        f"Filter delay at 10 Hz: {1000 * manifest.preprocessing.delay_s(10.0):.0f} ms.",
+        "",
+        "| figure | value | 95 % interval | chance | noise input | shuffled pairing | n | held out |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for score in manifest.metrics:
+        cells = [score.low, score.high, score.chance, score.noise_input, score.shuffled_pairing]
+        low, high, chance, noise, shuffled = ("-" if cell is None else f"{cell:.3f}" for cell in cells)
+        lines.append(
+            f"| {score.name} | {score.value:.3f} | {low} to {high} | {chance} | {noise} | {shuffled} | {score.n} "
+            f"| {score.held_out} |"
+        )
+    lines += [
+        "",
+        f"Made from: {', '.join(manifest.provenance.data)}. Command: `{manifest.provenance.command}`. "
+        f"Licence: {manifest.provenance.licence}.",
+        "",
+        "What it reads is an inference about a person, not a photograph. Research software, not a medical device.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def provenance_here(command: str, recipe: dict[str, object], data: tuple[str, ...], commit: str) -> Provenance:
+    """Provenance of something made now, on this machine, by this program."""
+    versions = {"python": platform.python_version()}
+    for package in ("bci-app", "numpy", "scipy", "scikit-learn", "onnx"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return Provenance.model_validate(
+        {
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": command,
+            "commit": commit,
+            "recipe": recipe,
+            "data": data,
+            "licence": "BSD-3-Clause",
+            "versions": versions,
+        }
+    )

@@ -1,0 +1,191 @@
+"""A linear reader: ridge regression from the spatio-temporal pattern of a trial to the latent of its picture.
+
+The trial is averaged in bins of time, each feature is scaled by its training spread, and scikit-learn's RidgeCV
+chooses one penalty per latent component by leave-one-out error inside the training trials. Everything fitted is
+then folded into one matrix over the raw window, so that the exported graph is a single product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_app.contract.errors import SettingsError
+from bci_app.contract.identification import bootstrap_interval, pairwise_identification
+from bci_app.contract.manifest import Score
+
+Floats = NDArray[np.float32]
+
+PENALTIES = np.logspace(0, 6, 13)
+"""Ridge penalties tried, for features of unit variance."""
+
+OnProgress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoiseModel:
+    """Gaussian noise matched to the training trials: their mean, and covariance in space times covariance in time.
+
+    `mean` (n_channels, n_times) microvolts, `space` (n_channels, n_channels) and `time` (n_times, n_times) lower
+    Cholesky factors; a draw is ``mean + space @ N(0, 1) @ time.T``.
+    """
+
+    mean: Floats
+    space: Floats
+    time: Floats
+
+    def draw(self, rng: np.random.Generator, n: int) -> Floats:
+        """`n` windows of matched noise (n, n_channels, n_times)."""
+        white = rng.standard_normal((n, *self.mean.shape), dtype=np.float32)
+        return self.mean + self.space @ white @ self.time.T
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearReader:
+    """latent = intercept + sum over channels and times of weights * window.
+
+    `weights` (n_channels, n_times, latent_dim) per microvolt, `intercept` and `mean_target` (latent_dim,).
+    """
+
+    weights: Floats
+    intercept: Floats
+    mean_target: Floats
+
+    def read(self, windows: Floats) -> Floats:
+        """Latents (n, latent_dim) of windows (n, n_channels, n_times)."""
+        return np.einsum("nct,ctd->nd", windows, self.weights, optimize=True).astype(np.float32) + self.intercept
+
+
+def fit_reader(windows: Floats, targets: Floats, bin_times: int = 5) -> LinearReader:
+    """Ridge from trials to latents.
+
+    Parameters
+    ----------
+    windows : float32 array (n_trials, n_channels, n_times)
+        Preprocessed trials in microvolts.
+    targets : float32 array (n_trials, latent_dim)
+        Latent of the picture shown in each.
+    bin_times : int
+        Samples averaged into one feature.
+
+    Returns
+    -------
+    LinearReader
+
+    Raises
+    ------
+    SettingsError
+        If there are fewer than ten trials, or the two do not belong together.
+    """
+    from sklearn.linear_model import RidgeCV
+
+    if len(windows) != len(targets) or len(windows) < 10:
+        raise SettingsError(
+            f"A reader needs at least 10 trials, each with its picture; got {len(windows)} trials and "
+            f"{len(targets)} pictures. Record more trials."
+        )
+    averaging = _bins(windows.shape[2], bin_times)
+    features = (windows @ averaging).reshape(len(windows), -1).astype(np.float64)
+    mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
+    ridge = RidgeCV(PENALTIES, alpha_per_target=True).fit((features - mean) / spread, targets)
+    coefficients = (np.atleast_2d(ridge.coef_) / spread).astype(np.float64)
+    intercept = ridge.intercept_ - coefficients @ mean
+    per_bin = coefficients.reshape(targets.shape[1], windows.shape[1], -1)
+    weights = np.einsum("dcb,tb->ctd", per_bin, averaging, optimize=True)
+    return LinearReader(
+        weights.astype(np.float32), intercept.astype(np.float32), targets.mean(axis=0, dtype=np.float64).astype(np.float32)
+    )
+
+
+def _bins(n_times: int, bin_times: int) -> Floats:
+    """Averaging matrix (n_times, n_bins); the last bin may be shorter."""
+    n_bins = -(-n_times // bin_times)
+    matrix = np.zeros((n_times, n_bins), np.float32)
+    matrix[np.arange(n_times), np.arange(n_times) // bin_times] = 1
+    return np.asarray(matrix / matrix.sum(axis=0))
+
+
+def fit_noise(windows: Floats) -> NoiseModel:
+    """The noise model of trials (n_trials, n_channels, n_times): separable covariance, slightly loaded."""
+    mean = windows.mean(axis=0)
+    rest = windows - mean
+    n_trials, n_channels, n_times = rest.shape
+    space = np.einsum("nct,ndt->cd", rest, rest, optimize=True).astype(np.float64) / (n_trials * n_times)
+    time = np.einsum("nct,ncu->tu", rest, rest, optimize=True).astype(np.float64) / (n_trials * n_channels)
+    time /= np.trace(time) / n_times
+    factors = [
+        np.linalg.cholesky(matrix + (1e-4 * np.trace(matrix) / len(matrix) + 1e-9) * np.eye(len(matrix)))
+        for matrix in (space, time)
+    ]
+    return NoiseModel(mean, factors[0].astype(np.float32), factors[1].astype(np.float32))
+
+
+def cross_validate(
+    windows: Floats,
+    targets: Floats,
+    groups: Sequence[str],
+    n_folds: int = 5,
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
+) -> Score:
+    """Single-trial pairwise identification of pictures the reader was not trained on, with its controls.
+
+    Parameters
+    ----------
+    windows, targets : arrays
+        As in `fit_reader`.
+    groups : sequence of str
+        Picture id of each trial: trials of one picture never stand on both sides of a fold.
+    n_folds : int
+        How many folds.
+    seed : int
+        For the noise and the shuffle.
+    on_progress : callable, optional
+        Called with (done, total, text).
+
+    Returns
+    -------
+    Score
+        `noise_input`: the same readers fed matched noise; `shuffled_pairing`: readers trained on pictures dealt to
+        the trials at random.
+
+    Raises
+    ------
+    SettingsError
+        If there are fewer different pictures than folds.
+    """
+    from sklearn.model_selection import GroupKFold
+
+    if len(set(groups)) < 2 * n_folds:
+        raise SettingsError(
+            f"Cross-validation in {n_folds} folds needs at least {2 * n_folds} different pictures; got {len(set(groups))}."
+        )
+    rng = np.random.default_rng(seed)
+    scores: dict[str, list[NDArray[np.float64]]] = {"real": [], "noise": [], "shuffled": []}
+    for fold, (train, test) in enumerate(GroupKFold(n_folds).split(windows, groups=groups)):
+        if on_progress is not None:
+            on_progress(fold, n_folds, "cross-validating")
+        reader = fit_reader(windows[train], targets[train])
+        shuffled = fit_reader(windows[train], targets[rng.permutation(train)])
+        noise = fit_noise(windows[train]).draw(rng, len(test))
+        for name, predicted in (
+            ("real", reader.read(windows[test])),
+            ("noise", reader.read(noise)),
+            ("shuffled", shuffled.read(windows[test])),
+        ):
+            scores[name].append(pairwise_identification(predicted, targets[test], reader.mean_target))
+    mean, low, high = bootstrap_interval(np.concatenate(scores["real"]), seed)
+    return Score(
+        name="pairwise identification, single trials",
+        value=mean,
+        low=low,
+        high=high,
+        chance=0.5,
+        noise_input=float(np.concatenate(scores["noise"]).mean()),
+        shuffled_pairing=float(np.concatenate(scores["shuffled"]).mean()),
+        n=len(windows),
+        held_out=f"{n_folds} folds by picture: no picture on both sides",
+    )
