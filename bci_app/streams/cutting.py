@@ -1,0 +1,119 @@
+"""Pulled blocks become chunks: channels by name, microvolts, and a cut wherever samples are missing."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_app.contract.signal import Chunk, Times
+
+# A sender that stamps samples as they arrive brings some of them too close together; how much, tells its
+# jitter. The memory of it halves in this many seconds of signal.
+_JITTER_HALF_LIFE_S = 30.0
+# Stamps that go back further than this are a clock that was set, not jitter.
+_CLOCK_SET_BACK_S = 0.1
+
+
+class ChunkCutter:
+    """Cuts blocks of samples into chunks that are free of gaps.
+
+    A step between two time stamps that is late by more than ``max(1.5 / sfreq, jitter_s, 2 x observed jitter)``
+    is a gap. The observed jitter is the time that stamps lately made up by coming too close together: a sender
+    that stamps on a regular grid never does that, so it is held to 1.5 samples, while one that stamps on arrival
+    shows its own unsteadiness and is not accused of losing samples at every hiccup. LSL's dejitter filter is not
+    used: it needs a minute to settle, smears true gaps over many samples and would shift the EEG against the
+    markers, which it cannot touch. Stamps that step back a little are held just above the last, so times grow.
+
+    Parameters
+    ----------
+    order : int array (n_channels,)
+        Which columns of a block to take, in order.
+    scale : float64 array (n_channels,)
+        Factor that makes each of them microvolts.
+    sfreq : float
+        Nominal rate in Hz.
+    jitter_s : float
+        Lateness in seconds that is never taken for a gap.
+    """
+
+    def __init__(
+        self, order: NDArray[np.intp], scale: NDArray[np.float64], sfreq: float, jitter_s: float = 0.0
+    ) -> None:
+        self._order = order
+        self._scale = None if np.all(scale == 1.0) else scale
+        self._period = 1.0 / sfreq
+        self._floor = max(1.5 / sfreq, jitter_s)
+        self._decay = 0.5 ** (self._period / _JITTER_HALF_LIFE_S)
+        self._jitter = 0.0
+        self._run = 0.0
+        self._last: float | None = None
+        self._held = -np.inf
+        self._interrupted = False
+        self.count = 0
+
+    def interrupt(self) -> None:
+        """The connection was lost: the next chunk follows a gap, whatever its stamps say."""
+        self._interrupted = self._last is not None
+        self._jitter = self._run = 0.0
+
+    def cut(self, block: NDArray[np.generic], times: Times, arrived_s: float) -> list[Chunk]:
+        """The block as chunks.
+
+        Parameters
+        ----------
+        block : array (n_times, n_stream_channels)
+            As LSL gives it, any numeric type. NaN is passed on; who reads the chunks decides about it.
+        times : float64 array (n_times,)
+            LSL seconds, corrected to the local clock.
+        arrived_s : float
+            LSL seconds at which the block was in hand.
+        """
+        if len(times) == 0:
+            return []
+        gaps = self._gaps(times)
+        self._last = float(times[-1])
+        data = self._microvolts(block)
+        borders = sorted({0, *gaps, len(times)})
+        chunks = []
+        for start, stop in pairwise(borders):
+            stamps = self._growing(times[start:stop], fresh=start in gaps)
+            chunks.append(Chunk(data[:, start:stop], stamps, self.count, arrived_s, start in gaps))
+            self.count += stop - start
+        return chunks
+
+    def _gaps(self, times: Times) -> list[int]:
+        """Positions in the block before which samples are missing."""
+        begins = self._last is None or self._interrupted
+        late = np.diff(times, prepend=times[0] - self._period if begins else self._last) - self._period
+        self._jitter = max(self._jitter * self._decay ** len(times), self._hurry(late))
+        tolerance = max(self._floor, 2 * self._jitter)
+        is_gap = (late > tolerance) | (late < -_CLOCK_SET_BACK_S)
+        is_gap[0] |= self._interrupted
+        self._interrupted = False
+        return [int(gap) for gap in np.flatnonzero(is_gap)]
+
+    def _hurry(self, late: NDArray[np.float64]) -> float:
+        """Seconds made up by the longest run of stamps that came too close together."""
+        hurried = (late < -0.25 * self._period) & (late > -_CLOCK_SET_BACK_S)
+        made_up = self._run + np.cumsum(np.where(hurried, -late, 0.0))
+        runs = made_up - np.maximum.accumulate(np.where(hurried, 0.0, made_up))
+        self._run = float(runs[-1])
+        return float(runs.max())
+
+    def _growing(self, times: Times, fresh: bool) -> Times:
+        """`times`, those that step back held just above the greatest so far; a gap starts afresh."""
+        floor = -np.inf if fresh else self._held
+        if (np.diff(times, prepend=floor) <= 0).any():
+            ramp = 1e-3 * self._period * np.arange(1, len(times) + 1)
+            times = ramp + np.maximum.accumulate(np.maximum(times - ramp, floor))
+        self._held = float(times[-1])
+        return times
+
+    def _microvolts(self, block: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Float32 (n_channels, n_times) in microvolts; the one transposition of the program."""
+        picked = block[:, self._order]
+        if self._scale is not None:
+            picked = picked.astype(np.float64) * self._scale
+        return np.ascontiguousarray(picked.T, dtype=np.float32)

@@ -1,0 +1,422 @@
+"""The only door to pylsl: clock, discovery, inlets that come back, outlets.
+
+Time stamps are the sender's plus the clock offset that LSL measures, one offset per pulled block, for EEG and
+markers alike, so that both land on the local clock. They are not dejittered: see `cutting.ChunkCutter`.
+An inlet never recovers by itself (LSL would hide the loss): a lost stream is told, searched for by its source_id
+and taken back only if it is the same stream in name, host, rate and channels.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import pylsl
+from numpy.typing import NDArray
+
+from bci_app.contract.checks import check_shape, check_unique
+from bci_app.contract.errors import (
+    AmbiguousStreamError,
+    BciError,
+    NoStreamError,
+    StreamError,
+    StreamLostError,
+)
+from bci_app.contract.signal import Samples, Times
+from bci_app.contract.units import Frequency
+from bci_app.streams.network import mark_started
+from bci_app.streams.source import (
+    OnState,
+    StreamDescription,
+    StreamState,
+    is_same_source,
+    nothing_found,
+    several_found,
+)
+
+MAX_CHANNELS = 1024
+SLICE_S = 0.2
+"""No call into LSL waits longer than this before it looks whether it should stop."""
+_SETTLE_S = 0.6  # after the first answer, others have this long to answer too (a unicast wave takes 0.5 s)
+_BUFFER_S = 10  # of samples, held by LSL while nobody pulls
+_OPEN_S = 2.0
+_LOOK_S = 0.02
+_LSL_ERRORS = (pylsl.util.LostError, pylsl.util.TimeoutError, pylsl.util.InternalError)
+_BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0)
+
+Block = tuple[NDArray[Any], Times]
+"""Samples (n_times, n_stream_channels) in the type of the stream (bytes for text), and their LSL seconds."""
+Check = Callable[[tuple[str, ...], tuple[str, ...]], None]
+"""Told labels and units of a stream before it is subscribed to; raises to refuse it."""
+
+
+def local_clock() -> float:
+    """LSL seconds: a monotonic clock, the only one of the program."""
+    return float(pylsl.local_clock())
+
+
+def discover(timeout_s: float = 1.0) -> tuple[StreamDescription, ...]:
+    """All streams that answer within `timeout_s` seconds, sorted by name; 0.6 s is the least that is reliable."""
+    mark_started()
+    found = {info.uid(): info for info in pylsl.resolve_streams(timeout_s)}
+    return tuple(sorted((_describe(info) for info in found.values()), key=lambda each: (each.name, each.uid)))
+
+
+def find(
+    *,
+    name: str | None = None,
+    source_id: str | None = None,
+    type: str | None = None,
+    hostname: str | None = None,
+    timeout_s: float = 5.0,
+    cancelled: threading.Event | None = None,
+) -> StreamDescription:
+    """The one stream that has all of the given properties.
+
+    Parameters
+    ----------
+    name, source_id, type, hostname : str or None
+        Compared as they stand, in Python: LSL would read them as an XPath expression.
+    timeout_s : float
+        How long to search. With a stream in sight, others of the same kind get 0.6 s more to answer.
+    cancelled : threading.Event or None
+        Ends the search early when set.
+
+    Raises
+    ------
+    NoStreamError
+        If no stream answers; lists those that are there.
+    AmbiguousStreamError
+        If several do; lists what tells them apart.
+    """
+    wanted = {"name": name, "source_id": source_id, "type": type, "hostname": hostname}
+    asked = {key: value for key, value in wanted.items() if value is not None}
+    visible: list[pylsl.StreamInfo] = []
+    matches: list[pylsl.StreamInfo] = []
+    deadline = time.monotonic() + timeout_s
+    for visible in _watch(cancelled or threading.Event()):
+        before, matches = matches, [
+            info for info in visible if all(getattr(info, key)() == value for key, value in asked.items())
+        ]
+        if matches and not before:
+            deadline = time.monotonic() + _SETTLE_S
+        if len(matches) > 1 or time.monotonic() >= deadline:
+            break
+    if not matches:
+        raise NoStreamError(nothing_found(asked, [_core(info) for info in visible], timeout_s))
+    if len(matches) > 1:
+        raise AmbiguousStreamError(several_found(asked, [_core(info) for info in matches]))
+    return _describe(matches[0])
+
+
+def _watch(cancelled: threading.Event) -> Iterator[list[pylsl.StreamInfo]]:
+    """What is visible, looked at every 20 ms until cancelled."""
+    mark_started()
+    resolver = pylsl.ContinuousResolver()
+    yield list(resolver.results())
+    while not cancelled.wait(_LOOK_S):
+        yield list(resolver.results())
+
+
+def _core(info: pylsl.StreamInfo) -> StreamDescription:
+    """What the first answer of a stream tells: everything but labels and units."""
+    return StreamDescription(
+        info.name(), info.type(), info.source_id(), info.hostname(), info.uid(), (), "",
+        float(info.nominal_srate()), int(info.channel_count()), info.channel_format() == pylsl.cf_string,
+    )  # fmt: skip
+
+
+def _describe(info: pylsl.StreamInfo) -> StreamDescription:
+    """The whole description; without labels if the sender does not give them in time."""
+    core = _core(info)
+    if core.text or core.n_channels > MAX_CHANNELS:
+        return core
+    inlet = pylsl.StreamInlet(info, recover=False)
+    try:
+        labels, units = _labels_and_units(inlet.info(_OPEN_S))
+    except _LSL_ERRORS:
+        return core
+    return replace(core, channels=labels, unit=", ".join(dict.fromkeys(units)))
+
+
+def _labels_and_units(full: pylsl.StreamInfo) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """As sent, but one more than there are channels at most: a hostile header may hold millions."""
+    labels, units = [], []
+    channel = full.desc().child("channels").child("channel")
+    while not channel.empty() and len(labels) <= full.channel_count():
+        labels.append(channel.child_value("label"))
+        units.append(channel.child_value("unit"))
+        channel = channel.next_sibling("channel")
+    return (tuple(labels) if any(labels) else ()), tuple(units)
+
+
+class Link:
+    """One inlet that is taken back when its sender returns; pulled from one thread, closed from any.
+
+    Parameters
+    ----------
+    description : StreamDescription
+        The stream, as `find` gave it.
+    on_state : callable or None
+        Called with (state, message) from the thread that constructs or pulls.
+    check : callable or None
+        Called before the first connection.
+    timeout_s : float
+        How long the first connection may take.
+
+    Raises
+    ------
+    NoStreamError
+        If the stream is no longer there.
+    StreamError
+        If it is there but cannot be opened.
+    """
+
+    def __init__(
+        self,
+        description: StreamDescription,
+        on_state: OnState | None = None,
+        check: Check | None = None,
+        timeout_s: float = 5.0,
+    ) -> None:
+        self.description = description
+        self.state: StreamState = "searching"
+        self.losses = 0
+        self._on_state = on_state or (lambda state, message: None)
+        self._lock, self._closing = threading.Lock(), threading.Event()
+        self._inlet: pylsl.StreamInlet | None = None
+        self._labels: tuple[str, ...] | None = None
+        self._search: Iterator[list[pylsl.StreamInfo]] | None = None
+        self._refused: set[str] = set()
+        self._failures, self._not_before = 0, -math.inf
+        self.tell("searching", f"Looking for stream {description}.")
+        info = self._first(timeout_s)
+        self._open(info, check)
+        self.tell("connected", f"Connected to stream {description}.")
+
+    def tell(self, state: StreamState, message: str) -> None:
+        """Note the new state and report it."""
+        self.state = state
+        self._on_state(state, message)
+
+    def pull(self, timeout_s: float, max_samples: int) -> Block | None:
+        """What has arrived, at once if something has, else the first that comes within `timeout_s`."""
+        with self._lock:
+            try:
+                if self._closing.is_set():
+                    return None
+                if self._inlet is None:
+                    self._look(timeout_s)
+                    return None
+                samples, stamps = self._inlet.pull_chunk(timeout_s, max_samples, min_samples=1, as_numpy=True)
+                return (samples, stamps + self._clock_offset(self._inlet)) if len(stamps) else None
+            except _LSL_ERRORS:
+                self._lose()
+                return None
+            finally:
+                if self._closing.is_set():
+                    self._release()
+
+    def close(self) -> None:
+        """Let go; at once if no pull is under way, else that pull does it when it ends. Below 1 s in all cases."""
+        self._closing.set()
+        if self._lock.acquire(timeout=0.8):
+            self._release()
+            self._lock.release()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closing.is_set()
+
+    def _clock_offset(self, inlet: pylsl.StreamInlet) -> float:
+        """Seconds from the sender's clock to ours; the last one known if the sender is just going away."""
+        with suppress(*_LSL_ERRORS):
+            self._offset = float(inlet.time_correction(SLICE_S))
+        return self._offset
+
+    def _release(self) -> None:
+        self._inlet = self._search = None
+
+    def _first(self, timeout_s: float) -> pylsl.StreamInfo:
+        """The stream of this very uid."""
+        deadline, visible = time.monotonic() + timeout_s, []
+        for visible in _watch(self._closing):
+            for info in visible:
+                if info.uid() == self.description.uid:
+                    return info
+            if time.monotonic() >= deadline:
+                break
+        there = [_core(info) for info in visible]
+        raise NoStreamError(nothing_found({"uid": self.description.uid}, there, timeout_s))
+
+    def _open(self, info: pylsl.StreamInfo, check: Check | None = None) -> None:
+        """Subscribe; the clock offset is measured first, so that no pull has to wait for it later."""
+        inlet = pylsl.StreamInlet(info, max_buflen=_BUFFER_S, recover=False)
+        try:
+            labels, units = _labels_and_units(inlet.info(_OPEN_S))
+            if check is not None:
+                check(labels, units)
+            if self._labels is not None and labels != self._labels:
+                raise StreamError(f"It has other channels now: {', '.join(labels) or 'none named'}.")
+            self._offset = float(inlet.time_correction(_OPEN_S))
+            inlet.open_stream(_OPEN_S)
+        except _LSL_ERRORS as error:
+            raise StreamLostError(
+                f"Stream {self.description} was found but could not be opened: {error} "
+                "Check that the sender still runs and that the firewall lets its ports through."
+            ) from error
+        self._inlet, self._labels = inlet, labels
+
+    def _lose(self) -> None:
+        self._release()
+        self.losses += 1
+        self._refused.clear()
+        self._failures, self._not_before = 0, -math.inf
+        again = "It is taken back when it returns." if self.description.source_id else (
+            "It has no source_id, so it cannot be recognised when it returns: choose it anew."
+        )  # fmt: skip
+        self.tell("lost", f"Stream {self.description} broke off. {again}")
+
+    def _look(self, timeout_s: float) -> None:
+        """Look for the lost stream for `timeout_s` seconds at most, and take it back if it is there."""
+        self._search = self._search or _watch(self._closing)
+        deadline = time.monotonic() + timeout_s
+        for visible in self._search:
+            if time.monotonic() >= self._not_before:
+                candidates = [info for info in visible if self._returned(info)]
+                if len(candidates) > 1:
+                    self._refuse(candidates, "several streams carry its source_id")
+                elif candidates:
+                    self._take_back(candidates[0])
+                    return
+            if time.monotonic() >= deadline:
+                return
+        self._search = None
+
+    def _returned(self, info: pylsl.StreamInfo) -> bool:
+        """Whether `info` is the lost stream: same source, and nothing about it has changed."""
+        now = _core(info)
+        if now.uid in self._refused or not is_same_source(self.description, now):
+            return False
+        same = replace(now, uid="", channels=(), unit="") == replace(self.description, uid="", channels=(), unit="")
+        if not same:
+            self._refuse([info], f"a stream with its source_id is there, but it is {now}")
+        return same
+
+    def _refuse(self, infos: Sequence[pylsl.StreamInfo], reason: str) -> None:
+        """Say once why these are not taken."""
+        self._refused.update(info.uid() for info in infos)
+        self.tell("lost", f"Stream {self.description} is still lost: {reason}. Stop it, or choose a stream anew.")
+
+    def _take_back(self, info: pylsl.StreamInfo) -> None:
+        try:
+            self._open(info)
+        except StreamLostError:
+            self._not_before = time.monotonic() + _BACK_OFF_S[min(self._failures, len(_BACK_OFF_S) - 1)]
+            self._failures += 1
+        except BciError as error:
+            self._refuse([info], str(error))
+        else:
+            self.description = replace(self.description, uid=info.uid())
+            self._search = None
+            self.tell("back", f"Stream {self.description} is back.")
+
+
+class _Outlet:
+    """What outlets of numbers and of text share."""
+
+    def __init__(self, info: pylsl.StreamInfo, chunk: int = 0) -> None:
+        mark_started()
+        self._outlet: pylsl.StreamOutlet | None = pylsl.StreamOutlet(info, chunk, max_buffered=60)
+        bound = self._outlet.get_info()
+        labels, units = _labels_and_units(bound)
+        self.description = replace(_core(bound), channels=labels, unit=", ".join(dict.fromkeys(units)))
+
+    @property
+    def has_consumers(self) -> bool:
+        """Whether somebody is subscribed."""
+        return self._outlet is not None and bool(self._outlet.have_consumers())
+
+    def wait_for_consumers(self, timeout_s: float) -> bool:
+        """Whether somebody subscribed within `timeout_s` seconds."""
+        return self._outlet is not None and bool(self._outlet.wait_for_consumers(timeout_s))
+
+    def close(self) -> None:
+        """End the stream; close its inlets first where they are yours. What was not pulled yet is lost."""
+        self._outlet = None
+
+    def _open(self) -> pylsl.StreamOutlet:
+        if self._outlet is None:
+            raise StreamError(f"Stream '{self.description.name}' was closed; nothing can be sent on it any more.")
+        return self._outlet
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class LslOutlet(_Outlet):
+    """Sends a signal.
+
+    Parameters
+    ----------
+    name, source_id : str
+        `source_id` must be unique and stay the same from start to start: receivers find the stream again by it.
+    channels : sequence of str
+        Label of each channel.
+    sfreq : float
+        Hz.
+    unit, type : str
+        As receivers will read them.
+    chunk : int
+        Samples per network packet; 0 sends each push as it is.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        channels: Sequence[str],
+        sfreq: float,
+        source_id: str,
+        *,
+        unit: str = "microvolts",
+        type: str = "EEG",
+        chunk: int = 0,
+    ) -> None:
+        check_unique(channels, f"Stream '{name}'")
+        info = _new_info(name, type, len(channels), Frequency(sfreq).hz, pylsl.cf_float32, source_id)
+        info.set_channel_labels(list(channels))
+        info.set_channel_units(unit)
+        info.set_channel_types(type)
+        super().__init__(info, chunk)
+
+    def push(self, data: Samples, time_s: float) -> None:
+        """Send `data` (n_channels, n_times), whose last sample was taken at `time_s` LSL seconds."""
+        check_shape(data, (self.description.n_channels, None), f"What stream '{self.description.name}' sends")
+        self._open().push_chunk(np.ascontiguousarray(data.T, dtype=np.float32), time_s)
+
+
+class TextOutlet(_Outlet):
+    """Sends text, one value per sample, at no fixed rate."""
+
+    def __init__(self, name: str, source_id: str, *, type: str = "Markers") -> None:
+        super().__init__(_new_info(name, type, 1, pylsl.IRREGULAR_RATE, pylsl.cf_string, source_id))
+
+    def push(self, text: str, time_s: float) -> None:
+        """Send `text`, stamped `time_s` LSL seconds."""
+        self._open().push_sample([text], time_s)
+
+
+def _new_info(name: str, type: str, n: int, sfreq: float, form: int, source_id: str) -> pylsl.StreamInfo:
+    if not name or not source_id:
+        raise StreamError(f"A stream needs a name and a source_id; got {name!r} and {source_id!r}. Give both.")
+    return pylsl.StreamInfo(name, type, n, sfreq, form, source_id)

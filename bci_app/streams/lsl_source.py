@@ -1,0 +1,170 @@
+"""The live EEG stream as a `Source`: channels by name, microvolts, gaps flagged, silence and loss told."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from bci_app.contract.checks import channel_order
+from bci_app.contract.errors import ChannelError, RateError
+from bci_app.contract.signal import Chunk
+from bci_app.streams.cutting import ChunkCutter
+from bci_app.streams.lsl import MAX_CHANNELS, SLICE_S, Link, local_clock
+from bci_app.streams.source import OnState, StreamDescription, StreamState, microvolts_per
+
+MAX_SFREQ_HZ = 100_000.0
+_MAX_LABEL = 64
+_MAX_PULL_S = 1.0
+
+
+class LslSource:
+    """Reads one EEG stream; pulled from one thread, closed from any.
+
+    NaN and flat channels are passed on as they come: who filters the chunks raises or flags them, because only
+    there is it known which channels matter. After a loss or a silence the samples go on being counted; samples that
+    are missing show as `Chunk.gap_before`, not as a jump of `first_sample`.
+
+    Parameters
+    ----------
+    description : StreamDescription
+        As `find` gave it.
+    channels : sequence of str or None
+        The channels wanted, in the order wanted; None takes all as they are sent. A stream without labels has the
+        channels "1", "2", ...
+    unit : str or None
+        What channels are in that the sender gives no known unit for; without it they are refused.
+    jitter_s : float
+        Lateness in seconds that is never taken for missing samples, see `ChunkCutter`.
+    on_state : callable or None
+        Called with (state, message): searching, connected, stale (no sample for max(1 s, 10 chunks)), lost, back.
+    clock : callable
+        LSL seconds.
+    timeout_s : float
+        How long the first connection may take.
+
+    Raises
+    ------
+    NoStreamError, StreamError
+        If the stream is gone or cannot be opened.
+    ChannelError
+        If a channel is missing or doubled, or the header is absurd.
+    RateError
+        If the rate is not regular and finite.
+    UnitError
+        If a wanted channel is in no known unit and none was declared.
+    """
+
+    def __init__(
+        self,
+        description: StreamDescription,
+        channels: Sequence[str] | None = None,
+        *,
+        unit: str | None = None,
+        jitter_s: float = 0.0,
+        on_state: OnState | None = None,
+        clock: Callable[[], float] = local_clock,
+        timeout_s: float = 5.0,
+    ) -> None:
+        self._what = f"stream '{description.name}'"
+        self._check_core(description)
+        self._wanted, self._declared, self._jitter_s = channels, unit, jitter_s
+        self._clock = clock
+        self._queue: deque[Chunk] = deque()
+        self._sfreq, self._n_stream = description.sfreq, description.n_channels
+        self._max_samples = max(math.ceil(_MAX_PULL_S * self._sfreq), 1)
+        self._link = Link(description, on_state, self._agree, timeout_s)
+        self._losses = 0
+        self._chunk_s = 0.0
+        self._last_arrival = clock()
+
+    @property
+    def description(self) -> StreamDescription:
+        """The stream; its uid changes when the sender is started again."""
+        return self._link.description
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the rows of every chunk, in order."""
+        return self._channels
+
+    @property
+    def state(self) -> StreamState:
+        """What `on_state` was told last."""
+        return self._link.state
+
+    @property
+    def stale(self) -> bool:
+        """Whether no sample came for longer than one second and ten chunks."""
+        return self._clock() - self._last_arrival > max(1.0, 10 * self._chunk_s)
+
+    def pull(self, timeout_s: float) -> Chunk | None:
+        """The next chunk without a gap inside, as soon as it is there; None if none came within `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while not self._queue:
+            left = max(deadline - time.monotonic(), 0.0)
+            self._fill(min(left, SLICE_S))
+            if left <= SLICE_S or self._link.closed:
+                break
+        return self._queue.popleft() if self._queue else None
+
+    def close(self) -> None:
+        """Let go of the stream in less than a second; `pull` then gives None."""
+        self._link.close()
+        self._queue.clear()
+
+    def _fill(self, timeout_s: float) -> None:
+        """One look at the stream; what came is cut and queued."""
+        block = self._link.pull(timeout_s, self._max_samples)
+        arrived_s = self._clock()
+        if self._link.losses != self._losses:
+            self._losses = self._link.losses
+            self._cutter.interrupt()
+        if block is None:
+            if self.stale and self._link.state in ("connected", "back") and not self._link.closed:
+                silent = arrived_s - self._last_arrival
+                self._link.tell("stale", f"No sample from {self._what} for {silent:.1f} s. Check the amplifier.")
+            return
+        samples, times = block
+        if self._link.state == "stale":
+            self._link.tell("back", f"Samples of {self._what} arrive again.")
+        self._last_arrival = arrived_s
+        self._chunk_s += 0.1 * (len(times) / self._sfreq - self._chunk_s)
+        self._queue.extend(self._cutter.cut(samples, times, arrived_s))
+
+    def _check_core(self, description: StreamDescription) -> None:
+        """Refuse what cannot be EEG before anything is opened."""
+        if description.text:
+            raise ChannelError(f"EEG must be numbers; {self._what} carries text. Choose another stream.")
+        if not 1 <= description.n_channels <= MAX_CHANNELS:
+            raise ChannelError(
+                f"A stream must have 1 to {MAX_CHANNELS} channels; {self._what} has {description.n_channels}. "
+                "Choose another stream."
+            )
+        if not (math.isfinite(description.sfreq) and 0 < description.sfreq <= MAX_SFREQ_HZ):
+            raise RateError(
+                f"EEG must have a regular rate of at most {MAX_SFREQ_HZ:g} Hz; {self._what} says "
+                f"{description.sfreq:g} Hz (0 is irregular). Set the rate at the sender, or choose another stream."
+            )
+
+    def _agree(self, labels: tuple[str, ...], units: tuple[str, ...]) -> None:
+        """Fix channels, order and scale from the stream's own header."""
+        if labels and (len(labels) != self._n_stream or max(map(len, labels)) > _MAX_LABEL):
+            raise ChannelError(
+                f"Each of the {self._n_stream} channels of {self._what} must have one label of at most {_MAX_LABEL} "
+                f"characters; it sends {'more' if len(labels) > self._n_stream else len(labels)} labels, the longest "
+                f"of {max(map(len, labels))} characters. Correct the header at the sender."
+            )
+        present = labels or tuple(str(number + 1) for number in range(self._n_stream))
+        wanted = tuple(present if self._wanted is None else self._wanted)
+        order = channel_order(wanted, present, "The session", self._what)
+        scale = np.array([self._scale(present[index], units[index] if index < len(units) else "") for index in order])
+        self._channels = wanted
+        self._cutter = ChunkCutter(order, scale, self._sfreq, self._jitter_s)
+
+    def _scale(self, channel: str, unit: str) -> float:
+        """Microvolts per unit of one channel; the declared unit serves where the sender's is unknown."""
+        return microvolts_per(unit, f"channel {channel} of {self._what}", self._declared)
