@@ -130,6 +130,7 @@ def cross_validate(
     n_folds: int = 5,
     seed: int = 0,
     on_progress: OnProgress | None = None,
+    bin_times: int = 5,
 ) -> Score:
     """Single-trial pairwise identification of pictures the reader was not trained on, with its controls.
 
@@ -145,6 +146,8 @@ def cross_validate(
         For the noise and the shuffle.
     on_progress : callable, optional
         Called with (done, total, text).
+    bin_times : int
+        As in `fit_reader`.
 
     Returns
     -------
@@ -168,8 +171,8 @@ def cross_validate(
     for fold, (train, test) in enumerate(GroupKFold(n_folds).split(windows, groups=groups)):
         if on_progress is not None:
             on_progress(fold, n_folds, "cross-validating")
-        reader = fit_reader(windows[train], targets[train])
-        shuffled = fit_reader(windows[train], targets[rng.permutation(train)])
+        reader = fit_reader(windows[train], targets[train], bin_times)
+        shuffled = fit_reader(windows[train], targets[rng.permutation(train)], bin_times)
         noise = fit_noise(windows[train]).draw(rng, len(test))
         for name, predicted in (
             ("real", reader.read(windows[test])),

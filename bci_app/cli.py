@@ -1,0 +1,263 @@
+"""The command line: ``bci-app demo``, ``run``, ``replay``, ``check``, ``streams``.
+
+An error meant for the user is printed as one paragraph and ends the program with status 1; nothing heavy is imported
+before a command needs it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bci_app.contract.errors import BciError
+
+if TYPE_CHECKING:
+    from bci_app.engine.session import SessionPlan
+
+_STARTED = time.time()
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    help="Live brain decoding: EEG over Lab Streaming Layer in, reconstructed pictures out. "
+    "Research software, not a medical device.",
+)
+out = Console()
+err = Console(stderr=True)
+
+Config = Annotated[Path | None, typer.Option("--config", help="YAML file of settings; see configs/app.")]
+Folder = Annotated[Path, typer.Option("--folder", help="Where run folders are made.")]
+Offscreen = Annotated[bool, typer.Option("--offscreen", help="Draw the window without a display (chosen by itself where there is none).")]
+Device = Annotated[str | None, typer.Option("--device", help="Where models run: auto, cpu or gpu.")]
+RequireGpu = Annotated[bool, typer.Option("--require-gpu", help="Make it an error if a model does not run on the GPU.")]
+DecoderPath = Annotated[Path | None, typer.Option("--decoder", help="Folder of the decoder bundle.")]
+GeneratorPath = Annotated[Path | None, typer.Option("--generator", help="Folder of the generator bundle (default: the one that comes with the program).")]
+Seconds = Annotated[float | None, typer.Option("--for", help="End after so many seconds.")]
+Light = Annotated[bool, typer.Option("--light", help="Light window instead of dark.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print what happens inside.")] = False,
+) -> None:
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    if context.invoked_subcommand is None:
+        out.print(context.get_help(), markup=False, highlight=False)
+
+
+@app.command()
+def demo(
+    trials: Annotated[int | None, typer.Option(help="Trials to read.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the participant and of the pictures.")] = None,
+    config: Config = None,
+    folder: Folder = Path("runs"),
+    offscreen: Offscreen = False,
+    device: Device = None,
+    require_gpu: RequireGpu = False,
+    light: Light = False,
+) -> None:
+    """Calibrate a simulated participant, show it pictures, and read them live from its EEG."""
+    from bci_app.engine.demo import demo_plan
+    from bci_app.engine.settings import DemoSettings, parse_settings, read_settings
+    from bci_app.engine.summary import run_folder
+
+    settings = read_settings(DemoSettings, config)
+    session = _override(settings.session.model_dump(), device=device, require_gpu=require_gpu or None, seed=seed)
+    if trials is not None:
+        session["presentation"]["n_trials"] = trials
+    values = settings.model_dump() | {"session": session}
+    if seed is not None:
+        values["participant"]["seed"] = seed
+    settings = parse_settings(DemoSettings, values, "The demo's command line")
+    _use_private_lsl()
+    place = run_folder(folder, "demo")
+    with _progress() as tell, demo_plan(settings, place, tell) as plan:
+        tell(1, 1, "connecting")
+        tell(-1, 0, "")
+        _live(plan, offscreen, light)
+
+
+@app.command()
+def run(
+    stream: Annotated[str | None, typer.Option(help="Name of the EEG stream.")] = None,
+    source_id: Annotated[str | None, typer.Option(help="source_id of the EEG stream; the surest way to choose one.")] = None,
+    markers: Annotated[str | None, typer.Option(help="Name of the marker stream that cuts the trials.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Unit of channels whose sender gives none, such as uV.")] = None,
+    decoder: DecoderPath = None,
+    generator: GeneratorPath = None,
+    config: Config = None,
+    folder: Folder = Path("runs"),
+    seconds: Seconds = None,
+    offscreen: Offscreen = False,
+    device: Device = None,
+    require_gpu: RequireGpu = False,
+    light: Light = False,
+) -> None:
+    """Read a live EEG stream with a decoder bundle."""
+    from bci_app.engine.opening import open_plan
+    from bci_app.engine.settings import SessionSettings, parse_settings, read_settings
+    from bci_app.engine.summary import run_folder
+
+    values = read_settings(SessionSettings, config).model_dump()
+    values["stream"] = _override(values["stream"], name=stream, source_id=source_id, markers=markers, unit=unit)
+    values = _override(
+        values, decoder=decoder, generator=generator, duration_s=seconds, device=device, require_gpu=require_gpu or None
+    )
+    settings: SessionSettings = parse_settings(SessionSettings, values, "The command line of run")
+    plan = open_plan(settings, "bci-app", None)
+    plan.folder = run_folder(folder, "run")
+    _live(plan, offscreen, light)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="XDF, FIF, BrainVision, EDF, BDF, EEGLAB, or npz of our own.")],
+    decoder: DecoderPath = None,
+    generator: GeneratorPath = None,
+    speed: Annotated[float, typer.Option(help="Times real time; 0 for as fast as it goes.")] = 1.0,
+    folder: Folder = Path("runs"),
+    seconds: Seconds = None,
+    offscreen: Offscreen = False,
+    device: Device = None,
+    require_gpu: RequireGpu = False,
+    light: Light = False,
+) -> None:
+    """Play a recording as a live LSL stream and read it; marked REPLAY wherever it is seen."""
+    from bci_app.engine.opening import replay_plan
+    from bci_app.engine.settings import SessionSettings, parse_settings
+    from bci_app.engine.summary import run_folder
+
+    values = _override(
+        {}, decoder=decoder, generator=generator, duration_s=seconds, device=device, require_gpu=require_gpu or None
+    )
+    settings: SessionSettings = parse_settings(SessionSettings, values, "The command line of replay")
+    _use_private_lsl()
+    with replay_plan(settings, file, speed) as plan:
+        plan.folder = run_folder(folder, "replay")
+        _live(plan, offscreen, light)
+
+
+@app.command()
+def check(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
+    device: Device = None,
+    require_gpu: RequireGpu = False,
+) -> None:
+    """Verify a bundle: manifest, hashes, graph, golden vectors on this machine."""
+    from bci_app.contract.bundle import open_bundle
+    from bci_app.inference.decoder import Decoder
+    from bci_app.inference.generator import Generator
+
+    opened = open_bundle(bundle)
+    where: Any = device or "auto"
+    model = (Generator if opened.manifest.kind == "generator" else Decoder).open(opened, device=where, require_gpu=require_gpu)
+    manifest = opened.manifest
+    out.print(f"Bundle '{manifest.name}' ({manifest.kind}) is sound.", markup=False)
+    out.print(f"Golden vectors agree on: {model.device_text}", markup=False)
+    out.print(f"Latent space {manifest.latent_space.id}: {manifest.latent_space.dim} numbers", markup=False)
+    table = Table("figure", "value", "interval", "chance", "noise input", "shuffled", "n", "held out")
+    for score in manifest.metrics:
+        cells = ["-" if x is None else f"{x:.3f}" for x in (score.low, score.high, score.chance, score.noise_input, score.shuffled_pairing)]
+        table.add_row(score.name, f"{score.value:.3f}", f"{cells[0]} to {cells[1]}", *cells[2:], str(score.n), score.held_out)
+    out.print(table)
+
+
+@app.command()
+def streams(
+    seconds: Annotated[float, typer.Option("--for", help="How long to look.")] = 1.5,
+) -> None:
+    """List the Lab Streaming Layer streams that answer."""
+    from bci_app.contract.errors import NoStreamError
+    from bci_app.streams.lsl import discover
+
+    found = discover(seconds)
+    if not found:
+        raise NoStreamError(
+            f"At least one LSL stream was expected; none answered within {seconds:g} s. Start the amplifier's LSL sender, and "
+            "check that the firewall lets UDP 16571 and TCP and UDP 16572 to 16604 through."
+        )
+    table = Table("name", "type", "channels", "Hz", "unit", "host", "source_id")
+    for each in found:
+        rate = "text" if each.text else f"{each.sfreq:g}"
+        table.add_row(*_plain(each.name, each.type, str(each.n_channels), rate, each.unit or "-", each.hostname, each.source_id))
+    out.print(table)
+
+
+def _plain(*cells: str) -> list[Any]:
+    """Cells that are printed as they are: names on the network may hold anything."""
+    from rich.text import Text
+
+    return [Text("".join(letter if letter.isprintable() else "?" for letter in cell)) for cell in cells]
+
+
+def _override(values: dict[str, Any], **given: Any) -> dict[str, Any]:
+    """`values` with those given on the command line in their place."""
+    return values | {name: value for name, value in given.items() if value is not None}
+
+
+def _use_private_lsl() -> None:
+    """Streams of our own making stay on this machine, out of sight of others."""
+    from uuid import uuid4
+
+    from bci_app.streams.network import loopback_config, use_config
+
+    use_config(loopback_config(f"bci-app-{uuid4().hex}"))
+
+
+def _progress() -> AbstractContextManager[Any]:
+    from bci_app.engine.progress import progress_bar
+
+    return progress_bar(err)
+
+
+def _live(plan: SessionPlan, offscreen: bool, light: bool) -> None:
+    """Run a session in its window, then write what it came to and print it."""
+    from bci_app.engine.closing import run_and_report
+    from bci_app.ui.app import has_display, run_window
+
+    assert plan.folder is not None
+    hidden = offscreen or not has_display()
+    if hidden:
+        err.print("No display: the same window is drawn offscreen." if not offscreen else "The window is drawn offscreen.", markup=False)
+    screenshot = plan.folder / "window.png"
+    result = run_and_report(
+        plan,
+        lambda session: run_window(
+            session,
+            offscreen=hidden,
+            close_when_finished=hidden,
+            screenshot=screenshot,
+            appearance="light" if light else "dark",
+        ),
+        command_started_s=_STARTED,
+    )
+    out.print(result.paragraph, markup=False, highlight=False)
+    out.print(f"Report: {result.report}", markup=False, highlight=False, soft_wrap=True)
+    if result.failed:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: errors meant for the user become one paragraph and status 1."""
+    try:
+        app()
+    except BciError as error:
+        err.print(f"Error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("Stopped.", markup=False)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

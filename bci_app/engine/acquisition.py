@@ -1,0 +1,155 @@
+"""The acquisition thread: pull, check, filter, ring. Nothing else may slow it down."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bci_app.contract.errors import SignalError, StreamLostError
+from bci_app.contract.preprocessing import Preprocessor
+from bci_app.contract.signal import Chunk
+from bci_app.engine.worker import Worker
+from bci_app.streams.ring import Ring
+from bci_app.streams.source import Source
+
+_FLAT_AFTER_S = 2.0
+_REMIND_AFTER_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """When a session is over: after `duration_s`, when `source_ended` says so, or `give_up_s` after the last sample."""
+
+    on_end: Callable[[str], None]
+    duration_s: float = math.inf
+    give_up_s: float = math.inf
+    source_ended: Callable[[], bool] = lambda: False
+
+
+class Acquisition(Worker):
+    """Moves samples from the source to the ring.
+
+    Parameters
+    ----------
+    source : Source
+        Channels already in the order of the preprocessing.
+    preprocessor : Preprocessor
+        Used by this thread alone.
+    ring : Ring
+        Written by this thread alone.
+    on_problem, on_failure : callable
+        Called in this thread with a message for the user.
+    on_raw : callable, optional
+        Given every raw chunk, in this thread; must return at once (the recorder's queue).
+    clock : callable
+        LSL seconds.
+    ending : Ending
+        When the session is over.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        preprocessor: Preprocessor,
+        ring: Ring,
+        on_problem: Callable[[str], None],
+        on_failure: Callable[[str], None],
+        on_raw: Callable[[Chunk], None] | None,
+        clock: Callable[[], float],
+        ending: Ending,
+    ) -> None:
+        super().__init__("acquisition", on_failure)
+        self._source = source
+        self._preprocessor = preprocessor
+        self._ring = ring
+        self._on_problem = on_problem
+        self._on_raw = on_raw
+        self._after_bad = False
+        self._complained_at = -np.inf
+        self._flat = FlatWatch(source.channels, preprocessor.spec.sfreq)
+        self._clock = clock
+        self._ending = ending
+        self._started_at = self._heard_at = clock()
+        self.n_raw = 0
+
+    def step(self) -> bool:
+        """Pull one chunk and pass it on; acquisition thread."""
+        if self._clock() - self._started_at > self._ending.duration_s:
+            self._ending.on_end(f"The session lasted the {self._ending.duration_s:g} s asked for.")
+            return False
+        chunk = self._source.pull(0.2)
+        if chunk is None:
+            return self._still_expected()
+        self._heard_at = chunk.arrived_s
+        self.n_raw += chunk.n_times
+        if self._on_raw is not None:
+            self._on_raw(chunk)
+        for message in self._flat.look(chunk):
+            self._on_problem(message)
+        if self._after_bad and not chunk.gap_before:
+            chunk = Chunk(chunk.data, chunk.times, chunk.first_sample, chunk.arrived_s, gap_before=True)
+        try:
+            kept = self._preprocessor.process(chunk)
+        except SignalError as error:
+            self._leave_out(chunk, str(error))
+            return True
+        self._after_bad = False
+        if kept.n_times:
+            self._ring.write(kept)
+        return True
+
+    def close(self) -> None:
+        """Close the inlet, in the thread that pulled from it."""
+        self._source.close()
+
+    def _still_expected(self) -> bool:
+        """Whether more samples may come after a silence."""
+        silent_s = self._clock() - self._heard_at
+        if silent_s > 1.0 and self._ending.source_ended():
+            self._ending.on_end("The recording has ended.")
+            return False
+        if silent_s > self._ending.give_up_s:
+            raise StreamLostError(
+                f"Samples of {self._source.description} were expected; none came for {silent_s:.0f} s. What was "
+                "recorded so far is kept. Check the amplifier and its sender, then start again."
+            )
+        return True
+
+    def _leave_out(self, chunk: Chunk, message: str) -> None:
+        """A chunk with NaN would poison the filters for ever: it becomes a gap, and the user is told."""
+        self._after_bad = True
+        if chunk.times[-1] - self._complained_at > _REMIND_AFTER_S:
+            self._complained_at = float(chunk.times[-1])
+            self._on_problem(f"{message} Until then these samples are left out, as a gap.")
+
+
+class FlatWatch:
+    """Tells once when a raw channel has not moved for two seconds, and once when it moves again."""
+
+    def __init__(self, channels: tuple[str, ...], sfreq: float) -> None:
+        self._channels = np.array(channels)
+        self._needed = int(_FLAT_AFTER_S * sfreq)
+        self._last = np.full(len(channels), np.nan, np.float32)
+        self._still = np.zeros(len(channels), np.intp)
+        self._told = np.zeros(len(channels), bool)
+
+    def look(self, chunk: Chunk) -> tuple[str, ...]:
+        """Messages due after `chunk` (n_channels, n_times)."""
+        moved = (chunk.data != self._last[:, np.newaxis]).any(axis=1)
+        self._last = chunk.data[:, -1].copy()
+        self._still = np.where(moved, 0, self._still + chunk.n_times)
+        flat = self._still >= self._needed
+        fell, rose = flat & ~self._told, self._told & ~flat
+        self._told = flat
+        messages = []
+        if fell.any():
+            messages.append(
+                f"Channel(s) {', '.join(self._channels[fell])} have been flat for {_FLAT_AFTER_S:g} s; a moving signal "
+                "was expected. Check the electrode; what the decoder reads meanwhile is not to be trusted."
+            )
+        if rose.any():
+            messages.append(f"Channel(s) {', '.join(self._channels[rose])} move again.")
+        return tuple(messages)

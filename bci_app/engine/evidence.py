@@ -1,0 +1,70 @@
+"""Running evidence: is the decoder better than the same decoder fed noise?"""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_app.contract.identification import bootstrap_interval, pairwise_identification
+from bci_app.engine.views import Identification, IdentificationCurve
+
+Floats = NDArray[np.floating]
+
+
+class RunningIdentification:
+    """Pairwise identification over all trials so far, of the decoder and of its noise twin.
+
+    Parameters
+    ----------
+    centre : float array (latent_dim,)
+        Mean training latent.
+
+    Notes
+    -----
+    After each trial all pairs are scored anew and one point is added to each curve; earlier points stay as they
+    were shown. Thread: `add` from the decoding worker, `curves` from any.
+    """
+
+    def __init__(self, centre: Floats) -> None:
+        self._centre = centre
+        self._lock = threading.Lock()
+        self._latents: dict[str, list[Floats]] = {"read": [], "noise": [], "shown": []}
+        self._points: dict[str, list[tuple[int, float, float, float]]] = {"read": [], "noise": []}
+
+    def add(self, read: Floats, noise: Floats, shown: Floats) -> float:
+        """Add a trial: latent read, latent its twin read from noise, latent of the picture shown (latent_dim,).
+
+        Returns
+        -------
+        float
+            Share of the other pictures that fit the reading less well than the one shown; NaN for the first trial.
+        """
+        for name, latent in (("read", read), ("noise", noise), ("shown", shown)):
+            self._latents[name].append(latent)
+        n, own = len(self._latents["shown"]), float("nan")
+        if n < 2:
+            return own
+        latents = self.latents()
+        with self._lock:
+            for name, points in self._points.items():
+                scores = pairwise_identification(latents[name], latents["shown"], self._centre)
+                points.append((n, *bootstrap_interval(scores)))
+                if name == "read":
+                    own = float(scores[-1])
+        return own
+
+    def latents(self) -> dict[str, NDArray[np.float32]]:
+        """All latents so far (n, latent_dim): ``read``, ``noise``, ``shown``; the thread that adds, or after it."""
+        return {name: np.array(each, np.float32) for name, each in self._latents.items()}
+
+    def curves(self) -> Identification:
+        """Both curves as they stand; any thread."""
+        with self._lock:
+            points = {name: np.array(each, dtype=np.float64).reshape(-1, 4) for name, each in self._points.items()}
+        curves = {
+            name: IdentificationCurve(each[:, 0].astype(np.intp), each[:, 1], each[:, 2], each[:, 3])
+            for name, each in points.items()
+        }
+        return Identification(decoder=curves["read"], noise_twin=curves["noise"])

@@ -1,0 +1,147 @@
+"""The decoding thread: window or trial -> latent -> picture -> mailbox."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_app.contract.signal import Marker, Trial, Window
+from bci_app.contract.windowing import HopWindows, MarkerTrials
+from bci_app.engine.mailbox import Mailbox
+from bci_app.engine.views import Reconstruction
+from bci_app.engine.worker import Worker
+from bci_app.inference.decoder import Decoder
+from bci_app.inference.generator import Generator
+from bci_app.pictures.picture import Picture
+from bci_app.streams.ring import Ring
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture that was on screen: its trial number, and its latent (latent_dim,) by the generator's encoder."""
+
+    trial: int
+    picture: Picture
+    latent: NDArray[np.float32]
+
+
+class SlidingDecoding(Worker):
+    """Reads the newest window at every hop; one that comes while the last is still being read replaces it."""
+
+    def __init__(
+        self,
+        windows: HopWindows,
+        ring: Ring,
+        reader: Reader,
+        reconstructions: Mailbox[Reconstruction],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        super().__init__("decoding", on_failure)
+        self.windows = windows
+        self._ring = ring
+        self._reader = reader
+        self._reconstructions = reconstructions
+
+    def step(self) -> bool:
+        """Wait for the sample that completes a window, then read it; decoding thread."""
+        if self._ring.wait_newer(self.windows.next_end - 1, 0.2):
+            for window in self.windows.due(self._ring, latest_only=True):
+                self._reconstructions.put(self._reader.read(window))
+        return True
+
+
+class TrialDecoding(Worker):
+    """Reads a trial round each marker, as soon as its last sample is there.
+
+    Parameters
+    ----------
+    on_trial : callable
+        Called in the decoding thread with each trial, its reconstruction and the picture shown (None if the marker
+        is not of this program), after the picture is in the mailbox.
+    on_dropped : callable
+        Called in the decoding thread with each marker that gave no trial, and why.
+    """
+
+    def __init__(
+        self,
+        trials: MarkerTrials,
+        ring: Ring,
+        reader: Reader,
+        reconstructions: Mailbox[Reconstruction],
+        on_trial: Callable[[Trial, Reconstruction, Shown | None], None],
+        on_dropped: Callable[[Marker, str, Shown | None], None],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        super().__init__("decoding", on_failure)
+        self._trials = trials
+        self._ring = ring
+        self._reader = reader
+        self._reconstructions = reconstructions
+        self._on_trial = on_trial
+        self._on_dropped = on_dropped
+        self._lock = threading.Lock()
+        self._arrivals: list[tuple[Marker, Shown | None]] = []
+        self._shown: dict[Marker, Shown | None] = {}
+        self._seen = 0
+
+    def add(self, marker: Marker, shown: Shown | None = None) -> None:
+        """Await the trial of `marker`; any thread."""
+        with self._lock:
+            self._arrivals.append((marker, shown))
+
+    def step(self) -> bool:
+        """Wait for new samples, then read the trials they completed; decoding thread."""
+        self._ring.wait_newer(self._seen, 0.2)
+        self._seen = self._ring.newest
+        with self._lock:
+            arrivals, self._arrivals = self._arrivals, []
+        for marker, shown in arrivals:
+            self._shown[marker] = shown
+            self._trials.add(marker)
+        for trial in self._trials.due(self._ring):
+            shown = self._shown.pop(trial.marker)
+            result = self._reader.read(trial.window, shown)
+            self._reconstructions.put(result)
+            self._on_trial(trial, result, shown)
+        while self._trials.dropped:
+            marker, reason = self._trials.dropped.pop(0)
+            self._on_dropped(marker, reason, self._shown.pop(marker))
+        return True
+
+
+class Reader:
+    """Window -> latent -> picture, with the time of each step on `clock`.
+
+    The same object reads live and offline, so both give the same pictures.
+    """
+
+    def __init__(self, decoder: Decoder, generator: Generator, clock: Callable[[], float]) -> None:
+        self.decoder = decoder
+        self.generator = generator
+        self._clock = clock
+
+    def read(self, window: Window, shown: Shown | None = None) -> Reconstruction:
+        """The picture read from one window; any one thread."""
+        cut_s = self._clock()
+        latent = self.decoder.decode(window.data)
+        decoded_s = self._clock()
+        image = self.generator.generate(latent[np.newaxis])[0]
+        return Reconstruction(
+            image=image,
+            latent=latent,
+            trial=None if shown is None else shown.trial,
+            picture=None if shown is None else shown.picture,
+            arrived_s=window.arrived_s,
+            cut_s=cut_s,
+            decoded_s=decoded_s,
+            generated_s=self._clock(),
+            sampled_s=float(window.times[-1]),
+        )
+
+    def read_noise(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        """The latent (latent_dim,) that the same decoder reads from matched noise: the twin of a trial."""
+        return self.decoder.decode(self.decoder.noise_windows(rng, 1)[0])

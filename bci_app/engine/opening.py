@@ -1,0 +1,74 @@
+"""From settings to a plan: models opened and joined, replays started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from bci_app.bundles import shipped
+from bci_app.contract.errors import SettingsError
+from bci_app.engine.demo import GENERATOR, endless, picture_source
+from bci_app.engine.session import Outlets, SessionPlan
+from bci_app.engine.settings import SessionSettings
+from bci_app.inference.decoder import Decoder
+from bci_app.inference.generator import Generator
+from bci_app.streams.markers import MarkerOutlet
+from bci_app.streams.replay import ReplayProcess
+
+MARKERS = "bci-app markers"
+
+
+def open_models(settings: SessionSettings) -> tuple[Decoder, Generator]:
+    """Decoder and generator of a session.
+
+    Raises
+    ------
+    SettingsError
+        If no decoder is named: which one fits depends on the participant.
+    BundleError, DeviceError
+        If a bundle is not sound, the two do not belong together, or the GPU that was required is not used.
+    """
+    if settings.decoder is None:
+        raise SettingsError(
+            "A decoder bundle is needed, since every participant and cap needs its own; none was named. Give its folder with "
+            "--decoder. `bci-app demo` makes one for the simulated participant (RUN/decoder), and `python -m "
+            "training.train_eeg_decoder` makes one from a recipe."
+        )
+    generator = Generator.open(settings.generator or shipped(GENERATOR), settings.device, settings.require_gpu)
+    return Decoder.open(settings.decoder, generator, settings.device, settings.require_gpu), generator
+
+
+def open_plan(settings: SessionSettings, title: str, folder: Path | None, watermark: str = "") -> SessionPlan:
+    """The plan of a session on a live stream; pictures are shown if the settings say so."""
+    decoder, generator = open_models(settings)
+    plan = SessionPlan(settings, title, decoder, generator, folder=folder, watermark=watermark)
+    if settings.presentation is not None:
+        source = picture_source(settings.presentation)
+        plan.pictures = endless(source, np.random.default_rng(settings.seed), generator.image_size, set())
+        plan.outlets = Outlets(MarkerOutlet(MARKERS, MARKERS.replace(" ", "-")))
+    return plan
+
+
+@contextmanager
+def replay_plan(settings: SessionSettings, file: Path, speed: float) -> Iterator[SessionPlan]:
+    """The plan of a session on a recording that is played back; the player ends with the block.
+
+    Replaying what a model was trained on always looks good: it tests the software, not the decoding.
+    """
+    decoder, generator = open_models(settings)
+    with ReplayProcess(file, speed=speed) as player:
+        stream = settings.stream.model_copy(
+            update={"source_id": player.description.source_id, "markers": player.marker_name}
+        )
+        plan = SessionPlan(
+            settings.model_copy(update={"stream": stream}),
+            f"bci-app replay of {file.name}",
+            decoder,
+            generator,
+            watermark="REPLAY",
+            source_ended=lambda: player.ended,
+        )
+        yield plan

@@ -1,0 +1,26 @@
+"""A progress bar on the terminal for work that takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar that takes (done, total, text); a new text restarts it, and ``done`` below 0 puts it away."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    progress = Progress(*columns, console=console, transient=not console.is_terminal)
+    task = progress.add_task("starting", total=None)
+
+    def tell(done: int, total: int, text: str) -> None:
+        if done < 0:
+            progress.stop()
+            return
+        progress.update(task, completed=done, total=max(total, 1), description=text)
+
+    with progress:
+        yield tell

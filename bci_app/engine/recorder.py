@@ -1,0 +1,141 @@
+"""The recorder thread: raw signal first, then what was made of it, in a folder that opens after a crash.
+
+Files only ever grow and are flushed every second: ``eeg.f32`` (float32, one row of channels per sample, microvolts),
+``eeg_times.f64`` (LSL seconds), ``eeg.json`` (channels, rate), ``markers.jsonl``, ``trials.jsonl`` and ``pictures/``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bci_app.contract.errors import RecordingError
+from bci_app.contract.signal import Chunk, Marker
+from bci_app.engine.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+_QUEUE = 20_000
+_FLUSH_S = 1.0
+
+Item = tuple[str, Any]
+
+
+class Recorder(Worker):
+    """Writes whatever is handed to it, in the order it came.
+
+    Parameters
+    ----------
+    folder : Path
+        Must exist; gets the files.
+    channels : tuple of str
+        Rows of the raw chunks.
+    sfreq : float
+        Nominal rate in Hz.
+    on_problem, on_failure : callable
+        Take a message for the user.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        channels: tuple[str, ...],
+        sfreq: float,
+        on_problem: Callable[[str], None],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        super().__init__("recorder", on_failure)
+        self.folder = folder
+        self._on_problem = on_problem
+        self._items: queue.Queue[Item] = queue.Queue(_QUEUE)
+        self._told_full = False
+        self._files: dict[str, IO[bytes]] = {}
+        self._flushed_at = 0.0
+        (folder / "pictures").mkdir(exist_ok=True)
+        description = {"channels": channels, "sfreq": sfreq, "unit": "uV", "data": "eeg.f32", "times": "eeg_times.f64"}
+        (folder / "eeg.json").write_text(json.dumps(description, indent=1) + "\n", "utf-8")
+
+    def raw(self, chunk: Chunk) -> None:
+        """Keep a raw chunk; any thread, returns at once."""
+        self._put(("raw", chunk))
+
+    def marker(self, marker: Marker) -> None:
+        """Keep a marker; any thread, returns at once."""
+        self._put(("markers.jsonl", {"time": marker.time, "label": marker.label}))
+
+    def trial(self, entry: Mapping[str, Any]) -> None:
+        """Keep what was read in a trial; any thread, returns at once."""
+        self._put(("trials.jsonl", dict(entry)))
+
+    def picture(self, name: str, image: NDArray[np.uint8]) -> None:
+        """Keep a picture uint8 (h, w, 3) as PNG; any thread, returns at once."""
+        self._put((f"pictures/{name}.png", image))
+
+    def step(self) -> bool:
+        """Write what is waiting; recorder thread."""
+        try:
+            self._write(*self._items.get(timeout=0.2))
+        except queue.Empty:
+            pass
+        except OSError as error:
+            raise RecordingError(
+                f"Recording to '{self.folder}' failed: {error.strerror or error}. What was written so far is kept. "
+                "Free space on the disk and start again."
+            ) from error
+        if time.monotonic() - self._flushed_at > _FLUSH_S:
+            self._flush()
+        return True
+
+    def close(self) -> None:
+        """Write what is still waiting and close the files; recorder thread."""
+        try:
+            while True:
+                self._write(*self._items.get_nowait())
+        except queue.Empty:
+            pass
+        except OSError as error:
+            self._on_problem(f"The end of the recording in '{self.folder}' could not be written: {error}.")
+        for file in self._files.values():
+            try:
+                file.close()
+            except OSError as error:
+                logger.warning("closing a file of the recording failed: %s", error)
+
+    def _put(self, item: Item) -> None:
+        try:
+            self._items.put_nowait(item)
+        except queue.Full:
+            if not self._told_full:
+                self._told_full = True
+                self._on_problem(
+                    f"The disk is too slow: {_QUEUE} pieces wait to be written to '{self.folder}', and the newest are "
+                    "being lost from the recording. Record to a faster disk."
+                )
+
+    def _write(self, name: str, content: Any) -> None:
+        if name == "raw":
+            self._file("eeg.f32").write(np.ascontiguousarray(content.data.T).tobytes())
+            self._file("eeg_times.f64").write(content.times.tobytes())
+        elif name.endswith(".jsonl"):
+            self._file(name).write(json.dumps(content).encode() + b"\n")
+        else:
+            Image.fromarray(content).save(self.folder / name)
+
+    def _file(self, name: str) -> IO[bytes]:
+        if name not in self._files:
+            self._files[name] = (self.folder / name).open("ab")
+        return self._files[name]
+
+    def _flush(self) -> None:
+        self._flushed_at = time.monotonic()
+        for file in self._files.values():
+            file.flush()

@@ -1,0 +1,96 @@
+"""One HTML page about a session, with everything inside it: pictures, curve, controls, latencies."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bci_app.contract.errors import RecordingError
+from bci_app.engine.summary import paragraph
+from bci_app.engine.views import Identification, IdentificationCurve
+
+_DECODER, _TWIN = "#0b62a8", "#b35900"
+
+
+def write_report(folder: Path, summary: dict[str, Any], identification: Identification) -> Path:
+    """Write ``report.html`` into the run folder, from its summary and what the recorder kept there.
+
+    Raises
+    ------
+    RecordingError
+        If the disk refuses.
+    """
+    from jinja2 import Environment
+
+    template = Environment(autoescape=True).from_string(Path(__file__).with_name("report.html").read_text("utf-8"))
+    page = template.render(
+        summary=summary,
+        paragraph=paragraph(summary),
+        curve=identification_plot(identification),
+        trials=_trials(folder),
+    )
+    path = folder / "report.html"
+    try:
+        path.write_text(page, "utf-8")
+    except OSError as error:
+        raise RecordingError(f"The report '{path}' could not be written: {error.strerror}. Free space and try again.") from None
+    return path
+
+
+def identification_plot(identification: Identification) -> str:
+    """The running curves as SVG; empty without a point."""
+    if identification.decoder.n.size == 0:
+        return ""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    axes = figure.subplots()
+    for curve, colour, label in (
+        (identification.decoder, _DECODER, "EEG"),
+        (identification.noise_twin, _TWIN, "noise twin: the same decoder fed matched noise"),
+    ):
+        _plot_curve(axes, curve, colour, label)
+    axes.axhline(0.5, color="#57606a", linestyle="--", linewidth=1)
+    axes.annotate("chance", (1, 0.5), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="#57606a")
+    axes.set(ylim=(0, 1.02), xlabel="trials read", ylabel="pairs identified")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="lower right", frameon=False)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()[buffer.getvalue().index("<svg") :]
+
+
+def _plot_curve(axes: Any, curve: IdentificationCurve, colour: str, label: str) -> None:
+    axes.fill_between(curve.n, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
+    axes.plot(curve.n, curve.mean, color=colour, linewidth=2, label=label)
+
+
+def _trials(folder: Path) -> list[dict[str, Any]]:
+    """What the recorder kept of each trial, pictures as data addresses."""
+    log = folder / "trials.jsonl"
+    if not log.is_file():
+        return []
+    trials = []
+    for line in log.read_text("utf-8").splitlines():
+        entry = json.loads(line)
+        name = f"trial_{entry['trial']:04d}"
+        score = entry["identified"]
+        trials.append(
+            {
+                "number": entry["trial"] + 1,
+                "label": " ".join(entry["picture"].split("/")[:-1]),
+                "score": "first" if score is None or not np.isfinite(score) else f"{score:.2f}",
+                "shown": _inline(folder / "pictures" / f"{name}_shown.png"),
+                "read": _inline(folder / "pictures" / f"{name}_read.png"),
+            }
+        )
+    return trials
+
+
+def _inline(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

@@ -1,0 +1,359 @@
+"""The composition root: builds the workers of a session, starts them in order and stops them in reverse."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_app.contract.checks import check_rate
+from bci_app.contract.errors import SettingsError
+from bci_app.contract.preprocessing import Preprocessor
+from bci_app.contract.signal import Marker, Trial
+from bci_app.contract.windowing import HopWindows, MarkerTrials, TrialSpec
+from bci_app.engine.acquisition import Acquisition, Ending
+from bci_app.engine.events import Event, Finished, Problem, StreamChanged, TrialRead
+from bci_app.engine.evidence import RunningIdentification
+from bci_app.engine.latency import LatencyLog
+from bci_app.engine.listening import MarkerListener
+from bci_app.engine.live_image import Reader, Shown, SlidingDecoding, TrialDecoding
+from bci_app.engine.mailbox import Mailbox
+from bci_app.engine.presentation import Presenter
+from bci_app.engine.recorder import Recorder
+from bci_app.engine.settings import SessionSettings
+from bci_app.engine.views import Identification, LatencyRow, Reconstruction, SignalSnapshot, Status
+from bci_app.inference.decoder import Decoder
+from bci_app.inference.generator import Generator
+from bci_app.pictures.picture import Picture
+from bci_app.streams.lsl import find, local_clock
+from bci_app.streams.lsl_source import LslSource
+from bci_app.streams.markers import MarkerInlet, MarkerOutlet, PictureOutlet
+from bci_app.streams.ring import Ring
+from bci_app.streams.source import StreamState
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Outlets:
+    """Where a session that shows pictures announces them; `pictures` only for a simulated participant."""
+
+    markers: MarkerOutlet
+    pictures: PictureOutlet | None = None
+
+    def close(self) -> None:
+        """End the streams."""
+        self.markers.close()
+        if self.pictures is not None:
+            self.pictures.close()
+
+
+@dataclass
+class SessionPlan:
+    """Everything a session is built from, opened and checked; see `open_session`."""
+
+    settings: SessionSettings
+    title: str
+    decoder: Decoder
+    generator: Generator
+    pictures: Iterator[Picture] | None = None
+    outlets: Outlets | None = None
+    folder: Path | None = None
+    watermark: str = ""
+    source_ended: Callable[[], bool] = lambda: False
+    """Whether the sender has said its last, such as a replay at the end of its file."""
+
+
+class Session:
+    """A running session; its public methods say which thread may call them.
+
+    Parameters
+    ----------
+    plan : SessionPlan
+        What to run.
+    clock : callable
+        LSL seconds.
+
+    Raises
+    ------
+    StreamError, SignalError
+        If the stream is not there, or not of the kind the decoder was made for.
+    """
+
+    def __init__(self, plan: SessionPlan, clock: Callable[[], float] = local_clock) -> None:
+        self.plan = plan
+        self.clock = clock
+        self.title = plan.title
+        self.shows_pictures = plan.pictures is not None
+        self.reconstructions: Mailbox[Reconstruction] = Mailbox()
+        self.latency = LatencyLog()
+        self.n_dropped = 0
+        manifest = plan.decoder.manifest
+        self._reader = Reader(plan.decoder, plan.generator, clock)
+        self._evidence = RunningIdentification(np.array(manifest.latent_mean, np.float32))
+        self._rng = np.random.default_rng(plan.settings.seed)
+        self._emit: Callable[[Event], None] = lambda event: None
+        self._state: StreamState = "searching"
+        self._state_text = "Looking for the stream"
+        self._markers: deque[Marker] = deque(maxlen=1000)
+        self._lock = threading.Lock()
+        self.ended: Finished | None = None
+        self.problems: list[str] = []
+        self._stopped = False
+        self._presenter: Presenter | None = None
+        self._source = self._connect()
+        spec = manifest.preprocessing
+        self._ring = Ring(len(spec.channels), spec.output_sfreq, plan.settings.buffer_s)
+        self._recorder = self._new_recorder()
+        self._acquisition = Acquisition(
+            self._source,
+            Preprocessor(spec),
+            self._ring,
+            self._problem,
+            self._failed,
+            None if self._recorder is None else self._recorder.raw,
+            clock,
+            Ending(
+                lambda reason: self._tell(Finished(reason, fatal=False)),
+                plan.settings.duration_s or math.inf,
+                plan.settings.stream.give_up_s,
+                plan.source_ended,
+            ),
+        )
+        self._decoding = self._new_decoding()
+        self._listener = self._new_listener()
+        self._presenter = self._new_presenter()
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> LslSource:
+        choice, manifest = self.plan.settings.stream, self.plan.decoder.manifest
+        by_type = choice.type if choice.name is None and choice.source_id is None else None
+        description = find(
+            name=choice.name, source_id=choice.source_id, type=by_type, timeout_s=choice.timeout_s
+        )
+        check_rate(manifest.sfreq, description.sfreq, f"Bundle '{manifest.name}'", f"stream '{description.name}'")
+        return LslSource(description, manifest.channels, unit=choice.unit, on_state=self._stream_changed, clock=self.clock)
+
+    def _new_recorder(self) -> Recorder | None:
+        if self.plan.folder is None:
+            return None
+        manifest = self.plan.decoder.manifest
+        return Recorder(self.plan.folder, manifest.channels, manifest.sfreq, self._problem, self._failed)
+
+    def _new_decoding(self) -> SlidingDecoding | TrialDecoding:
+        cut, sfreq = self.plan.decoder.manifest.cut, self._ring.sfreq
+        if isinstance(cut, TrialSpec):
+            trials = MarkerTrials(cut, sfreq)
+            return TrialDecoding(
+                trials, self._ring, self._reader, self.reconstructions, self._trial_read, self._trial_dropped, self._failed
+            )
+        if self.shows_pictures:
+            raise SettingsError(
+                "Pictures are shown one after another, so the decoder must read trials; this one reads sliding windows. "
+                "Choose a decoder made from trials, or do not show pictures."
+            )
+        return SlidingDecoding(HopWindows(cut, sfreq), self._ring, self._reader, self.reconstructions, self._failed)
+
+    def _new_listener(self) -> MarkerListener | None:
+        name = self.plan.settings.stream.markers
+        if self.shows_pictures or name is None:
+            if not self.shows_pictures and isinstance(self._decoding, TrialDecoding):
+                raise SettingsError(
+                    "This decoder reads trials, which begin at markers; no marker stream was named. "
+                    "Name one (--markers NAME), or choose a decoder for sliding windows."
+                )
+            return None
+        inlet = MarkerInlet(find(name=name, timeout_s=self.plan.settings.stream.timeout_s))
+        return MarkerListener(inlet, self._marker_heard, self._failed)
+
+    def _new_presenter(self) -> Presenter | None:
+        if self.plan.pictures is None or self.plan.settings.presentation is None or self.plan.outlets is None:
+            return None
+        return Presenter(
+            self.plan.settings.presentation,
+            self.plan.pictures,
+            self.plan.generator,
+            self._tell,
+            self._announce,
+            self._picture_on_screen,
+            self._failed,
+            self.clock,
+        )
+
+    # -- for the window --------------------------------------------------------------------------------------------
+
+    def start(self, on_event: Callable[[Event], None]) -> None:
+        """Begin; `on_event` is called from the session's threads. From the thread that owns the session."""
+        self._emit = on_event
+        on_event(StreamChanged(self._state, self._state_text))
+        for worker in self._workers():
+            worker.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """End all workers, last started first, within `timeout_s` seconds; may be called twice. Owner's thread."""
+        if self._stopped:
+            return
+        self._stopped = True
+        workers = list(reversed(self._workers()))
+        deadline = time.monotonic() + timeout_s
+        for worker in workers:
+            if worker is not self._recorder:
+                worker.stop()
+        for worker in workers:
+            worker.stop()
+            if not worker.join(max(deadline - time.monotonic(), 0.05)):
+                logger.warning("the %s thread did not end within %.1f s", worker.name, timeout_s)
+        self._source.close()
+        if self.plan.outlets is not None:
+            self.plan.outlets.close()
+
+    def picture_shown(self, trial: int, picture_id: str, at_s: float) -> None:
+        """The picture of `trial` was painted at `at_s` (LSL seconds). GUI thread."""
+        if self._presenter is not None:
+            self._presenter.painted(trial, at_s)
+
+    def handed_to_qt(self, reconstruction: Reconstruction, at_s: float) -> None:
+        """`reconstruction` was given to Qt at `at_s` (LSL seconds). GUI thread."""
+        self.latency.add(reconstruction, at_s)
+
+    def signal_snapshot(self, seconds: float) -> SignalSnapshot | None:
+        """The newest `seconds` of preprocessed EEG; None before the first sample. Any thread."""
+        newest = self._ring.newest
+        start = max(newest - int(seconds * self._ring.sfreq), self._ring.oldest)
+        if newest <= start:
+            return None
+        data, times = self._ring.read(start, newest)
+        gaps, at = [], self._ring.first_gap(start, newest)
+        while at is not None:
+            gaps.append(float(times[at - start]))
+            at = self._ring.first_gap(at, newest)
+        markers = tuple(marker for marker in tuple(self._markers) if marker.time >= times[0])
+        return SignalSnapshot(self._source.channels, self._ring.sfreq, data, times, markers, tuple(gaps))
+
+    def identification(self) -> Identification:
+        """Running identification of decoder and noise twin. Any thread."""
+        return self._evidence.curves()
+
+    def latencies(self) -> tuple[LatencyRow, ...]:
+        """Percentiles of each step. Any thread."""
+        return self.latency.rows()
+
+    def status(self) -> Status:
+        """Stream, model and device in plain words. Any thread."""
+        decoder = self.plan.decoder
+        return Status(
+            stream=self._state_text,
+            stream_ok=self._state in ("connected", "back"),
+            model=f"{decoder.manifest.name} → {self.plan.generator.manifest.name}",
+            device=decoder.device_text,
+            device_ok=decoder.device_ok,
+            progress="" if self._presenter is None else self._presenter.text,
+            watermark=self.plan.watermark,
+        )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Samples received, windows skipped, pictures overwritten unseen, markers without a trial. Any thread."""
+        skipped = self._decoding.windows.skipped if isinstance(self._decoding, SlidingDecoding) else 0
+        return {
+            "raw_samples": self._acquisition.n_raw,
+            "windows_skipped": skipped,
+            "pictures_overwritten": self.reconstructions.overwritten,
+            "markers_without_trial": self.n_dropped,
+        }
+
+    def trial_latents(self) -> dict[str, NDArray[np.float32]]:
+        """Latents (n_trials, latent_dim) ``read``, read from ``noise``, and ``shown``; after `stop`. Any thread."""
+        return self._evidence.latents()
+
+    # -- from the workers --------------------------------------------------------------------------------------------
+
+    def _workers(self) -> tuple[Acquisition | Recorder | SlidingDecoding | TrialDecoding | MarkerListener | Presenter, ...]:
+        everyone = (self._recorder, self._acquisition, self._decoding, self._listener, self._presenter)
+        return tuple(worker for worker in everyone if worker is not None)
+
+    def _tell(self, event: Event) -> None:
+        with self._lock:
+            if isinstance(event, Finished):
+                if self.ended is not None:
+                    return
+                self.ended = event
+            elif isinstance(event, Problem):
+                self.problems.append(event.message)
+        self._emit(event)
+
+    def _problem(self, message: str) -> None:
+        self._tell(Problem(message, fatal=False))
+
+    def _failed(self, message: str) -> None:
+        self._tell(Problem(message, fatal=True))
+        self._tell(Finished(message, fatal=True))
+
+    def _stream_changed(self, state: StreamState, message: str) -> None:
+        self._state, self._state_text = state, message
+        if self._presenter is not None:
+            self._presenter.hold(state not in ("connected", "back"))
+        self._tell(StreamChanged(state, message))
+
+    def _announce(self, picture: Picture) -> None:
+        if self.plan.outlets is not None and self.plan.outlets.pictures is not None:
+            self.plan.outlets.pictures.send(picture)
+
+    def _picture_on_screen(self, shown: Shown, at_s: float) -> None:
+        marker = Marker(at_s, f"shown/{shown.picture.id}")
+        if self.plan.outlets is not None:
+            self.plan.outlets.markers.push(marker.label, at_s)
+        self._note(marker, shown)
+
+    def _marker_heard(self, marker: Marker) -> None:
+        self._note(marker, None)
+
+    def _note(self, marker: Marker, shown: Shown | None) -> None:
+        self._markers.append(marker)
+        if self._recorder is not None:
+            self._recorder.marker(marker)
+        if isinstance(self._decoding, TrialDecoding):
+            self._decoding.add(marker, shown)
+
+    def _trial_read(self, trial: Trial, result: Reconstruction, shown: Shown | None) -> None:
+        if shown is None:
+            return
+        noise = self._reader.read_noise(self._rng)
+        score = self._evidence.add(result.latent, noise, shown.latent)
+        if self._recorder is not None:
+            self._record(trial, result, shown, noise, score)
+        self._tell(TrialRead(shown.trial, shown.picture, result.image, score))
+        if self._presenter is not None:
+            self._presenter.trial_done(read=True)
+
+    def _record(self, trial: Trial, result: Reconstruction, shown: Shown, noise: NDArray[np.float32], score: float) -> None:
+        assert self._recorder is not None
+        name = f"trial_{shown.trial:04d}"
+        self._recorder.picture(f"{name}_shown", shown.picture.image)
+        self._recorder.picture(f"{name}_read", result.image)
+        self._recorder.trial(
+            {
+                "trial": shown.trial,
+                "picture": shown.picture.id,
+                "onset_s": trial.marker.time,
+                "identified": None if np.isnan(score) else score,
+                "latent_read": result.latent.tolist(),
+                "latent_noise": noise.tolist(),
+                "latent_shown": shown.latent.tolist(),
+            }
+        )
+
+    def _trial_dropped(self, marker: Marker, reason: str, shown: Shown | None) -> None:
+        self.n_dropped += 1
+        self._problem(f"No trial for the marker {marker.label}: {reason}.")
+        if shown is not None and self._presenter is not None:
+            self._presenter.trial_done(read=False)

@@ -1,0 +1,148 @@
+"""What a session comes to, as data: ``summary.json`` in its run folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_app.contract.errors import RecordingError
+from bci_app.contract.identification import bootstrap_interval, pairwise_identification
+from bci_app.engine.session import Session
+
+
+def run_folder(base: Path, kind: str) -> Path:
+    """A new folder below `base`, named by kind and time; RecordingError if it cannot be made."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    for attempt in range(100):
+        folder = base / (f"{kind}-{stamp}" + (f"-{attempt}" if attempt else ""))
+        try:
+            folder.mkdir(parents=True, mode=0o700)
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise RecordingError(
+                f"The results cannot be written to '{base}': {error.strerror}. Choose another place with --folder."
+            ) from None
+    raise RecordingError(f"'{base}' already holds a hundred runs of this second. Choose another place with --folder.")
+
+
+def summarise(session: Session) -> dict[str, Any]:
+    """Everything a report needs, in plain numbers; after the session has stopped.
+
+    Scores stand with their 95 % intervals: the decoder, its noise twin, and the decoder's readings dealt to the
+    trials at random (the interval of the latter is that of 500 deals).
+    """
+    plan, ended = session.plan, session.ended
+    return {
+        "title": session.title,
+        "ended": "The session was closed before its end." if ended is None else ended.reason,
+        "failed": ended is not None and ended.fatal,
+        "problems": session.problems,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "watermark": plan.watermark,
+        "identification": identification_summary(session),
+        "latency_ms": {
+            row.step: {"p50": row.p50_ms, "p95": row.p95_ms, "p99": row.p99_ms, "max": row.max_ms, "n": row.n}
+            for row in session.latencies()
+        },
+        "counts": session.counts,
+        "stream": session.status().stream,
+        "device": session.status().device,
+        "decoder": {
+            "name": plan.decoder.manifest.name,
+            "digest": plan.decoder.bundle.digest,
+            "metrics": [score.model_dump() for score in plan.decoder.manifest.metrics],
+            "filter_delay_ms_at_10_hz": 1000 * plan.decoder.manifest.preprocessing.delay_s(10.0),
+        },
+        "generator": {"name": plan.generator.manifest.name, "digest": plan.generator.bundle.digest},
+        "settings": plan.settings.model_dump(mode="json"),
+        "versions": _versions(),
+    }
+
+
+def identification_summary(session: Session) -> dict[str, Any]:
+    """Pairwise identification of the session with its controls; only ``n_trials`` below two trials."""
+    latents = session.trial_latents()
+    n = len(latents["shown"])
+    if n < 2:
+        return {"n_trials": n}
+    centre = np.array(session.plan.decoder.manifest.latent_mean)
+    return {
+        "n_trials": n,
+        "chance": 0.5,
+        "decoder": _with_interval(pairwise_identification(latents["read"], latents["shown"], centre)),
+        "noise_twin": _with_interval(pairwise_identification(latents["noise"], latents["shown"], centre)),
+        "shuffled_pairing": _shuffled(latents["read"], latents["shown"], centre),
+    }
+
+
+def _with_interval(scores: NDArray[np.float64]) -> dict[str, float]:
+    value, low, high = bootstrap_interval(scores)
+    return {"value": value, "low": low, "high": high}
+
+
+def _shuffled(read: NDArray[Any], shown: NDArray[Any], centre: NDArray[Any]) -> dict[str, float]:
+    rng = np.random.default_rng(0)
+    means = [pairwise_identification(read[rng.permutation(len(read))], shown, centre).mean() for _ in range(500)]
+    low, high = np.quantile(means, (0.025, 0.975))
+    return {"value": float(np.mean(means)), "low": float(low), "high": float(high)}
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "system": platform.system()}
+    for package in ("bci-app", "numpy", "scipy", "pylsl", "PySide6-Essentials", "pyqtgraph"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` whole or not at all; RecordingError if the disk refuses."""
+    draft = path.with_suffix(".part")
+    try:
+        draft.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise RecordingError(f"'{path}' could not be written: {error.strerror}. Free space and try again.") from None
+
+
+def paragraph(summary: dict[str, Any]) -> str:
+    """The summary in one paragraph, for a person."""
+    identification, total = summary["identification"], summary["latency_ms"].get("total software")
+    words = [summary["ended"]]
+    if "decoder" in identification:
+        real, twin, shuffled = (identification[name] for name in ("decoder", "noise_twin", "shuffled_pairing"))
+        words.append(
+            f"In {identification['n_trials']} single trials the picture shown was identified among the others in "
+            f"{_percent(real)} of pairs (chance 50 %); the same decoder fed matched noise: {_percent(twin)}; its "
+            f"readings dealt to the trials at random: {_percent(shuffled)}."
+        )
+        contains = twin["low"] <= 0.5 <= twin["high"]
+        above = real["low"] > max(0.5, twin["high"])
+        words.append(
+            "The pictures were read from the EEG: the decoder's interval lies above chance and above its noise twin's."
+            if above and contains
+            else "This does not show that pictures were read from the EEG: see the intervals."
+        )
+    if total:
+        words.append(
+            f"From the arrival of a trial's last sample to its picture in Qt: {total['p50']:.1f} ms (median), "
+            f"{total['p99']:.1f} ms (99th percentile)."
+        )
+    words.append(f"Models ran on: {summary['device']}.")
+    return " ".join(words)
+
+
+def _percent(score: dict[str, float]) -> str:
+    return f"{100 * score['value']:.1f} % [{100 * score['low']:.1f}, {100 * score['high']:.1f}]"

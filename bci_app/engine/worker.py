@@ -1,0 +1,75 @@
+"""A thread with a name, one loop, and an end that is bounded in time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from bci_app.contract.errors import BciError
+
+logger = logging.getLogger(__name__)
+
+
+class Worker(ABC):
+    """Runs `step` again and again in its own thread until it is stopped, is done or fails.
+
+    Parameters
+    ----------
+    name : str
+        Name of the thread, as a debugger and the logs show it.
+    on_failure : callable
+        Called in the worker's thread with a message for the user if `step` raises.
+    """
+
+    def __init__(self, name: str, on_failure: Callable[[str], None]) -> None:
+        self.name = name
+        self._on_failure = on_failure
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the worker was told to stop; any thread."""
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        """Start the thread; from the thread that owns the session."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tell the worker to stop, without waiting; any thread."""
+        self._stopping.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until the thread has ended; False if it has not within `timeout_s`. Not from the worker itself."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def pause(self, seconds: float) -> bool:
+        """Sleep in the worker's thread; True as soon as it was told to stop."""
+        return self._stopping.wait(max(seconds, 0.0))
+
+    @abstractmethod
+    def step(self) -> bool:
+        """One turn of the loop, at most about 0.2 s; False when there is nothing more to do. Worker's thread."""
+
+    def close(self) -> None:
+        """Let go of what the worker holds; called once at its end, in its own thread."""
+
+    def _run(self) -> None:
+        try:
+            while not self.stopping and self.step():
+                pass
+        except BciError as error:
+            self._on_failure(str(error))
+        except Exception as error:
+            logger.exception("worker %s failed", self.name)
+            self._on_failure(
+                f"The {self.name} thread stopped on an unexpected {type(error).__name__}: {error}. "
+                "This is a fault of the program; the log has the details. What was recorded so far is kept."
+            )
+        finally:
+            self.close()
