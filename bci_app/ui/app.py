@@ -1,0 +1,146 @@
+"""Runs one session in a window, from its start to the closing of the window.
+
+Qt is imported inside the functions: the platform must be chosen before, and the command line can ask
+`has_display` without paying for Qt.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bci_app.contract.errors import SettingsError
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from bci_app.ui.bridge import Session
+
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
+
+
+def has_display(platform: str = sys.platform, environment: Mapping[str, str] | None = None) -> bool:
+    """Whether a window can be seen on this machine.
+
+    Parameters
+    ----------
+    platform : str
+        As in `sys.platform`.
+    environment : mapping, optional
+        Environment variables; those of the process by default.
+
+    Returns
+    -------
+    bool
+        True on Windows and macOS; elsewhere where an X or Wayland display is named.
+    """
+    if platform in ("win32", "darwin", "cygwin"):
+        return True
+    variables = os.environ if environment is None else environment
+    return bool(variables.get("DISPLAY") or variables.get("WAYLAND_DISPLAY"))
+
+
+def run_window(
+    session: Session,
+    *,
+    offscreen: bool = False,
+    close_when_finished: bool = False,
+    screenshot: Path | None = None,
+    appearance: str = "dark",
+) -> int:
+    """Show a session in a window until the window is closed.
+
+    Parameters
+    ----------
+    session : Session
+        Not started yet; it has been stopped when this returns.
+    offscreen : bool
+        Draw without a display: for tests, servers and screenshots.
+    close_when_finished : bool
+        Close shortly after the session has come to its end.
+    screenshot : Path, optional
+        Where to save a picture of the window just before it closes.
+    appearance : str
+        "dark" or "light".
+
+    Returns
+    -------
+    int
+        0; 1 if the session ended by a fatal problem or the screenshot could not be written.
+
+    Raises
+    ------
+    SettingsError
+        If there is no display and `offscreen` is False, or the screenshot or appearance cannot be meant.
+    """
+    _check(offscreen, screenshot)
+    if offscreen:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    app = _application(appearance)
+    from bci_app.ui import theme
+    from bci_app.ui.main_window import MainWindow
+
+    window = MainWindow(
+        session,
+        colours=theme.THEMES[appearance],
+        close_when_finished=close_when_finished,
+        screenshot=screenshot,
+    )
+    window.closed.connect(app.quit)
+    try:
+        window.show()
+        window.begin()
+        with _closes_on_signal(window.close):
+            app.exec()
+    finally:
+        window.bridge.close()
+        window.deleteLater()
+        app.processEvents()
+    return int(window.failed)
+
+
+def _check(offscreen: bool, screenshot: Path | None) -> None:
+    if not offscreen and not has_display():
+        raise SettingsError(
+            "A window needs a display; neither DISPLAY nor WAYLAND_DISPLAY is set. "
+            "Start from a desktop session, or ask for an offscreen window."
+        )
+    if screenshot is not None and screenshot.suffix.lower() not in PICTURE_ENDINGS:
+        raise SettingsError(
+            f"A screenshot ends in one of {', '.join(PICTURE_ENDINGS)}; got '{screenshot.name}'. Rename it."
+        )
+
+
+def _application(appearance: str) -> QApplication:
+    from PySide6.QtWidgets import QApplication
+
+    from bci_app.ui import theme
+
+    if appearance not in theme.THEMES:
+        known = " or ".join(theme.THEMES)
+        raise SettingsError(f"The appearance is {known}; got '{appearance}'. Choose one of them.")
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else QApplication(["bci-app"])
+    theme.dress(app, theme.THEMES[appearance])
+    return app
+
+
+@contextmanager
+def _closes_on_signal(close: Callable[[], object]) -> Iterator[None]:
+    """Close the window on Ctrl+C or a termination request; the polling timer lets Python see the signal."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    wanted = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: close()) for number in wanted]
+    try:
+        yield
+    finally:
+        for number, handler in zip(wanted, before, strict=True):
+            signal.signal(number, handler)

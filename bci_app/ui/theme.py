@@ -1,0 +1,194 @@
+"""Colours, sizes and fonts of the window, in one place."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
+from PySide6.QtWidgets import QApplication
+
+SMALL_PT = 11
+"""Smallest text anywhere in the window, in points."""
+BODY_PT = 12
+TITLE_PT = 13
+GAP_PX = 10
+"""Space between panels."""
+MID_GREY = 128
+"""Level of the empty picture: half way, so neither onset nor offset is a full-contrast flash."""
+FALLBACK_FAMILY = "DejaVu Sans"
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """The colours of one appearance, each named by what it says.
+
+    The data colours follow the Okabe-Ito set, which stays distinct under the common colour vision
+    deficiencies.
+    No meaning is carried by colour alone: each comes with a word, a shape or a line style.
+    """
+
+    name: str
+    window: str
+    panel: str
+    border: str
+    text: str
+    muted: str
+    trace: str
+    marker: str
+    gap: str
+    decoder: str
+    noise_twin: str
+    chance: str
+    good: str
+    warn: str
+    bad: str
+    warn_fill: str
+    info_fill: str
+
+
+DARK = Theme(
+    name="dark",
+    window="#14171c",
+    panel="#1d2229",
+    border="#323a45",
+    text="#e9edf2",
+    muted="#a9b4c0",
+    trace="#b9d3e6",
+    marker="#e6a11a",
+    gap="#8a6d3b",
+    decoder="#56b4e9",
+    noise_twin="#e69f00",
+    chance="#a9b4c0",
+    good="#3fc79a",
+    warn="#f0b429",
+    bad="#ff9466",
+    warn_fill="#4a3a12",
+    info_fill="#1c3a50",
+)
+
+LIGHT = Theme(
+    name="light",
+    window="#eceff3",
+    panel="#ffffff",
+    border="#c9d0d8",
+    text="#1a2129",
+    muted="#4d5966",
+    trace="#1f4e73",
+    marker="#8a5600",
+    gap="#d9b26a",
+    decoder="#0072b2",
+    noise_twin="#a85f00",
+    chance="#4d5966",
+    good="#00734f",
+    warn="#8a5600",
+    bad="#b34000",
+    warn_fill="#ffe9b8",
+    info_fill="#d8ebf8",
+)
+
+THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
+
+
+def font(points: int = BODY_PT, *, bold: bool = False) -> QFont:
+    """Font of the window at a size, with digits of equal width.
+
+    Parameters
+    ----------
+    points : int
+        Size in points.
+    bold : bool
+        Whether the weight is bold.
+
+    Returns
+    -------
+    QFont
+        The font; a number written in it does not move when its digits change.
+    """
+    chosen = QFont(family())
+    chosen.setPointSize(points)
+    chosen.setBold(bold)
+    chosen.setFeature(QFont.Tag("tnum"), 1)
+    return chosen
+
+
+def family() -> str:
+    """Name of the font family in use: the desktop's own, or DejaVu Sans where the machine has no fonts."""
+    if not QFontDatabase.families():
+        _load_shipped_fonts()
+    general = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont).family()
+    families = QFontDatabase.families()
+    return general if general in families or FALLBACK_FAMILY not in families else FALLBACK_FAMILY
+
+
+def _load_shipped_fonts() -> None:
+    """Register the DejaVu fonts that matplotlib installs; a bare server has none of its own."""
+    # found, not imported: importing matplotlib costs half a second
+    spec = importlib.util.find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        return
+    folder = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"
+    for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"):
+        QFontDatabase.addApplicationFont(str(folder / name))
+
+
+def dress(app: QApplication, theme: Theme) -> None:
+    """Give the whole application the theme's font, palette and style sheet.
+
+    Parameters
+    ----------
+    app : QApplication
+        The application, before its first window is made.
+    theme : Theme
+        The appearance.
+    """
+    app.setStyle("Fusion")
+    app.setFont(font())
+    app.setPalette(_palette(theme))
+    app.setStyleSheet(style_sheet(theme))
+
+
+def _palette(theme: Theme) -> QPalette:
+    roles = {
+        QPalette.ColorRole.Window: theme.window,
+        QPalette.ColorRole.WindowText: theme.text,
+        QPalette.ColorRole.Base: theme.panel,
+        QPalette.ColorRole.AlternateBase: theme.window,
+        QPalette.ColorRole.Text: theme.text,
+        QPalette.ColorRole.Button: theme.panel,
+        QPalette.ColorRole.ButtonText: theme.text,
+        QPalette.ColorRole.ToolTipBase: theme.panel,
+        QPalette.ColorRole.ToolTipText: theme.text,
+        QPalette.ColorRole.Highlight: theme.decoder,
+    }
+    palette = QPalette()
+    for role, colour in roles.items():
+        palette.setColor(role, QColor(colour))
+    return palette
+
+
+def style_sheet(theme: Theme) -> str:
+    """Qt style sheet of the theme; widgets are addressed by their object names."""
+    frame = "border-radius: 8px; border: 1px solid"
+    return f"""
+    QMainWindow, QWidget#body {{ background: {theme.window}; }}
+    QFrame#panel {{ background: {theme.panel}; {frame} {theme.border}; }}
+    QLabel {{ background: transparent; color: {theme.text}; }}
+    QLabel[role="muted"] {{ color: {theme.muted}; }}
+    QFrame#chip {{ background: {theme.panel}; {frame} {theme.border}; }}
+    QLabel#watermark {{ color: {theme.warn}; border: 2px solid {theme.warn}; }}
+    QLabel#watermark {{ border-radius: 6px; padding: 3px 10px; }}
+    QFrame#banner[tone="warn"] {{ background: {theme.warn_fill}; {frame} {theme.warn}; }}
+    QFrame#banner[tone="info"] {{ background: {theme.info_fill}; {frame} {theme.decoder}; }}
+    QFrame#banner QLabel {{ color: {theme.text}; }}
+    QFrame#help {{ background: {theme.panel}; border: 2px solid {theme.decoder}; border-radius: 10px; }}
+    QProgressBar {{ background: {theme.border}; border: none; border-radius: 3px; }}
+    QProgressBar::chunk {{ background: {theme.decoder}; border-radius: 3px; }}
+    QSplitter::handle {{ background: transparent; }}
+    QSplitter::handle:hover {{ background: {theme.border}; border-radius: 3px; }}
+    QTableWidget {{ background: transparent; border: none; color: {theme.text}; }}
+    QHeaderView, QHeaderView::section {{ background: transparent; border: none; color: {theme.muted}; }}
+    QHeaderView::section {{ padding: 2px 4px; }}
+    QToolTip {{ background: {theme.panel}; color: {theme.text}; border: 1px solid {theme.border}; }}
+    """

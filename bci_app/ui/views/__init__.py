@@ -1,0 +1,1 @@
+"""Widgets that show and never compute; one per file."""

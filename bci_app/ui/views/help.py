@@ -1,0 +1,64 @@
+"""The list of keys, over the window; it does not stop anything."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout, QWidget
+
+from bci_app.ui import theme
+from bci_app.ui.views.status import NOT_MEDICAL
+from bci_app.ui.views.text import PlainLabel
+
+KEYS = (
+    ("Space", "hold the EEG still; decoding goes on"),
+    ("Up / Down", "larger or smaller traces"),
+    ("Left / Right", "shorter or longer stretch of EEG"),
+    ("F11", "full screen on or off"),
+    ("F1", "this list on or off"),
+    ("Esc or Ctrl+Q", "stop the session and close"),
+)
+ABOUT = (
+    "“Read from EEG” is made by a model: an inference, not a photograph and not a thought. "
+    "The score of a trial is the share of other pictures that fit it worse than the picture shown; "
+    "guessing gives 0.50. “Decoder on noise” is the same decoder given noise in place of EEG. "
+    f"{NOT_MEDICAL}, not for diagnosis."
+)
+
+
+class HelpOverlay(QFrame):
+    """A framed list over the middle of its parent; hidden at first."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("help")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(28, 22, 28, 22)
+        layout.setSpacing(14)
+        layout.addWidget(PlainLabel("Keys", points=theme.TITLE_PT + 2, bold=True))
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(24)
+        grid.setVerticalSpacing(6)
+        for row, (key, meaning) in enumerate(KEYS):
+            grid.addWidget(PlainLabel(key, bold=True), row, 0, Qt.AlignmentFlag.AlignLeft)
+            grid.addWidget(PlainLabel(meaning), row, 1)
+        grid.setColumnStretch(1, 1)
+        layout.addLayout(grid)
+        layout.addWidget(PlainLabel(ABOUT, points=theme.SMALL_PT, muted=True, wrap=True))
+        self.hide()
+
+    def toggle(self) -> None:
+        """Show over the middle of the parent, or hide."""
+        self.setVisible(self.isHidden())
+        self.place()
+
+    def place(self) -> None:
+        """Move to the middle of the parent."""
+        parent = self.parentWidget()
+        if parent is None or self.isHidden():
+            return
+        width = min(620, parent.width() - 40)
+        self.setFixedWidth(width)
+        height = max(self.heightForWidth(width), self.sizeHint().height())
+        self.resize(width, height)
+        self.move((parent.width() - width) // 2, max(20, (parent.height() - height) // 2))
+        self.raise_()

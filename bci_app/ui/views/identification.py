@@ -1,0 +1,205 @@
+"""Is it better than chance? Running pairwise identification beside its noise control."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from bci_app.engine.views import Identification, IdentificationCurve
+from bci_app.ui import theme
+from bci_app.ui.theme import Theme
+from bci_app.ui.views.signal import dress_axis
+from bci_app.ui.views.text import PlainLabel
+
+NO_PICTURES = "No pictures are shown in this mode, so nothing can be identified."
+NO_TRIALS = "No trial has been scored yet."
+FEWEST_TRIALS = 10
+"""Least length of the axis of trials."""
+
+
+class IdentificationView(QWidget):
+    """Two curves with their intervals, the chance line, and the current numbers in words.
+
+    Parameters
+    ----------
+    colours : Theme
+        Appearance.
+    possible : bool
+        False where no pictures are shown: a sentence stands in place of the plot.
+    """
+
+    def __init__(self, colours: Theme = theme.DARK, *, possible: bool = True) -> None:
+        super().__init__()
+        self._colours = colours
+        self._possible = possible
+        self._message = PlainLabel(NO_TRIALS if possible else NO_PICTURES, muted=True, wrap=True)
+        self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._decoder = CurvePair(colours.decoder, Qt.PenStyle.SolidLine)
+        self._noise_twin = CurvePair(colours.noise_twin, Qt.PenStyle.DashLine)
+        self._plot = self._build_plot()
+        self._numbers = {name: Number() for name in ("decoder", "noise")}
+        self._legend = self._build_legend()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._legend)
+        layout.addWidget(self._message, 0 if possible else 1)
+        layout.addWidget(self._plot, 1)
+        self._legend.setVisible(possible)
+        self._plot.setVisible(possible)
+
+    @property
+    def message(self) -> str:
+        """The sentence in place of the numbers, or an empty text."""
+        return "" if self._message.isHidden() else self._message.text()
+
+    @property
+    def numbers(self) -> tuple[str, str]:
+        """What is written for the decoder and for the noise control."""
+        return self._numbers["decoder"].text, self._numbers["noise"].text
+
+    @property
+    def n_points(self) -> tuple[int, int]:
+        """Points drawn in the decoder's curve and in the noise control's."""
+        return self._decoder.n_points, self._noise_twin.n_points
+
+    def show_identification(self, identification: Identification) -> None:
+        """Draw the curves and write their last values.
+
+        Parameters
+        ----------
+        identification : Identification
+            Two curves of arrays (k,): trials so far, mean, low and high end of the interval, 0 to 1.
+        """
+        decoder, twin = identification.decoder, identification.noise_twin
+        if not self._possible or len(decoder.n) == 0:
+            return
+        self._message.hide()
+        if len(decoder.n) == self._decoder.n_points and len(twin.n) == self._noise_twin.n_points:
+            return
+        self._decoder.draw(decoder)
+        self._noise_twin.draw(twin)
+        self._numbers["decoder"].write(decoder)
+        self._numbers["noise"].write(twin)
+        last = float(decoder.n[-1])
+        self._plot.getPlotItem().setXRange(0, max(last, FEWEST_TRIALS), padding=0.02)
+
+    def _build_plot(self) -> pg.PlotWidget:
+        plot = pg.PlotWidget(background=self._colours.panel)
+        plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        plot.setMinimumSize(160, 110)
+        item = plot.getPlotItem()
+        item.setMenuEnabled(False)
+        item.hideButtons()
+        item.setMouseEnabled(False, False)
+        item.disableAutoRange()
+        item.setYRange(0.0, 1.0, padding=0.04)
+        item.setXRange(0, FEWEST_TRIALS, padding=0.02)
+        item.getAxis("left").setTicks([[(value / 4, f"{value / 4:.2f}") for value in range(5)]])
+        for side in ("left", "bottom"):
+            dress_axis(item.getAxis(side), self._colours)
+        item.getAxis("bottom").setLabel("trials read", color=self._colours.muted)
+        item.getAxis("bottom").label.setFont(theme.font(theme.SMALL_PT))
+        chance = pg.mkPen(self._colours.chance, width=1, style=Qt.PenStyle.DotLine)
+        item.addItem(pg.InfiniteLine(pos=0.5, angle=0, pen=chance), ignoreBounds=True)
+        for pair in (self._noise_twin, self._decoder):
+            pair.add_to(item)
+        return plot
+
+    def _build_legend(self) -> QWidget:
+        rows = (
+            ("Decoder on EEG", self._colours.decoder, Qt.PenStyle.SolidLine, self._numbers["decoder"]),
+            ("Decoder on noise", self._colours.noise_twin, Qt.PenStyle.DashLine, self._numbers["noise"]),
+            ("Guessing", self._colours.chance, Qt.PenStyle.DotLine, Number("0.50")),
+        )
+        legend = QWidget()
+        grid = QGridLayout(legend)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(2)
+        for row, (name, colour, style, number) in enumerate(rows):
+            grid.addWidget(LineSample(colour, style), row, 0)
+            grid.addWidget(PlainLabel(name, points=theme.SMALL_PT), row, 1)
+            grid.addWidget(number, row, 2)
+        grid.setColumnStretch(2, 1)
+        return legend
+
+
+class CurvePair:
+    """A mean with the band of its interval.
+
+    Parameters
+    ----------
+    colour : str
+        Of the line; the band is the same colour, mostly transparent.
+    style : Qt.PenStyle
+        Tells the curves apart without colour.
+    """
+
+    def __init__(self, colour: str, style: Qt.PenStyle) -> None:
+        fill = QColor(colour)
+        fill.setAlpha(60)
+        edge = pg.mkPen(None)
+        self._low = pg.PlotCurveItem(pen=edge)
+        self._high = pg.PlotCurveItem(pen=edge)
+        self._band = pg.FillBetweenItem(self._low, self._high, brush=fill)
+        self._line = pg.PlotCurveItem(pen=pg.mkPen(colour, width=2, style=style), antialias=True)
+        self.n_points = 0
+
+    def add_to(self, item: pg.PlotItem) -> None:
+        """Put the parts into a plot."""
+        for part in (self._low, self._high, self._band, self._line):
+            item.addItem(part, ignoreBounds=True)
+
+    def draw(self, curve: IdentificationCurve) -> None:
+        """Draw arrays (k,) of trials, mean, low, high."""
+        n = curve.n.astype(float)
+        self._low.setData(n, curve.low)
+        self._high.setData(n, curve.high)
+        self._line.setData(n, curve.mean)
+        self.n_points = len(n)
+
+
+class LineSample(QWidget):
+    """A short piece of a curve, for a legend."""
+
+    def __init__(self, colour: str, style: Qt.PenStyle) -> None:
+        super().__init__()
+        self._pen = QPen(QColor(colour), 3, style)
+        self.setFixedSize(30, 16)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the piece."""
+        painter = QPainter(self)
+        painter.setPen(self._pen)
+        painter.drawLine(1, self.height() // 2, self.width() - 1, self.height() // 2)
+        painter.end()
+
+
+class Number(QWidget):
+    """A value, bold, with its interval beside it."""
+
+    def __init__(self, value: str = "–") -> None:
+        super().__init__()
+        self._value = PlainLabel(value, bold=True)
+        self._interval = PlainLabel("", points=theme.SMALL_PT, muted=True)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self._value)
+        layout.addWidget(self._interval, 1)
+        widest = self._interval.fontMetrics().horizontalAdvance("(95 %: 0.00–0.00)")
+        self._interval.setMinimumWidth(widest)  # the column does not move when the first numbers come
+
+    @property
+    def text(self) -> str:
+        """What is written, e.g. ``0.82 (95 %: 0.74–0.90)``."""
+        return f"{self._value.text()} {self._interval.text()}".strip()
+
+    def write(self, curve: IdentificationCurve) -> None:
+        """Write the last value of a curve."""
+        if len(curve.n):
+            self._value.setText(f"{curve.mean[-1]:.2f}")
+            self._interval.setText(f"(95 %: {curve.low[-1]:.2f}–{curve.high[-1]:.2f})")

@@ -1,0 +1,156 @@
+"""How long each step takes, in milliseconds."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QBrush, QColor
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from bci_app.engine.views import LatencyRow
+from bci_app.ui import theme
+from bci_app.ui.theme import Theme
+from bci_app.ui.views.text import PlainLabel, plain_tooltip
+
+BUDGET_MS = 50.0
+"""Largest accepted 95th percentile of the step "total"."""
+TOTAL = "total"
+"""The row compared with the budget is the one whose name begins so."""
+USUAL_ROWS = 6
+COLUMNS = ("Step", "p50", "p95", "p99", "max")
+COLUMN_TIPS = (
+    "Step, from the last sample in hand to the picture given to the screen",
+    "Half of the results took at most this long",
+    "95 of 100 results took at most this long",
+    "99 of 100 results took at most this long",
+    "The longest of the results",
+)
+
+
+class LatencyView(QWidget):
+    """Table of steps with percentiles; the total is compared with its budget.
+
+    Parameters
+    ----------
+    colours : Theme
+        Appearance.
+    budget_ms : float
+        Largest accepted 95th percentile of the total, in milliseconds.
+    """
+
+    def __init__(self, colours: Theme = theme.DARK, *, budget_ms: float = BUDGET_MS) -> None:
+        super().__init__()
+        self._colours = colours
+        self._budget_ms = budget_ms
+        self._rows: tuple[LatencyRow, ...] = ()
+        self._verdict = PlainLabel("No result has been timed yet.", points=theme.BODY_PT, wrap=True)
+        self._table = self._build_table()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._verdict)
+        layout.addWidget(self._table, 1)
+        self.setMinimumWidth(350)
+        self._fit(USUAL_ROWS)
+
+    @property
+    def verdict(self) -> str:
+        """The sentence over the table."""
+        return self._verdict.text()
+
+    @property
+    def over_budget(self) -> bool:
+        """Whether the total is over its budget."""
+        return any(row.step.startswith(TOTAL) and row.p95_ms > self._budget_ms for row in self._rows)
+
+    def cells(self) -> tuple[tuple[str, ...], ...]:
+        """The written table, row by row."""
+        table = self._table
+        columns = range(table.columnCount())
+        return tuple(tuple(self._cell(row, column).text() for column in columns) for row in range(table.rowCount()))
+
+    def show_latencies(self, rows: tuple[LatencyRow, ...]) -> None:
+        """Write the table; rows that did not change are left alone."""
+        if rows == self._rows:
+            return
+        if len(rows) != self._table.rowCount():
+            self._make_rows(len(rows))
+        self._rows = rows
+        for index, row in enumerate(rows):
+            self._write_row(index, row)
+        self._write_verdict()
+
+    def _build_table(self) -> QTableWidget:
+        table = QTableWidget(0, len(COLUMNS))
+        for column, tip in enumerate(COLUMN_TIPS):
+            header = QTableWidgetItem(COLUMNS[column])
+            header.setToolTip(plain_tooltip(tip))
+            header.setTextAlignment(_alignment(column))
+            table.setHorizontalHeaderItem(column, header)
+        table.setFont(theme.font(theme.SMALL_PT))
+        table.horizontalHeader().setFont(theme.font(theme.SMALL_PT))
+        table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        table.horizontalHeader().setMinimumSectionSize(40)
+        table.horizontalHeader().setHighlightSections(False)
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 6)
+        table.setShowGrid(False)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        return table
+
+    def _cell(self, row: int, column: int) -> QTableWidgetItem:
+        cell = self._table.item(row, column)
+        assert cell is not None, "every cell is made with its row"
+        return cell
+
+    def _make_rows(self, count: int) -> None:
+        self._table.setRowCount(count)
+        self._fit(count)
+        for row in range(count):
+            for column in range(len(COLUMNS)):
+                item = QTableWidgetItem()
+                item.setTextAlignment(_alignment(column))
+                self._table.setItem(row, column, item)
+
+    def _fit(self, count: int) -> None:
+        """Keep room for all rows: the total is the last one."""
+        row_px = self._table.verticalHeader().defaultSectionSize()
+        self._table.setMinimumHeight(self._table.horizontalHeader().sizeHint().height() + count * row_px + 4)
+
+    def _write_row(self, index: int, row: LatencyRow) -> None:
+        is_total = row.step.startswith(TOTAL)
+        late = is_total and row.p95_ms > self._budget_ms
+        values = (row.p50_ms, row.p95_ms, row.p99_ms, row.max_ms)
+        texts = (row.step, *(f"{value:.1f}" for value in values))
+        colour = QBrush(QColor(self._colours.warn if late else self._colours.text))
+        for column, text in enumerate(texts):
+            item = self._cell(index, column)
+            item.setText(text)
+            item.setForeground(colour)
+            item.setFont(theme.font(theme.SMALL_PT, bold=is_total))
+
+    def _write_verdict(self) -> None:
+        total = next((row for row in self._rows if row.step.startswith(TOTAL)), None)
+        if total is None:
+            return
+        late = total.p95_ms > self._budget_ms
+        sign, word = ("▲", "over") if late else ("✓", "within")
+        text = f"{sign} {total.p95_ms:.0f} ms at p95: {word} the budget of {self._budget_ms:.0f} ms"
+        self._verdict.setText(text)
+        self._verdict.setStyleSheet(f"color: {self._colours.warn if late else self._colours.good};")
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
+    return side | Qt.AlignmentFlag.AlignVCenter

@@ -1,0 +1,201 @@
+"""One picture, large, with a caption; tells when a new picture has reached the screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from bci_app.ui import theme
+from bci_app.ui.views.text import ElidedLabel, PlainLabel
+
+
+def to_qimage(image: npt.NDArray[np.uint8]) -> tuple[QImage, npt.NDArray[np.uint8]]:
+    """Qt picture over the pixels of an array, and the array that must outlive it.
+
+    Parameters
+    ----------
+    image : uint8 array (h, w, 3)
+        Red, green, blue.
+
+    Returns
+    -------
+    QImage
+        Shares its pixels with the array.
+    uint8 array (h, w, 3)
+        The pixels. QImage does not own them: keep this array as long as the picture.
+    """
+    pixels = np.ascontiguousarray(image, dtype=np.uint8)
+    height, width = pixels.shape[:2]
+    return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888), pixels
+
+
+class Canvas(QWidget):
+    """The bare picture, scaled to the widget with its proportions kept.
+
+    Parameters
+    ----------
+    placeholder : str
+        Text in the middle of the grey square while there is no picture.
+    smooth : bool
+        Interpolate when scaling; False keeps the pixels square.
+    """
+
+    painted = Signal(object)
+    """Carries the token of a new picture, once, after its first paint."""
+
+    def __init__(self, placeholder: str = "", *, smooth: bool = True) -> None:
+        super().__init__()
+        self._placeholder = placeholder
+        self._smooth = smooth
+        self._image: QImage | None = None
+        self._pixels: npt.NDArray[np.uint8] | None = None
+        self._token: Any = None
+        self._drawn = False
+        self._repainting = False
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(160, 160)
+
+    def sizeHint(self) -> QSize:
+        """A comfortable size; the layout stretches it."""
+        return QSize(420, 420)
+
+    def show_image(self, image: npt.NDArray[np.uint8]) -> None:
+        """Show a picture at the next paint.
+
+        Parameters
+        ----------
+        image : uint8 array (h, w, 3)
+            Red, green, blue.
+        """
+        self._image, self._pixels = to_qimage(image)
+        self._token = None
+        self.update()
+
+    def show_now(self, image: npt.NDArray[np.uint8], token: Any) -> None:
+        """Show a picture at once; `painted` follows when it has gone to the screen.
+
+        A hidden window paints nothing: then `painted` comes with its first paint.
+
+        Parameters
+        ----------
+        image : uint8 array (h, w, 3)
+            Red, green, blue.
+        token : object
+            What `painted` carries.
+        """
+        self._image, self._pixels = to_qimage(image)
+        self._token = token
+        self._drawn = False
+        self._repainting = True
+        self.repaint()  # paints and flushes before it returns, so the stamp is taken after the pixels left
+        self._repainting = False
+        if self._drawn:
+            self._announce()
+
+    def clear(self, placeholder: str = "") -> None:
+        """Show mid grey, with a text or none."""
+        self._image, self._pixels, self._token = None, None, None
+        self._placeholder = placeholder
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the picture or the grey square."""
+        painter = QPainter(self)
+        target = self.picture_rect()
+        if self._image is None:
+            self._paint_placeholder(painter, target)
+        else:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._smooth)
+            painter.drawImage(QRectF(target), self._image)
+        painter.end()
+        self._drawn = True
+        if not self._repainting:
+            self._announce()
+
+    def picture_rect(self) -> QRect:
+        """Rectangle in the widget, in pixels, that the picture covers."""
+        width, height = (1, 1) if self._image is None else (self._image.width(), self._image.height())
+        size = QSize(width, height).scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        return QRect(
+            (self.width() - size.width()) // 2,
+            (self.height() - size.height()) // 2,
+            size.width(),
+            size.height(),
+        )
+
+    def _paint_placeholder(self, painter: QPainter, target: QRect) -> None:
+        painter.fillRect(target, QColor(theme.MID_GREY, theme.MID_GREY, theme.MID_GREY))
+        if self._placeholder:
+            painter.setPen(QColor("#101010"))
+            painter.setFont(theme.font(theme.BODY_PT))
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(target.adjusted(16, 16, -16, -16), int(flags), self._placeholder)
+
+    def _announce(self) -> None:
+        token, self._token = self._token, None
+        if token is not None:
+            self.painted.emit(token)
+
+
+class PictureView(QWidget):
+    """A picture with its caption above and a note below.
+
+    Parameters
+    ----------
+    caption : str
+        What the picture is, e.g. "Shown".
+    note : str
+        Small text under the picture.
+    placeholder : str
+        Text while there is no picture.
+    smooth : bool
+        Interpolate when scaling.
+    """
+
+    painted = Signal(object)
+    """Carries the token of a new picture, once, after its first paint."""
+
+    def __init__(self, caption: str, note: str = "", placeholder: str = "", *, smooth: bool = True) -> None:
+        super().__init__()
+        self.canvas = Canvas(placeholder, smooth=smooth)
+        self.canvas.painted.connect(self.painted)
+        self._caption = PlainLabel(caption, points=theme.TITLE_PT + 1, bold=True)
+        self._detail = ElidedLabel("", points=theme.BODY_PT, muted=True)
+        self._detail.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._note = PlainLabel(note or " ", points=theme.SMALL_PT, muted=True, wrap=True)
+        self._note.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        self._note.setFixedHeight(2 * self._note.fontMetrics().lineSpacing())  # panes side by side stay equal
+        header = QHBoxLayout()
+        header.addWidget(self._caption)
+        header.addWidget(self._detail, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(header)
+        layout.addWidget(self.canvas, 1)
+        layout.addWidget(self._note)
+
+    @property
+    def detail(self) -> str:
+        """The quiet text at the right of the caption."""
+        return self._detail.text()
+
+    def show_image(self, image: npt.NDArray[np.uint8], detail: str = "") -> None:
+        """Show a picture, uint8 (h, w, 3), at the next paint."""
+        self._detail.setText(detail)
+        self.canvas.show_image(image)
+
+    def show_now(self, image: npt.NDArray[np.uint8], token: Any, detail: str = "") -> None:
+        """Show a picture, uint8 (h, w, 3), at once; `painted` brings the token back when it is on the screen."""
+        self._detail.setText(detail)
+        self.canvas.show_now(image, token)
+
+    def clear(self, placeholder: str = "") -> None:
+        """Show mid grey."""
+        self._detail.setText("")
+        self.canvas.clear(placeholder)

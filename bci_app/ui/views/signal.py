@@ -1,0 +1,326 @@
+"""Scrolling EEG: all channels, markers, gaps, a scale bar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from bci_app.engine.views import SignalSnapshot
+from bci_app.ui import theme
+from bci_app.ui.theme import Theme
+from bci_app.ui.views.envelope import envelope, step_for
+from bci_app.ui.views.text import PlainLabel
+
+SCALES_UV = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+"""Distances between neighbouring traces, in microvolts, that the up and down keys step through."""
+SPANS_S = (2.0, 5.0, 10.0)
+"""Lengths of the picture, in seconds, that the left and right keys step through."""
+LABEL_LETTERS = 12
+MARGIN = 0.05
+"""Room at the right of the newest sample, as a share of the picture, for the scale bar."""
+CLIP_ROWS = 2.5
+"""A trace leaves its row by at most this many rows, so one popping electrode does not cover all others."""
+
+
+class SignalView(QWidget):
+    """Traces of the newest seconds, the newest sample at the right edge.
+
+    Parameters
+    ----------
+    colours : Theme
+        Appearance.
+    scale_uv : float
+        Microvolts between neighbouring traces.
+    span_s : float
+        Length of the picture in seconds.
+    """
+
+    def __init__(self, colours: Theme = theme.DARK, *, scale_uv: float = 50.0, span_s: float = 5.0) -> None:
+        super().__init__()
+        self._colours = colours
+        self._scale_uv = scale_uv
+        self._span_s = span_s
+        self._frozen = False
+        self._channels: tuple[str, ...] = ()
+        self._offsets: npt.NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
+        self._snapshot: SignalSnapshot | None = None
+        self._labels: list[pg.TextItem] = []
+        self._shades: list[pg.LinearRegionItem] = []
+        self._build()
+
+    @property
+    def span_s(self) -> float:
+        """Length of the picture in seconds."""
+        return self._span_s
+
+    @property
+    def scale_uv(self) -> float:
+        """Microvolts between neighbouring traces."""
+        return self._scale_uv
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the picture stands still."""
+        return self._frozen
+
+    @property
+    def points(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The drawn points, x in seconds before the newest sample and y in rows; NaN lifts the pen."""
+        x, y = self._curve.getData()
+        empty = np.zeros(0)
+        return (empty, empty) if x is None else (x, y)
+
+    @property
+    def marker_labels(self) -> tuple[str, ...]:
+        """Labels of the markers in the picture."""
+        return tuple(item.toPlainText() for item in self._labels if item.isVisible())
+
+    @property
+    def n_gaps(self) -> int:
+        """How many gaps are shaded."""
+        return sum(shade.isVisible() for shade in self._shades)
+
+    def show_snapshot(self, snapshot: SignalSnapshot | None) -> None:
+        """Draw a stretch of signal; nothing moves while frozen.
+
+        Parameters
+        ----------
+        snapshot : SignalSnapshot or None
+            `data` (n_channels, n_times) in microvolts; None where no sample has come yet.
+        """
+        if snapshot is None or self._frozen or snapshot.times.size == 0:
+            return
+        self._snapshot = snapshot
+        self._message.hide()
+        if snapshot.channels != self._channels:
+            self._set_channels(snapshot.channels)
+        newest = float(snapshot.times[-1])
+        self._draw_traces(snapshot, newest)
+        self._draw_markers(snapshot, newest)
+        self._draw_gaps(snapshot, newest)
+
+    def set_frozen(self, frozen: bool) -> None:
+        """Hold the picture still, or let it run again."""
+        self._frozen = frozen
+
+    def change_scale(self, larger: bool) -> float:
+        """Make the traces larger or smaller by one step; the new distance between rows in microvolts."""
+        self._scale_uv = _step(SCALES_UV, self._scale_uv, -1 if larger else 1)
+        self._rescale()
+        return self._scale_uv
+
+    def change_span(self, longer: bool) -> float:
+        """Show a longer or shorter stretch by one step; the new length in seconds."""
+        self._span_s = _step(SPANS_S, self._span_s, 1 if longer else -1)
+        self._rescale()
+        return self._span_s
+
+    def _build(self) -> None:
+        colours = self._colours
+        self._plot = pg.PlotWidget(background=colours.panel)
+        self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._plot.setMinimumSize(160, 120)
+        item = self._plot.getPlotItem()
+        item.setMenuEnabled(False)
+        item.hideButtons()
+        item.setMouseEnabled(False, False)
+        item.disableAutoRange()
+        dress_axis(item.getAxis("bottom"), colours)
+        dress_axis(item.getAxis("left"), colours)
+        item.getAxis("left").setStyle(tickLength=0)
+        item.getAxis("bottom").setStyle(hideOverlappingLabels=False)
+        item.layout.setContentsMargins(0, 0, 16, 0)  # half of "now" stands right of the newest sample
+        pen = pg.mkPen(colours.trace, width=1, cosmetic=True)
+        self._curve = pg.PlotCurveItem(pen=pen, antialias=False)
+        self._curve.setSegmentedLineMode("off")
+        self._lines = pg.PlotCurveItem(pen=pg.mkPen(colours.marker, width=1, cosmetic=True), antialias=False)
+        self._bar = pg.PlotCurveItem(pen=pg.mkPen(colours.text, width=2, cosmetic=True), antialias=False)
+        self._bar_label = self._text_item(colours.text, anchor=(1.0, 0.5))
+        for part in (self._lines, self._curve, self._bar, self._bar_label):
+            item.addItem(part, ignoreBounds=True)
+        self._bar_label.setZValue(10)
+        self._message = PlainLabel("Waiting for the first samples", muted=True)
+        self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._message)
+        layout.addWidget(self._plot, 1)
+        self._rescale()
+
+    def _text_item(self, colour: str, anchor: tuple[float, float], angle: float = 0.0) -> pg.TextItem:
+        fill = QColor(self._colours.panel)
+        fill.setAlpha(210)
+        item = pg.TextItem("", color=colour, anchor=anchor, angle=angle, fill=fill)
+        item.setFont(theme.font(theme.SMALL_PT))
+        return item
+
+    def _rescale(self) -> None:
+        """Set ranges, names and scale bar, then draw the last snapshot again: it also shows while frozen."""
+        rows = max(1, len(self._channels))
+        item = self._plot.getPlotItem()
+        item.setXRange(-self._span_s, MARGIN * self._span_s, padding=0)
+        item.setYRange(-rows + 0.2, 1.4, padding=0)
+        self._name_ticks()
+        bar_rows = _bar_rows(rows)
+        x, y = 0.5 * MARGIN * self._span_s, -rows + 0.5
+        self._bar.setData([x, x], [y, y + bar_rows])
+        self._bar_label.setText(f"{bar_rows * self._scale_uv:g} µV")
+        self._bar_label.setPos(x - 0.01 * self._span_s, y + bar_rows / 2)
+        if self._snapshot is not None and self._channels:
+            newest = float(self._snapshot.times[-1])
+            self._draw_traces(self._snapshot, newest)
+            self._draw_markers(self._snapshot, newest)
+            self._draw_gaps(self._snapshot, newest)
+
+    def _set_channels(self, channels: tuple[str, ...]) -> None:
+        self._channels = channels
+        self._offsets = -np.arange(len(channels), dtype=np.float32)[:, np.newaxis]
+        self._rescale()
+
+    def _name_ticks(self) -> None:
+        """Name as many seconds and rows as fit without touching each other."""
+        most = max(2, self._plot.width() // 70)
+        seconds = [(-value, f"−{value:g} s" if value else "now") for value in _ticks(self._span_s, most)]
+        self._plot.getPlotItem().getAxis("bottom").setTicks([seconds])
+        if not self._channels:
+            self._plot.getPlotItem().getAxis("left").setTicks([[]])
+            return
+        line_px = self.fontMetrics().height()
+        every = max(1, -(-len(self._channels) * line_px // max(1, self._plot.height() - 30)))
+        ticks = [(-row, name[:LABEL_LETTERS]) for row, name in enumerate(self._channels) if row % every == 0]
+        self._plot.getPlotItem().getAxis("left").setTicks([ticks])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Name more or fewer seconds and rows."""
+        super().resizeEvent(event)
+        self._name_ticks()
+
+    def _draw_traces(self, snapshot: SignalSnapshot, newest: float) -> None:
+        n_channels, n_times = snapshot.data.shape
+        width_px = max(1, int(self._plot.getPlotItem().vb.width()))
+        step = step_for(n_times, n_channels, width_px)
+        skip = -round(float(snapshot.times[0]) * snapshot.sfreq) % step
+        if n_times - skip < step:
+            return
+        points = envelope(snapshot.data, step, skip)
+        n_points = points.shape[1]
+        y = np.full((n_channels, n_points + 1), np.nan, dtype=np.float32)  # a NaN at the end lifts the pen
+        np.divide(points, self._scale_uv, out=y[:, :n_points])
+        np.clip(y, -CLIP_ROWS, CLIP_ROWS, out=y)
+        y += self._offsets
+        times = snapshot.times[skip::step]
+        x = np.repeat(times, n_points // times.size + 1)[: n_points + 1] if step == 1 else np.repeat(times, 2)
+        x = np.append(x[:n_points], newest) - newest
+        for gap in snapshot.gaps:
+            column = int(np.searchsorted(times, gap))
+            first = column * (1 if step == 1 else 2)
+            y[:, max(0, first - 1) : first + 1] = np.nan
+        self._curve.setData(np.tile(x, n_channels), y.ravel(), connect="finite")
+
+    def _draw_markers(self, snapshot: SignalSnapshot, newest: float) -> None:
+        shown = [marker for marker in snapshot.markers if newest - self._span_s <= marker.time <= newest]
+        shown = shown[-12:]
+        x = np.repeat([marker.time - newest for marker in shown], 2)
+        y = np.tile([-len(self._channels) + 0.2, 1.4], len(shown))
+        self._lines.setData(x, y, connect="pairs")
+        while len(self._labels) < len(shown):
+            label = self._text_item(self._colours.marker, anchor=(1.0, 0.0), angle=90)  # beside its line, upwards
+            self._plot.getPlotItem().addItem(label, ignoreBounds=True)
+            self._labels.append(label)
+        for index, label in enumerate(self._labels):
+            label.setVisible(index < len(shown))
+            if index < len(shown):
+                _relabel(label, shown[index].label)
+                label.setPos(shown[index].time - newest, 1.4)
+                following = shown[index + 1].time - newest if index + 1 < len(shown) else MARGIN * self._span_s
+                label.setVisible(label.pos().x() + self._line_s() <= following)
+
+    def _line_s(self) -> float:
+        """Height of a line of text, in seconds of the picture."""
+        per_pixel = (1 + MARGIN) * self._span_s / max(1.0, self._plot.getPlotItem().vb.width())
+        return float(self.fontMetrics().height() * per_pixel)
+
+    def _draw_gaps(self, snapshot: SignalSnapshot, newest: float) -> None:
+        stretches = gap_stretches(snapshot.times, snapshot.gaps, least_s=0.006 * self._span_s)
+        while len(self._shades) < len(stretches):
+            fill = QColor(self._colours.gap)
+            fill.setAlpha(110)
+            shade = pg.LinearRegionItem(movable=False, brush=fill, pen=pg.mkPen(self._colours.gap, width=1))
+            shade.setZValue(-10)
+            self._plot.getPlotItem().addItem(shade, ignoreBounds=True)
+            self._shades.append(shade)
+        for index, shade in enumerate(self._shades):
+            shade.setVisible(index < len(stretches))
+            if index < len(stretches):
+                start, stop = stretches[index]
+                shade.setRegion((start - newest, stop - newest))
+
+
+def gap_stretches(
+    times: npt.NDArray[np.float64], gaps: Sequence[float], *, least_s: float
+) -> list[tuple[float, float]]:
+    """Where to shade: from the last sample before each gap to the first after it.
+
+    Parameters
+    ----------
+    times : float64 array (n_times,)
+        Times of the samples in seconds.
+    gaps : sequence of float
+        Time of the first sample after each gap, in seconds.
+    least_s : float
+        Shortest stretch, in seconds, so that a short gap can still be seen.
+
+    Returns
+    -------
+    list of (float, float)
+        Start and stop, in seconds, of the gaps inside the picture.
+    """
+    stretches = []
+    for gap in gaps:
+        index = int(np.searchsorted(times, gap))
+        if 0 < index < times.size:
+            stop = float(times[index])
+            stretches.append((min(float(times[index - 1]), stop - least_s), stop))
+    return stretches
+
+
+def dress_axis(axis: pg.AxisItem, colours: Theme) -> None:
+    """Give a pyqtgraph axis the theme's font and colours."""
+    axis.setTickFont(theme.font(theme.SMALL_PT))
+    axis.setTextPen(colours.muted)
+    axis.setPen(pg.mkPen(colours.border, width=1))
+
+
+def short_label(label: str) -> str:
+    """A marker in few letters: of a picture's id, ``family/label/hash``, the middle part."""
+    parts = label.split("/")
+    name = parts[1] if len(parts) == 3 else label
+    return name if len(name) <= LABEL_LETTERS else name[: LABEL_LETTERS - 1] + "…"
+
+
+def _relabel(item: pg.TextItem, label: str) -> None:
+    short = short_label(label)
+    if item.toPlainText() != short:
+        item.setPlainText(short)
+
+
+def _step(steps: tuple[float, ...], value: float, by: int) -> float:
+    nearest = min(range(len(steps)), key=lambda index: abs(steps[index] - value))
+    return steps[min(max(nearest + by, 0), len(steps) - 1)]
+
+
+def _ticks(span_s: float, most: int) -> list[float]:
+    gap_s = next((gap for gap in (0.5, 1.0, 2.0, 5.0) if span_s / gap <= most), 10.0)
+    return [gap_s * count for count in range(int(span_s / gap_s) + 1)]
+
+
+def _bar_rows(rows: int) -> int:
+    """Length of the scale bar in rows: about a tenth of the picture, at least one row."""
+    return next((length for length in (1, 2, 5, 10, 20) if length * 16 >= rows), 50)
