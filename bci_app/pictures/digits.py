@@ -1,7 +1,7 @@
 """Real handwritten digits: the 1797 samples that come with scikit-learn, enlarged smoothly.
 
-Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository
-1998; the copy inside scikit-learn (`sklearn.datasets.load_digits`), nothing is downloaded.
+Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
+Repository 1998; the copy inside scikit-learn (`sklearn.datasets.load_digits`), nothing is downloaded.
 """
 
 from __future__ import annotations

@@ -66,8 +66,8 @@ def read_picture(path: Path, size: int = 64) -> Picture:
             with Image.open(path, formats=FORMATS) as opened:
                 if opened.width * opened.height > MAX_PIXELS:
                     raise PictureError(
-                        f"{path.name!r} has {opened.width} x {opened.height} pixels, more than {MAX_PIXELS:,}. "
-                        "Make it smaller."
+                        f"{path.name!r} has {opened.width} x {opened.height} pixels, more than "
+                        f"{MAX_PIXELS:,}. Make it smaller."
                     )
                 upright = ImageOps.exif_transpose(opened).convert("RGBA")
     except (
@@ -102,7 +102,8 @@ def read_folder(path: Path, size: int = 64) -> FolderPictures:
         )
     if len(candidates) > MAX_FILES:
         raise PictureError(
-            f"Folder {path.name!r} holds {len(candidates)} images, more than {MAX_FILES}. Choose a smaller folder."
+            f"Folder {path.name!r} holds {len(candidates)} images, more than {MAX_FILES}. "
+            "Choose a smaller folder."
         )
     pictures: list[Picture] = []
     files: list[Path] = []

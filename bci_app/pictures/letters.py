@@ -1,6 +1,7 @@
 """Ten capital letters drawn from straight strokes and arcs, without any font.
 
-Source: the letters A C E I N O R S T U are those of the alphabet set of Shen et al. 2019, PLoS Comput Biol 15.
+Source: the letters A C E I N O R S T U are those of the alphabet set of Shen et al. 2019, PLoS Comput
+Biol 15.
 """
 
 from __future__ import annotations

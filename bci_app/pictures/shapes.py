@@ -1,8 +1,9 @@
 """Coloured geometric shapes: five outlines in eight colours on mid grey.
 
 Source: the shapes of Miyawaki et al. 2008, Neuron 60, "Visual image reconstruction from human brain activity
-using a combination of multiscale local image decoders", in the eight colours of the artificial shapes of Shen et
-al. 2019, PLoS Comput Biol 15, "Deep image reconstruction from human brain activity". Drawn anew, no file taken.
+using a combination of multiscale local image decoders", in the eight colours of the artificial shapes of
+Shen et al. 2019, PLoS Comput Biol 15, "Deep image reconstruction from human brain activity". Drawn anew, no
+file taken.
 """
 
 from __future__ import annotations

@@ -125,7 +125,8 @@ def builtin(families: Sequence[str] = ("shapes", "letters", "digits")) -> Builti
     unknown = [family for family in families if family not in FAMILIES]
     if unknown or not families:
         raise PictureError(
-            f"Built-in pictures are {', '.join(FAMILIES)}; got {', '.join(unknown) or 'none'}. Name one or more of them."
+            f"Built-in pictures are {', '.join(FAMILIES)}; got {', '.join(unknown) or 'none'}. "
+            "Name one or more of them."
         )
     return BuiltinSource(tuple(dict.fromkeys(families)))
 

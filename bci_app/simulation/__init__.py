@@ -1,0 +1,1 @@
+"""A simulated participant with known truth: sees pictures, answers with EEG, live or offline."""

@@ -1,0 +1,121 @@
+"""What the simulated participant is like."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bci_app.contract.errors import SettingsError
+
+
+class ParticipantSettings(BaseModel):
+    """One participant and the amplifier; equal settings give equal numbers.
+
+    Attributes
+    ----------
+    seed : int
+        Everything random follows from it: the brain, the noise, the blinks.
+    montage : str
+        Name of an electrode layout known to MNE-Python.
+    n_channels : int
+        Electrodes taken from it; fewer than the layout has are mostly posterior ones.
+    sfreq : float
+        Sampling rate, Hz.
+    chunk : int
+        Samples per LSL chunk.
+    snr : float
+        Size of the response that depends on the picture over the size of the ongoing noise; the exact
+        definition stands in `bci_app.simulation.participant`.
+    evoked_uv : float
+        Peak of the response that is the same for every picture, uV at the strongest channel.
+    pink_uv, sensor_uv : float
+        1/f background and white sensor noise, uV RMS of the average channel.
+    alpha_uv, alpha_hz : float
+        Posterior alpha rhythm, uV RMS of the strongest channel, and its frequency.
+    line_uv, line_hz : float
+        Mains hum, uV RMS of the average channel, and its frequency.
+    blink_rate_hz, blink_uv : float
+        Blinks per second and their peak at the strongest channel, uV.
+    pop_rate_hz, pop_uv : float
+        Electrode pops per second over all channels, and their size, uV.
+    drop_out_rate_hz, drop_out_s : float
+        How often per second some channel goes flat, and for how long on average.
+    stream_name, source_id, marker_name, picture_name : str
+        LSL names: the EEG it sends, and the streams of markers and pictures it listens to.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    seed: int = Field(0, ge=0)
+    montage: str = "biosemi64"
+    n_channels: int = Field(64, ge=4, le=512)
+    sfreq: float = Field(256.0, ge=100.0, le=8192.0)
+    chunk: int = Field(8, ge=1, le=4096)
+    snr: float = Field(0.4, ge=0.0, le=100.0)
+    evoked_uv: float = Field(6.0, ge=0.0, le=100.0)
+    pink_uv: float = Field(10.0, gt=0.0, le=1000.0)
+    sensor_uv: float = Field(0.8, ge=0.0, le=100.0)
+    alpha_uv: float = Field(8.0, ge=0.0, le=200.0)
+    alpha_hz: float = Field(10.0, ge=7.0, le=14.0)
+    line_uv: float = Field(1.5, ge=0.0, le=1000.0)
+    line_hz: float = Field(50.0, ge=16.0, le=60.0)
+    blink_rate_hz: float = Field(0.2, ge=0.0, le=2.0)
+    blink_uv: float = Field(120.0, ge=0.0, le=1000.0)
+    pop_rate_hz: float = Field(0.005, ge=0.0, le=10.0)
+    pop_uv: float = Field(60.0, ge=0.0, le=5000.0)
+    drop_out_rate_hz: float = Field(0.0, ge=0.0, le=2.0)
+    drop_out_s: float = Field(1.5, gt=0.0, le=60.0)
+    stream_name: str = Field("Simulated EEG", min_length=1)
+    source_id: str = Field("bci-app-simulated-participant", min_length=1)
+    marker_name: str = Field("bci-app markers", min_length=1)
+    picture_name: str = Field("bci-app pictures", min_length=1)
+
+    @model_validator(mode="after")
+    def _frequencies_fit(self) -> ParticipantSettings:
+        if self.line_hz >= self.sfreq / 2:
+            raise ValueError(
+                f"line_hz must be below half of sfreq ({self.sfreq / 2:g} Hz); got {self.line_hz:g} Hz"
+            )
+        return self
+
+
+def read_settings(text_or_file: str) -> ParticipantSettings:
+    """Settings from JSON text (it begins with "{") or from a JSON file.
+
+    Raises
+    ------
+    SettingsError
+        If the file is missing, the text is not JSON, or a value cannot be meant.
+    """
+    text = text_or_file.strip()
+    if not text.startswith("{"):
+        try:
+            text = Path(text_or_file).read_text(encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(
+                f"Participant settings are JSON text or a JSON file; {text_or_file!r} cannot be read: {error}"
+            ) from error
+    try:
+        return make_settings(**json.loads(text))
+    except (json.JSONDecodeError, TypeError) as error:
+        raise SettingsError(f"Participant settings are a JSON object; this is not one: {error}") from error
+
+
+def make_settings(**values: object) -> ParticipantSettings:
+    """Settings from keyword values, with one plain sentence for everything that is wrong.
+
+    Raises
+    ------
+    SettingsError
+        If a name is unknown or a value impossible; the message lists each.
+    """
+    try:
+        return ParticipantSettings.model_validate(values)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{item['loc'][0]}: {item['msg']}, got {item['input']!r}" if item["loc"] else item["msg"]
+            for item in error.errors()
+        )
+        raise SettingsError(f"Participant settings that cannot be meant: {wrong}. Correct them.") from error
