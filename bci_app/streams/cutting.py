@@ -19,12 +19,13 @@ _CLOCK_SET_BACK_S = 0.1
 class ChunkCutter:
     """Cuts blocks of samples into chunks that are free of gaps.
 
-    A step between two time stamps that is late by more than ``max(1.5 / sfreq, jitter_s, 2 x observed jitter)``
-    is a gap. The observed jitter is the time that stamps lately made up by coming too close together: a sender
-    that stamps on a regular grid never does that, so it is held to 1.5 samples, while one that stamps on arrival
-    shows its own unsteadiness and is not accused of losing samples at every hiccup. LSL's dejitter filter is not
-    used: it needs a minute to settle, smears true gaps over many samples and would shift the EEG against the
-    markers, which it cannot touch. Stamps that step back a little are held just above the last, so times grow.
+    A step between two time stamps that is late by more than ``max(1.5 / sfreq, jitter_s, 2 x observed
+    jitter)`` is a gap. The observed jitter is the time that stamps lately made up by coming too close
+    together: a sender that stamps on a regular grid never does that, so it is held to 1.5 samples, while
+    one that stamps on arrival shows its own unsteadiness and is not accused of losing samples at every
+    hiccup. LSL's dejitter filter is not used: it needs a minute to settle, smears true gaps over many
+    samples and would shift the EEG against the markers, which it cannot touch. Stamps that step back a
+    little are held just above the last, so times grow.
 
     Parameters
     ----------
@@ -85,8 +86,9 @@ class ChunkCutter:
 
     def _gaps(self, times: Times) -> list[int]:
         """Positions in the block before which samples are missing."""
-        begins = self._last is None or self._interrupted
-        late = np.diff(times, prepend=times[0] - self._period if begins else self._last) - self._period
+        expected = times[0] - self._period
+        previous = expected if self._last is None or self._interrupted else self._last
+        late = np.diff(times, prepend=previous) - self._period
         self._jitter = max(self._jitter * self._decay ** len(times), self._hurry(late))
         tolerance = max(self._floor, 2 * self._jitter)
         is_gap = (late > tolerance) | (late < -_CLOCK_SET_BACK_S)
@@ -107,7 +109,7 @@ class ChunkCutter:
         floor = -np.inf if fresh else self._held
         if (np.diff(times, prepend=floor) <= 0).any():
             ramp = 1e-3 * self._period * np.arange(1, len(times) + 1)
-            times = ramp + np.maximum.accumulate(np.maximum(times - ramp, floor))
+            times = (ramp + np.maximum.accumulate(np.maximum(times - ramp, floor))).astype(np.float64)
         self._held = float(times[-1])
         return times
 

@@ -1,4 +1,4 @@
-"""Whether a recording's file is whole: its blocks are walked, because readers load cut files without a word."""
+"""Whether a recording's file is whole: its blocks are walked, for readers load cut files without a word."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def count_xdf_samples(path: Path, partial: bool = False) -> dict[int, int]:
     Raises
     ------
     RecordingError
-        If the file is no XDF file, or (unless `partial`) ends inside a block or with a stream that was not closed.
+        If the file is no XDF file, or (unless `partial`) ends inside a block or with a stream that was not
+        closed.
     """
     samples: Counter[int] = Counter()
     opened: set[int] = set()
@@ -61,8 +62,8 @@ def count_xdf_samples(path: Path, partial: bool = False) -> dict[int, int]:
                 samples[stream] += _variable_int(content[4:])
     if opened and not partial:
         raise RecordingError(
-            f"Each stream of '{path.name}' must be closed by a footer; stream id(s) {sorted(opened)} are not: the "
-            f"recorder was stopped before it finished, or the end of the file is missing. {_END_HINT}"
+            f"Each stream of '{path.name}' must be closed by a footer; stream id(s) {sorted(opened)} are not: "
+            f"the recorder was stopped before it finished, or the end of the file is missing. {_END_HINT}"
         )
     return dict(samples)
 
@@ -109,5 +110,5 @@ def check_fif_is_whole(path: Path) -> None:
                 file.seek(follows)
         if head or depth:
             raise RecordingError(
-                f"'{path.name}' is cut or damaged: it ends at byte {file.tell()} inside a block. Read an intact copy."
+                f"'{path.name}' is cut or damaged: it ends inside a block, at byte {file.tell()}. Read an intact copy."
             )

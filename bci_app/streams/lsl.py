@@ -2,8 +2,8 @@
 
 Time stamps are the sender's plus the clock offset that LSL measures, one offset per pulled block, for EEG and
 markers alike, so that both land on the local clock. They are not dejittered: see `cutting.ChunkCutter`.
-An inlet never recovers by itself (LSL would hide the loss): a lost stream is told, searched for by its source_id
-and taken back only if it is the same stream in name, host, rate and channels.
+An inlet never recovers by itself (LSL would hide the loss): a lost stream is told, searched for by its
+source_id and taken back only if it is the same stream in name, host, rate and channels.
 """
 
 from __future__ import annotations
@@ -44,11 +44,10 @@ MAX_CHANNELS = 1024
 SLICE_S = 0.2
 """No call into LSL waits longer than this before it looks whether it should stop."""
 _SETTLE_S = 0.6  # after the first answer, others have this long to answer too (a unicast wave takes 0.5 s)
-_BUFFER_S = 10  # of samples, held by LSL while nobody pulls
+_BUFFER_S = 60  # of samples, held by LSL while nobody pulls
 _OPEN_S = 2.0
 _LOOK_S = 0.02
 _LSL_ERRORS = (pylsl.util.LostError, pylsl.util.TimeoutError, pylsl.util.InternalError)
-_BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 Block = tuple[NDArray[Any], Times]
 """Samples (n_times, n_stream_channels) in the type of the stream (bytes for text), and their LSL seconds."""
@@ -62,7 +61,7 @@ def local_clock() -> float:
 
 
 def discover(timeout_s: float = 1.0) -> tuple[StreamDescription, ...]:
-    """All streams that answer within `timeout_s` seconds, sorted by name; 0.6 s is the least that is reliable."""
+    """All streams that answer within `timeout_s` seconds, sorted by name; less than 0.6 s misses some."""
     mark_started()
     found = {info.uid(): info for info in pylsl.resolve_streams(timeout_s)}
     return tuple(sorted((_describe(info) for info in found.values()), key=lambda each: (each.name, each.uid)))
@@ -97,22 +96,26 @@ def find(
     """
     wanted = {"name": name, "source_id": source_id, "type": type, "hostname": hostname}
     asked = {key: value for key, value in wanted.items() if value is not None}
+    return _describe(_resolve(asked, timeout_s, cancelled or threading.Event(), _SETTLE_S))
+
+
+def _resolve(asked: dict[str, str], timeout_s: float, cancelled: threading.Event, settle_s: float) -> pylsl.StreamInfo:
+    """The one stream with the properties `asked` for, `settle_s` after it was seen first; else see `find`."""
     visible: list[pylsl.StreamInfo] = []
     matches: list[pylsl.StreamInfo] = []
     deadline = time.monotonic() + timeout_s
-    for visible in _watch(cancelled or threading.Event()):
-        before, matches = matches, [
-            info for info in visible if all(getattr(info, key)() == value for key, value in asked.items())
-        ]
-        if matches and not before:
-            deadline = time.monotonic() + _SETTLE_S
+    for visible in _watch(cancelled):
+        seen = bool(matches)
+        matches = [each for each in visible if all(getattr(each, key)() == asked[key] for key in asked)]
+        if matches and not seen:
+            deadline = time.monotonic() + settle_s
         if len(matches) > 1 or time.monotonic() >= deadline:
             break
-    if not matches:
-        raise NoStreamError(nothing_found(asked, [_core(info) for info in visible], timeout_s))
     if len(matches) > 1:
-        raise AmbiguousStreamError(several_found(asked, [_core(info) for info in matches]))
-    return _describe(matches[0])
+        raise AmbiguousStreamError(several_found(asked, [_core(each) for each in matches]))
+    if not matches:
+        raise NoStreamError(nothing_found(asked, [_core(each) for each in visible], timeout_s))
+    return matches[0]
 
 
 def _watch(cancelled: threading.Event) -> Iterator[list[pylsl.StreamInfo]]:
@@ -139,15 +142,20 @@ def _describe(info: pylsl.StreamInfo) -> StreamDescription:
         return core
     inlet = pylsl.StreamInlet(info, recover=False)
     try:
-        labels, units = _labels_and_units(inlet.info(_OPEN_S))
+        return _with_header(core, inlet.info(_OPEN_S))
     except _LSL_ERRORS:
         return core
+
+
+def _with_header(core: StreamDescription, full: pylsl.StreamInfo) -> StreamDescription:
+    labels, units = _labels_and_units(full)
     return replace(core, channels=labels, unit=", ".join(dict.fromkeys(units)))
 
 
 def _labels_and_units(full: pylsl.StreamInfo) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """As sent, but one more than there are channels at most: a hostile header may hold millions."""
-    labels, units = [], []
+    labels: list[str] = []
+    units: list[str] = []
     channel = full.desc().child("channels").child("channel")
     while not channel.empty() and len(labels) <= full.channel_count():
         labels.append(channel.child_value("label"))
@@ -179,12 +187,9 @@ class Link:
     """
 
     def __init__(
-        self,
-        description: StreamDescription,
-        on_state: OnState | None = None,
-        check: Check | None = None,
-        timeout_s: float = 5.0,
-    ) -> None:
+        self, description: StreamDescription, on_state: OnState | None = None, check: Check | None = None,
+        timeout_s: float = 5.0
+    ) -> None:  # fmt: skip
         self.description = description
         self.state: StreamState = "searching"
         self.losses = 0
@@ -196,8 +201,7 @@ class Link:
         self._refused: set[str] = set()
         self._failures, self._not_before = 0, -math.inf
         self.tell("searching", f"Looking for stream {description}.")
-        info = self._first(timeout_s)
-        self._open(info, check)
+        self._open(_resolve({"uid": description.uid}, timeout_s, self._closing, 0.0), check)
         self.tell("connected", f"Connected to stream {description}.")
 
     def tell(self, state: StreamState, message: str) -> None:
@@ -224,7 +228,7 @@ class Link:
                     self._release()
 
     def close(self) -> None:
-        """Let go; at once if no pull is under way, else that pull does it when it ends. Below 1 s in all cases."""
+        """Let go, in less than 1 s: at once if no pull is under way, else that pull does it when it ends."""
         self._closing.set()
         if self._lock.acquire(timeout=0.8):
             self._release()
@@ -243,18 +247,6 @@ class Link:
 
     def _release(self) -> None:
         self._inlet = self._search = None
-
-    def _first(self, timeout_s: float) -> pylsl.StreamInfo:
-        """The stream of this very uid."""
-        deadline, visible = time.monotonic() + timeout_s, []
-        for visible in _watch(self._closing):
-            for info in visible:
-                if info.uid() == self.description.uid:
-                    return info
-            if time.monotonic() >= deadline:
-                break
-        there = [_core(info) for info in visible]
-        raise NoStreamError(nothing_found({"uid": self.description.uid}, there, timeout_s))
 
     def _open(self, info: pylsl.StreamInfo, check: Check | None = None) -> None:
         """Subscribe; the clock offset is measured first, so that no pull has to wait for it later."""
@@ -279,9 +271,9 @@ class Link:
         self.losses += 1
         self._refused.clear()
         self._failures, self._not_before = 0, -math.inf
-        again = "It is taken back when it returns." if self.description.source_id else (
-            "It has no source_id, so it cannot be recognised when it returns: choose it anew."
-        )  # fmt: skip
+        again = (
+            "It is taken back when it returns." if self.description.source_id else "Without a source_id: choose anew."
+        )
         self.tell("lost", f"Stream {self.description} broke off. {again}")
 
     def _look(self, timeout_s: float) -> None:
@@ -305,7 +297,8 @@ class Link:
         now = _core(info)
         if now.uid in self._refused or not is_same_source(self.description, now):
             return False
-        same = replace(now, uid="", channels=(), unit="") == replace(self.description, uid="", channels=(), unit="")
+        lost = self.description
+        same = replace(now, uid=lost.uid, channels=lost.channels, unit=lost.unit) == lost
         if not same:
             self._refuse([info], f"a stream with its source_id is there, but it is {now}")
         return same
@@ -313,13 +306,13 @@ class Link:
     def _refuse(self, infos: Sequence[pylsl.StreamInfo], reason: str) -> None:
         """Say once why these are not taken."""
         self._refused.update(info.uid() for info in infos)
-        self.tell("lost", f"Stream {self.description} is still lost: {reason}. Stop it, or choose a stream anew.")
+        self.tell("lost", f"Stream {self.description} is still lost: {reason}. Stop that, or choose anew.")
 
     def _take_back(self, info: pylsl.StreamInfo) -> None:
         try:
             self._open(info)
         except StreamLostError:
-            self._not_before = time.monotonic() + _BACK_OFF_S[min(self._failures, len(_BACK_OFF_S) - 1)]
+            self._not_before = time.monotonic() + min(0.25 * 2**self._failures, 4.0)
             self._failures += 1
         except BciError as error:
             self._refuse([info], str(error))
@@ -336,8 +329,7 @@ class _Outlet:
         mark_started()
         self._outlet: pylsl.StreamOutlet | None = pylsl.StreamOutlet(info, chunk, max_buffered=60)
         bound = self._outlet.get_info()
-        labels, units = _labels_and_units(bound)
-        self.description = replace(_core(bound), channels=labels, unit=", ".join(dict.fromkeys(units)))
+        self.description = _with_header(_core(bound), bound)
 
     @property
     def has_consumers(self) -> bool:
@@ -354,7 +346,7 @@ class _Outlet:
 
     def _open(self) -> pylsl.StreamOutlet:
         if self._outlet is None:
-            raise StreamError(f"Stream '{self.description.name}' was closed; nothing can be sent on it any more.")
+            raise StreamError(f"Stream '{self.description.name}' was closed; nothing more can be sent on it.")
         return self._outlet
 
     def __enter__(self) -> Self:
@@ -382,16 +374,9 @@ class LslOutlet(_Outlet):
     """
 
     def __init__(
-        self,
-        name: str,
-        channels: Sequence[str],
-        sfreq: float,
-        source_id: str,
-        *,
-        unit: str = "microvolts",
-        type: str = "EEG",
-        chunk: int = 0,
-    ) -> None:
+        self, name: str, channels: Sequence[str], sfreq: float, source_id: str, *,
+        unit: str = "microvolts", type: str = "EEG", chunk: int = 0
+    ) -> None:  # fmt: skip
         check_unique(channels, f"Stream '{name}'")
         info = _new_info(name, type, len(channels), Frequency(sfreq).hz, pylsl.cf_float32, source_id)
         info.set_channel_labels(list(channels))
@@ -418,5 +403,5 @@ class TextOutlet(_Outlet):
 
 def _new_info(name: str, type: str, n: int, sfreq: float, form: int, source_id: str) -> pylsl.StreamInfo:
     if not name or not source_id:
-        raise StreamError(f"A stream needs a name and a source_id; got {name!r} and {source_id!r}. Give both.")
+        raise StreamError(f"A stream needs a name and a source_id; got {name!r}, {source_id!r}. Give both.")
     return pylsl.StreamInfo(name, type, n, sfreq, form, source_id)

@@ -24,23 +24,24 @@ _MAX_PULL_S = 1.0
 class LslSource:
     """Reads one EEG stream; pulled from one thread, closed from any.
 
-    NaN and flat channels are passed on as they come: who filters the chunks raises or flags them, because only
-    there is it known which channels matter. After a loss or a silence the samples go on being counted; samples that
-    are missing show as `Chunk.gap_before`, not as a jump of `first_sample`.
+    NaN and flat channels are passed on as they come: who filters the chunks raises or flags them, because
+    only there is it known which channels matter. After a loss or a silence the samples go on being counted;
+    samples that are missing show as `Chunk.gap_before`, not as a jump of `first_sample`.
 
     Parameters
     ----------
     description : StreamDescription
         As `find` gave it.
     channels : sequence of str or None
-        The channels wanted, in the order wanted; None takes all as they are sent. A stream without labels has the
-        channels "1", "2", ...
+        The channels wanted, in the order wanted; None takes all as they are sent. A stream without labels
+        has the channels "1", "2", ...
     unit : str or None
         What channels are in that the sender gives no known unit for; without it they are refused.
     jitter_s : float
         Lateness in seconds that is never taken for missing samples, see `ChunkCutter`.
     on_state : callable or None
-        Called with (state, message): searching, connected, stale (no sample for max(1 s, 10 chunks)), lost, back.
+        Called with (state, message): searching, connected, stale (no sample for max(1 s, 10 chunks)), lost,
+        back.
     clock : callable
         LSL seconds.
     timeout_s : float
@@ -102,7 +103,7 @@ class LslSource:
         return self._clock() - self._last_arrival > max(1.0, 10 * self._chunk_s)
 
     def pull(self, timeout_s: float) -> Chunk | None:
-        """The next chunk without a gap inside, as soon as it is there; None if none came within `timeout_s`."""
+        """The next chunk without a gap inside, as soon as it is there; None after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         while not self._queue:
             left = max(deadline - time.monotonic(), 0.0)
@@ -125,8 +126,9 @@ class LslSource:
             self._cutter.interrupt()
         if block is None:
             if self.stale and self._link.state in ("connected", "back") and not self._link.closed:
-                silent = arrived_s - self._last_arrival
-                self._link.tell("stale", f"No sample from {self._what} for {silent:.1f} s. Check the amplifier.")
+                silent_s = arrived_s - self._last_arrival
+                text = f"No sample of {self._what} for {silent_s:.1f} s. Check the amplifier."
+                self._link.tell("stale", text)
             return
         samples, times = block
         if self._link.state == "stale":
@@ -141,22 +143,23 @@ class LslSource:
             raise ChannelError(f"EEG must be numbers; {self._what} carries text. Choose another stream.")
         if not 1 <= description.n_channels <= MAX_CHANNELS:
             raise ChannelError(
-                f"A stream must have 1 to {MAX_CHANNELS} channels; {self._what} has {description.n_channels}. "
-                "Choose another stream."
+                f"A stream must have 1 to {MAX_CHANNELS} channels; {self._what} has "
+                f"{description.n_channels}. Choose another stream."
             )
         if not (math.isfinite(description.sfreq) and 0 < description.sfreq <= MAX_SFREQ_HZ):
             raise RateError(
                 f"EEG must have a regular rate of at most {MAX_SFREQ_HZ:g} Hz; {self._what} says "
-                f"{description.sfreq:g} Hz (0 is irregular). Set the rate at the sender, or choose another stream."
+                f"{description.sfreq:g} Hz (0 is irregular). Set the rate at the sender, or choose another."
             )
 
     def _agree(self, labels: tuple[str, ...], units: tuple[str, ...]) -> None:
         """Fix channels, order and scale from the stream's own header."""
         if labels and (len(labels) != self._n_stream or max(map(len, labels)) > _MAX_LABEL):
+            sent = "more" if len(labels) > self._n_stream else len(labels)
             raise ChannelError(
-                f"Each of the {self._n_stream} channels of {self._what} must have one label of at most {_MAX_LABEL} "
-                f"characters; it sends {'more' if len(labels) > self._n_stream else len(labels)} labels, the longest "
-                f"of {max(map(len, labels))} characters. Correct the header at the sender."
+                f"Each of the {self._n_stream} channels of {self._what} must have one label of at most "
+                f"{_MAX_LABEL} characters; it sends {sent} labels, the longest of {max(map(len, labels))} "
+                "characters. Correct the header at the sender."
             )
         present = labels or tuple(str(number + 1) for number in range(self._n_stream))
         wanted = tuple(present if self._wanted is None else self._wanted)

@@ -86,9 +86,7 @@ class _TextInlet:
 
     def __init__(self, description: StreamDescription, on_state: OnState | None, timeout_s: float) -> None:
         if not description.text:
-            raise StreamError(
-                f"Stream {description} carries numbers; text was expected. Choose a stream of strings."
-            )
+            raise StreamError(f"Stream {description} carries numbers; text was expected. Choose a stream of strings.")
         self._link = Link(description, on_state, timeout_s=timeout_s)
         self.refused = 0
 
@@ -188,7 +186,10 @@ class PictureOutlet(TextOutlet):
         png = io.BytesIO()
         Image.fromarray(picture.image).save(png, format="PNG", compress_level=1)
         message = _PictureMessage(
-            id=picture.id, family=picture.family, label=picture.label, png=base64.b64encode(png.getvalue()).decode()
+            id=picture.id,
+            family=picture.family,
+            label=picture.label,
+            png=base64.b64encode(png.getvalue()).decode(),
         )
         self.push(message.model_dump_json(), time_s)
 

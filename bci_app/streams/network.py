@@ -1,7 +1,8 @@
 """Which network Lab Streaming Layer may use, said before it starts.
 
-LSL reads its configuration once, at its first call in a process. A file named in the environment is used here,
-because child processes inherit it; a forgotten ``lsl_api.cfg`` in the working directory is then not read.
+LSL reads its configuration once, at its first call in a process. A file named in the environment is used
+here, because child processes inherit it; a forgotten ``lsl_api.cfg`` in the working directory is then not
+read.
 """
 
 from __future__ import annotations

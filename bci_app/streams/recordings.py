@@ -54,9 +54,7 @@ def read_recording(
 
         return read_xdf(path, stream, unit, partial)
     if stream is not None or unit is not None or partial:
-        raise RecordingError(
-            f"stream=, unit= and partial= are for XDF files; '{path.name}' is none. Leave them out."
-        )
+        raise RecordingError(f"stream=, unit= and partial= are for XDF files; '{path.name}' is none. Leave them out.")
     if name.endswith(".npz"):
         return _read_npz(path)
     if name.endswith(MNE_SUFFIXES):
@@ -93,7 +91,7 @@ def write_recording(recording: Recording, path: Path) -> None:
             )
             file.flush()
             os.fsync(file.fileno())
-        os.replace(unfinished, path)
+        unfinished.replace(path)
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         raise RecordingError(f"The recording '{path}' could not be written: {error}.") from error

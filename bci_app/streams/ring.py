@@ -17,9 +17,9 @@ from bci_app.contract.windowing import first_between, nearest_sample
 class Ring:
     """Fixed memory that holds the last `seconds` of a signal; a `SampleStore`.
 
-    Every sample is written twice, at `i` and at `i + length`, so that any stretch that is still held lies in one
-    piece: writing costs the chunk, reading costs the copy, and nothing is ever moved. Samples are numbered as they are
-    written, from 0.
+    Every sample is written twice, at `i` and at `i + length`, so that any stretch that is still held lies
+    in one piece: writing costs the chunk, reading costs the copy, and nothing is ever moved. Samples are
+    numbered as they are written, from 0.
 
     One thread writes, any number read; readers get copies, made under a lock that the writer holds only for
     the length of its own copy.
@@ -43,8 +43,8 @@ class Ring:
         self._length = Frequency(sfreq).samples(seconds)
         if n_channels < 1 or self._length < 1:
             raise SignalError(
-                f"A ring must hold at least one sample of one channel; {n_channels} channels for {seconds:g} s "
-                f"at {sfreq:g} Hz are none. Hold longer."
+                f"A ring must hold at least one sample of one channel; {n_channels} channels for {seconds:g} s at "
+                f"{sfreq:g} Hz are none. Hold longer."
             )
         self._sfreq = sfreq
         self._data = np.zeros((n_channels, 2 * self._length), dtype=np.float32)
@@ -160,7 +160,8 @@ class Ring:
         oldest = max(self._newest + chunk.n_times - self._length, 0)
         self._gaps = (*self._gaps[bisect_left(self._gaps, oldest) :], self._newest)
         if chunk.times[0] <= self._times[(self._newest - 1) % self._length]:
-            self._ordered_from = self._newest  # the clock was set back: only what follows can be found by time
+            # The clock was set back: only what follows can be found by time.
+            self._ordered_from = self._newest
 
     def _place(self, chunk: Chunk) -> None:
         """Copy the chunk to both places, in at most two pieces each; of a longer one, the end."""

@@ -56,7 +56,8 @@ class StreamDescription:
     def __str__(self) -> str:
         """One line that tells streams of one name apart."""
         what = "text" if self.text else f"{self.n_channels} channels, {self.sfreq:g} Hz"
-        return f"'{self.name}' ({self.type or 'no type'}, {what}, source_id '{self.source_id}', host {self.hostname})"
+        told = f"{self.type or 'no type'}, {what}, source_id '{self.source_id}', host {self.hostname}"
+        return f"'{self.name}' ({told})"
 
 
 class Source(Protocol):
@@ -125,7 +126,8 @@ def microvolts_per(unit: str, what: str, declared: str | None = None) -> float:
         If the unit is missing or is not a voltage.
     """
     stripped = unit.strip()
-    scale = _MICROVOLTS_PER.get(stripped, _MICROVOLTS_PER.get(stripped.lower() if len(stripped) > 2 else stripped))
+    word = stripped.lower() if len(stripped) > 2 else stripped
+    scale = _MICROVOLTS_PER.get(word)
     if scale is None and declared is not None:
         return microvolts_per(declared, f"{what}, as declared,")
     if scale is None:

@@ -1,4 +1,4 @@
-"""XDF files, as LabRecorder writes them, through pyxdf: and what pyxdf would leave out silently is an error here."""
+"""XDF files through pyxdf; what pyxdf would leave out silently is an error here."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _BREAK_S = 0.25  # a longer silence is a gap and is kept as one when jitter is t
 def read_xdf(path: Path, stream: str | None = None, unit: str | None = None, partial: bool = False) -> Recording:
     """The EEG stream of an XDF file, with the markers of all its marker streams.
 
-    Clocks are brought together as pyxdf does it. Time stamps that are regular are kept as they are; those of a
-    sender that stamps on arrival are replaced by a straight line for each stretch without a gap.
+    Clocks are brought together as pyxdf does it. Time stamps that are regular are kept as they are; those
+    of a sender that stamps on arrival are replaced by a straight line for each stretch without a gap.
 
     Parameters
     ----------
@@ -99,8 +99,8 @@ def _choose(streams: Sequence[dict[str, Any]], wanted: str | None, path: Path) -
     )
     asked = "of type EEG" if wanted is None else f"'{wanted}'"
     raise RecordingError(
-        f"'{path.name}' must hold exactly one stream of numbers {asked} that is not empty; it holds {len(found)}. "
-        f"Its streams: {listed or 'none'}. Name the one you mean with stream=, by its name or id."
+        f"'{path.name}' must hold exactly one stream of numbers {asked} that is not empty; it holds "
+        f"{len(found)}. Its streams: {listed or 'none'}. Name the one you mean with stream=, by its name or id."
     )
 
 
@@ -124,15 +124,15 @@ def _checked_rate(stream: Mapping[str, Any], path: Path) -> float:
     sfreq = float(_one(stream, "nominal_srate") or "nan")
     if not (math.isfinite(sfreq) and 0 < sfreq <= MAX_SFREQ_HZ):
         raise RecordingError(
-            f"EEG must have a regular rate of at most {MAX_SFREQ_HZ:g} Hz; stream '{_one(stream, 'name')}' in "
-            f"'{path.name}' says {sfreq:g} Hz. Choose another stream with stream=."
+            f"EEG must have a regular rate of at most {MAX_SFREQ_HZ:g} Hz; stream '{_one(stream, 'name')}' "
+            f"in '{path.name}' says {sfreq:g} Hz. Choose another stream with stream=."
         )
     times = np.asarray(stream["time_stamps"], dtype=np.float64)
     measured = 1.0 / max(float(np.mean(_steps(times, sfreq))), 1e-9) if len(times) > 2 else sfreq
     if not 0.8 < measured / sfreq < 1.25:
         raise RecordingError(
-            f"Stream '{_one(stream, 'name')}' in '{path.name}' says {sfreq:g} Hz; its time stamps show {measured:.4g} Hz. "
-            "Correct the rate at the sender and record again."
+            f"Stream '{_one(stream, 'name')}' in '{path.name}' says {sfreq:g} Hz; its time stamps show "
+            f"{measured:.4g} Hz. Correct the rate at the sender and record again."
         )
     return sfreq
 
@@ -155,11 +155,10 @@ def _signal(stream: Mapping[str, Any], unit: str | None, path: Path) -> tuple[tu
             f"{len(described)} and there are {n_channels}."
         )
     labels = [_text(each, "label") for each in described]
-    channels = tuple(labels) if labels and all(labels) else tuple(str(number + 1) for number in range(n_channels))
+    numbers = [str(number + 1) for number in range(n_channels)]
+    channels = tuple(labels if labels and all(labels) else numbers)
     units = [_text(each, "unit") for each in described] or [""] * n_channels
-    scale = [
-        microvolts_per(own, f"channel {name} of {what}", unit) for name, own in zip(channels, units, strict=True)
-    ]
+    scale = [microvolts_per(own, f"channel {name} of {what}", unit) for name, own in zip(channels, units, strict=True)]
     return channels, np.ascontiguousarray((series * np.array(scale)).T, dtype=np.float32)
 
 
@@ -185,5 +184,3 @@ def _markers(streams: Sequence[Mapping[str, Any]]) -> tuple[Marker, ...]:
                 label = sample[0] if isinstance(sample[0], str) else f"{float(sample[0]):g}"
                 markers.append(Marker(float(stamp), label))
     return tuple(sorted((each for each in markers if each.label), key=lambda each: each.time))
-
-
