@@ -272,9 +272,10 @@ class MarkerTrials:
             return None if store.first_gap(start, store.newest) is None else "samples are missing inside it"
         if store.first_gap(start, stop) is not None:
             return "samples are missing inside it"
-        data, times = store.read(start, stop)
-        if abs(times[-self.start] - marker.time) > self._period if 0 <= -self.start < self.n_times else False:
+        _, at_marker = store.read(centre, centre + 1)
+        if abs(at_marker[0] - marker.time) > self._period:
             return "samples are missing at its marker"
+        data, times = store.read(start, stop)
         if self._baseline is not None:
             data -= data[:, self._baseline].mean(axis=-1, keepdims=True)
         return Trial(Window(data, times, start, store.arrived_at(stop - 1)), marker)

@@ -1,0 +1,104 @@
+"""Windows by hop and trials by marker: each exactly once, none across a gap."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bci_app.contract.errors import SettingsError
+from bci_app.contract.signal import Marker
+from bci_app.contract.windowing import ArrayStore, HopWindows, MarkerTrials, TrialSpec, WindowSpec
+
+SFREQ = 100.0
+
+
+def store_of(n: int, gaps: tuple[int, ...] = ()) -> ArrayStore:
+    """Every sample holds its own number; a gap lasts 0.3 s."""
+    times = np.arange(n) / SFREQ
+    for gap in gaps:
+        times[gap:] += 0.3
+    return ArrayStore(np.arange(n, dtype=np.float32)[None], times, SFREQ, gaps)
+
+
+def growing(store: ArrayStore, steps: list[int]) -> list[ArrayStore]:
+    return [ArrayStore(store.data[:, :n], store.times[:n], SFREQ, tuple(g for g in store.gaps if g < n)) for n in steps]
+
+
+def test_windows_stand_a_hop_apart_and_end_when_their_last_sample_is_there() -> None:
+    windows = HopWindows(WindowSpec(window_s=0.5, hop_s=0.2), SFREQ)
+    found = list(windows.due(store_of(99)))
+    assert [w.first_sample for w in found] == [0, 20, 40]
+    assert windows.next_end == 110
+    for window in found:
+        np.testing.assert_array_equal(window.data[0], np.arange(window.first_sample, window.first_sample + 50))
+
+
+def test_the_same_windows_come_however_the_samples_arrive() -> None:
+    store = store_of(1000, gaps=(333,))
+    whole = [w.first_sample for w in HopWindows(WindowSpec(window_s=0.4, hop_s=0.07), SFREQ).due(store)]
+    piecewise = HopWindows(WindowSpec(window_s=0.4, hop_s=0.07), SFREQ)
+    steps = sorted(np.random.default_rng(0).integers(1, 1000, 60).tolist()) + [1000]
+    found = [w.first_sample for part in growing(store, steps) for w in piecewise.due(part)]
+    assert found == whole
+
+
+def test_no_window_spans_a_gap_and_counting_begins_anew_after_it() -> None:
+    found = [w.first_sample for w in HopWindows(WindowSpec(window_s=0.5, hop_s=0.2), SFREQ).due(store_of(300, (137,)))]
+    assert found == [0, 20, 40, 60, 80, 137, 157, 177, 197, 217, 237]
+
+
+def test_only_the_latest_window_is_given_when_asked_and_the_rest_is_counted() -> None:
+    windows = HopWindows(WindowSpec(window_s=0.5, hop_s=0.2), SFREQ)
+    assert [w.first_sample for w in windows.due(store_of(200), latest_only=True)] == [140]
+    assert windows.skipped == 7
+
+
+def test_a_window_shorter_than_a_sample_is_refused() -> None:
+    with pytest.raises(SettingsError, match="at least one sample"):
+        HopWindows(WindowSpec(window_s=0.001, hop_s=0.2), SFREQ)
+
+
+def test_a_trial_waits_for_its_last_sample() -> None:
+    trials = MarkerTrials(TrialSpec(start_s=-0.1, stop_s=0.3), SFREQ)
+    trials.add(Marker(1.0, "face"))
+    assert trials.due(store_of(129)) == []
+    (trial,) = trials.due(store_of(130))
+    np.testing.assert_array_equal(trial.window.data[0], np.arange(90, 130))
+    assert trials.due(store_of(400)) == []
+
+
+def test_markers_may_come_before_or_after_their_samples_and_trials_keep_their_order() -> None:
+    trials = MarkerTrials(TrialSpec(start_s=0, stop_s=0.1), SFREQ)
+    for time in (2.0, 0.5, 1.0):
+        trials.add(Marker(time, f"at {time}"))
+    assert [t.marker.time for t in trials.due(store_of(150))] == [0.5, 1.0]
+    assert [t.marker.time for t in trials.due(store_of(300))] == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("marker_s", "reason"),
+    [(0.05, "never, held"), (-3.0, "before the first"), (1.35, "missing inside"), (1.5, "missing"), (1.36 + 0.15, "missing")],
+)
+def test_a_trial_that_cannot_be_is_dropped_with_the_reason(marker_s: float, reason: str) -> None:
+    trials = MarkerTrials(TrialSpec(start_s=-0.1, stop_s=0.3), SFREQ)
+    trials.add(Marker(marker_s, "face"))
+    assert trials.due(store_of(400, gaps=(137,))) == []
+    ((_, said),) = trials.dropped
+    assert reason in said
+
+
+def test_the_baseline_is_subtracted() -> None:
+    trials = MarkerTrials(TrialSpec(start_s=-0.1, stop_s=0.3, baseline_s=(-0.1, 0.0)), SFREQ)
+    trials.add(Marker(1.0, "face"))
+    (trial,) = trials.due(store_of(200))
+    assert trial.window.data[0, :10].mean() == pytest.approx(0)
+    assert trial.window.data[0, -1] == pytest.approx(129 - 94.5)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"start_s": 0.5, "stop_s": 0.5}, {"start_s": 0.0, "stop_s": 0.5, "baseline_s": (-0.2, 0.0)}],
+)
+def test_impossible_trials_are_refused(spec: dict) -> None:
+    with pytest.raises(SettingsError):
+        TrialSpec(**spec)
