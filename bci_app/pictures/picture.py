@@ -95,6 +95,7 @@ def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     side = min(height, width)
     left, top = (width - side) // 2, (height - side) // 2
-    box = (left, top, left + side, top + side)
-    resized = Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS, box=box)
+    # cut first: with `box=` the filter would reach over the border of the square
+    square = Image.fromarray(image[top : top + side, left : left + side])
+    resized = square.resize((size, size), Image.Resampling.LANCZOS)
     return np.asarray(resized, dtype=np.uint8)

@@ -1,7 +1,7 @@
 """``python -m bci_app.simulation --settings JSON_OR_FILE``: a simulated participant as a process of its own.
 
-Prints the line "ready" when its stream can be found. Ends on SIGTERM or SIGINT, when its standard input closes,
-and when its parent is gone, so it never outlives the program that started it.
+Prints the line "ready" when its stream can be found. Ends on SIGTERM or SIGINT, when its standard input
+closes, and when its parent is gone, so it never outlives the program that started it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PARENT_CHECK_S = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until told to stop; the exit status is 0, or 1 after an error that was printed to standard error."""
+    """Run until told to stop; exit status 0, or 1 after an error that was printed to standard error."""
     parser = argparse.ArgumentParser(prog="python -m bci_app.simulation", description=__doc__)
     parser.add_argument("--settings", default="{}", help="participant settings: JSON text or a JSON file")
     chosen = parser.parse_args(arguments)

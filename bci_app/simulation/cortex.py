@@ -1,7 +1,7 @@
 """From a picture to EEG: features drive dipoles in visual areas, each with its own course in time.
 
-The response is **linear in the standardised features**, ``evoked = common + sum_f feature_f gain_f course_f``, so
-the truth behind every recording is known exactly. It never uses a decoder's own latents.
+The response is **linear in the standardised features**, ``common + sum_f feature_f gain_f course_f``, so the
+truth behind every recording is known exactly. It never uses a decoder's own latents.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ AREAS = {
 
 @lru_cache(maxsize=1)
 def reference_pictures() -> tuple[Picture, ...]:
-    """Fixed built-in pictures over which features are standardised and the signal-to-noise ratio is defined."""
+    """Fixed built-in pictures over which features are standardised and the signal-to-noise is defined."""
     return builtin().sample(np.random.default_rng(REFERENCE_SEED), N_REFERENCE)
 
 
@@ -177,7 +177,8 @@ class Cortex:
         """Response ``(n_channels, n_times)`` in uV to standardised features ``(n_features,)``."""
         courses = self._sampled(lag_s)
         specific: Floats = (self._gain * (self.scale * standardised)) @ courses[:-4]
-        return specific + self._common_gain @ courses[-4:]
+        common: Floats = self._common_gain @ courses[-4:]
+        return specific + common
 
     def specific(self, standardised: Floats) -> Floats:
         """The part of `respond` that depends on the picture, ``(n_channels, n_times)`` in uV."""

@@ -1,7 +1,8 @@
 """Electrodes and lead field of a spherical head: what each electrode sees of each source.
 
 Positions are given in *head units*: origin in the middle of the sphere, 1 its radius, x to the right,
-y to the front, z up. The sphere has four shells (brain, fluid, skull, skin) with MNE-Python's usual conductivities.
+y to the front, z up. The sphere has four shells (brain, fluid, skull, skin) with MNE-Python's usual
+conductivities.
 """
 
 from __future__ import annotations

@@ -60,8 +60,8 @@ class LiveParticipant:
     def run(self, stop: threading.Event, on_ready: Callable[[], None]) -> None:
         """Stream until ``stop`` is set; ``on_ready`` is called when the stream can be found.
 
-        Sample ``n`` carries the time ``start + n / sfreq`` exactly; chunks leave when their last sample is due, so
-        the stream keeps step with the LSL clock however long it runs.
+        Sample ``n`` carries the time ``start + n / sfreq`` exactly; chunks leave when their last sample is
+        due, so the stream keeps step with the LSL clock however long it runs.
         """
         settings = self.settings
         listeners = [

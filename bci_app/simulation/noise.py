@@ -1,7 +1,7 @@
 """Everything an electrode records that is not the answer to a picture.
 
-Every generator draws fixed blocks of `BLOCK` samples from its own random stream, so the numbers do not depend
-on how many samples are asked for at a time, and switching one kind of noise off leaves the others as they were.
+Every generator draws fixed blocks of `BLOCK` samples from its own random stream, so the numbers do not
+depend on how many samples are asked for at a time, and switching one kind off leaves the others as they are.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -105,16 +106,16 @@ class ParticipantProcess:
             raise StreamError(f"The simulated participant {how}. It printed: {printed}")
 
     def stop(self) -> None:
-        """End it: first by closing its input, then by signal; no longer than a few seconds. May be repeated."""
+        """End it: by closing its input, then by signal; takes seconds at most and may be repeated."""
         process = self._process
         if process is not None:
             assert process.stdin is not None and process.stdout is not None
-            try:
+            with suppress(OSError):  # it may be gone already
                 process.stdin.close()
-            except OSError:
-                pass  # it was gone already
-            for end in (lambda: None, process.terminate, process.kill):
-                end()
+            ends: tuple[Callable[[], None] | None, ...] = (None, process.terminate, process.kill)
+            for end in ends:
+                if end is not None:
+                    end()
                 try:
                     process.wait(timeout=STOP_TIMEOUT_S)
                     break
@@ -136,4 +137,5 @@ class ParticipantProcess:
         """The child imports the same package, installed or not."""
         root = str(Path(bci_app.__file__).resolve().parents[1])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-        return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **self._env}
+        threads = {"OMP_NUM_THREADS": "1"}  # its matrices are small; the cores belong to the decoder
+        return {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(paths), **self._env}
