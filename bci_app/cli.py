@@ -36,11 +36,16 @@ err = Console(stderr=True)
 
 Config = Annotated[Path | None, typer.Option("--config", help="YAML file of settings; see configs/app.")]
 Folder = Annotated[Path, typer.Option("--folder", help="Where run folders are made.")]
-Offscreen = Annotated[bool, typer.Option("--offscreen", help="Draw the window without a display (chosen by itself where there is none).")]
+Offscreen = Annotated[
+    bool, typer.Option("--offscreen", help="Draw the window without a display (chosen by itself where there is none).")
+]
 Device = Annotated[str | None, typer.Option("--device", help="Where models run: auto, cpu or gpu.")]
 RequireGpu = Annotated[bool, typer.Option("--require-gpu", help="Make it an error if a model does not run on the GPU.")]
 DecoderPath = Annotated[Path | None, typer.Option("--decoder", help="Folder of the decoder bundle.")]
-GeneratorPath = Annotated[Path | None, typer.Option("--generator", help="Folder of the generator bundle (default: the one that comes with the program).")]
+GeneratorPath = Annotated[
+    Path | None,
+    typer.Option("--generator", help="Folder of the generator bundle (default: the one that comes with the program)."),
+]
 Seconds = Annotated[float | None, typer.Option("--for", help="End after so many seconds.")]
 Light = Annotated[bool, typer.Option("--light", help="Light window instead of dark.")]
 
@@ -90,7 +95,9 @@ def demo(
 @app.command()
 def run(
     stream: Annotated[str | None, typer.Option(help="Name of the EEG stream.")] = None,
-    source_id: Annotated[str | None, typer.Option(help="source_id of the EEG stream; the surest way to choose one.")] = None,
+    source_id: Annotated[
+        str | None, typer.Option(help="source_id of the EEG stream; the surest way to choose one.")
+    ] = None,
     markers: Annotated[str | None, typer.Option(help="Name of the marker stream that cuts the trials.")] = None,
     unit: Annotated[str | None, typer.Option(help="Unit of channels whose sender gives none, such as uV.")] = None,
     decoder: DecoderPath = None,
@@ -160,15 +167,22 @@ def check(
 
     opened = open_bundle(bundle)
     where: Any = device or "auto"
-    model = (Generator if opened.manifest.kind == "generator" else Decoder).open(opened, device=where, require_gpu=require_gpu)
+    model = (Generator if opened.manifest.kind == "generator" else Decoder).open(
+        opened, device=where, require_gpu=require_gpu
+    )
     manifest = opened.manifest
     out.print(f"Bundle '{manifest.name}' ({manifest.kind}) is sound.", markup=False)
-    out.print(f"Golden vectors agree on: {model.device_text}", markup=False)
+    out.print(f"Golden vectors agree on: {model.device}", markup=False)
     out.print(f"Latent space {manifest.latent_space.id}: {manifest.latent_space.dim} numbers", markup=False)
     table = Table("figure", "value", "interval", "chance", "noise input", "shuffled", "n", "held out")
     for score in manifest.metrics:
-        cells = ["-" if x is None else f"{x:.3f}" for x in (score.low, score.high, score.chance, score.noise_input, score.shuffled_pairing)]
-        table.add_row(score.name, f"{score.value:.3f}", f"{cells[0]} to {cells[1]}", *cells[2:], str(score.n), score.held_out)
+        cells = [
+            "-" if x is None else f"{x:.3f}"
+            for x in (score.low, score.high, score.chance, score.noise_input, score.shuffled_pairing)
+        ]
+        table.add_row(
+            score.name, f"{score.value:.3f}", f"{cells[0]} to {cells[1]}", *cells[2:], str(score.n), score.held_out
+        )
     out.print(table)
 
 
@@ -189,7 +203,9 @@ def streams(
     table = Table("name", "type", "channels", "Hz", "unit", "host", "source_id")
     for each in found:
         rate = "text" if each.text else f"{each.sfreq:g}"
-        table.add_row(*_plain(each.name, each.type, str(each.n_channels), rate, each.unit or "-", each.hostname, each.source_id))
+        table.add_row(
+            *_plain(each.name, each.type, str(each.n_channels), rate, each.unit or "-", each.hostname, each.source_id)
+        )
     out.print(table)
 
 
@@ -228,7 +244,10 @@ def _live(plan: SessionPlan, offscreen: bool, light: bool) -> None:
     assert plan.folder is not None
     hidden = offscreen or not has_display()
     if hidden:
-        err.print("No display: the same window is drawn offscreen." if not offscreen else "The window is drawn offscreen.", markup=False)
+        err.print(
+            "No display: the same window is drawn offscreen." if not offscreen else "The window is drawn offscreen.",
+            markup=False,
+        )
     screenshot = plan.folder / "window.png"
     result = run_and_report(
         plan,

@@ -102,7 +102,7 @@ def _golden(reader: LinearReader, noise: NoiseModel, preprocessing: Preprocessin
     raw = 10 * np.random.default_rng(0).standard_normal((n_channels, n_raw), dtype=np.float32)
     kept = Preprocessor(preprocessing).process(Chunk(raw, np.arange(n_raw) / preprocessing.sfreq, 0)).data
     window = np.stack([kept[:, -n_times:], noise.mean])
-    return pack_arrays(raw=raw, window=window, latent=reader.read(window))
+    return pack_arrays(**{"raw": raw, "decoder.window": window, "decoder.latent": reader.read(window)})
 
 
 def decoder_card(manifest: EegDecoderManifest) -> str:

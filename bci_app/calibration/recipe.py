@@ -58,9 +58,7 @@ class CalibrationRecipe(BaseModel):
 
     def preprocessing(self, channels: tuple[str, ...], sfreq: float) -> PreprocessingSpec:
         """What happens to the signal of these channels at this rate."""
-        return PreprocessingSpec.design(
-            channels, sfreq, self.band_hz, self.notch_hz, self.reference, self.decimation
-        )
+        return PreprocessingSpec.design(channels, sfreq, self.band_hz, self.notch_hz, self.reference, self.decimation)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +71,9 @@ class CalibrationData:
     preprocessing: PreprocessingSpec
 
 
-def gather(recording: Recording, latents: Mapping[str, NDArray[np.float32]], recipe: CalibrationRecipe) -> CalibrationData:
+def gather(
+    recording: Recording, latents: Mapping[str, NDArray[np.float32]], recipe: CalibrationRecipe
+) -> CalibrationData:
     """Cut the trials whose picture is known.
 
     Parameters

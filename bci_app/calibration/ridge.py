@@ -40,7 +40,7 @@ class NoiseModel:
     def draw(self, rng: np.random.Generator, n: int) -> Floats:
         """`n` windows of matched noise (n, n_channels, n_times)."""
         white = rng.standard_normal((n, *self.mean.shape), dtype=np.float32)
-        return self.mean + self.space @ white @ self.time.T
+        return (self.mean + self.space @ white @ self.time.T).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +56,8 @@ class LinearReader:
 
     def read(self, windows: Floats) -> Floats:
         """Latents (n, latent_dim) of windows (n, n_channels, n_times)."""
-        return np.einsum("nct,ctd->nd", windows, self.weights, optimize=True).astype(np.float32) + self.intercept
+        latents: Floats = np.einsum("nct,ctd->nd", windows, self.weights, optimize=True).astype(np.float32)
+        return latents + self.intercept
 
 
 def fit_reader(windows: Floats, targets: Floats, bin_times: int = 5) -> LinearReader:
@@ -96,7 +97,9 @@ def fit_reader(windows: Floats, targets: Floats, bin_times: int = 5) -> LinearRe
     per_bin = coefficients.reshape(targets.shape[1], windows.shape[1], -1)
     weights = np.einsum("dcb,tb->ctd", per_bin, averaging, optimize=True)
     return LinearReader(
-        weights.astype(np.float32), intercept.astype(np.float32), targets.mean(axis=0, dtype=np.float64).astype(np.float32)
+        weights.astype(np.float32),
+        intercept.astype(np.float32),
+        targets.mean(axis=0, dtype=np.float64).astype(np.float32),
     )
 
 

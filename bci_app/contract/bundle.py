@@ -105,7 +105,9 @@ def open_bundle(folder: Path | str) -> Bundle:
             f"The {MANIFEST} of bundle '{folder.name}' must be JSON; reading it failed: {error}. Export the bundle again."
         ) from None
     if not isinstance(raw, dict):
-        raise BundleCorruptError(f"The {MANIFEST} of bundle '{folder.name}' must be a JSON object; got a {type(raw).__name__}.")
+        raise BundleCorruptError(
+            f"The {MANIFEST} of bundle '{folder.name}' must be a JSON object; got a {type(raw).__name__}."
+        )
     manifest = parse_manifest(raw, folder.name)
     contents = {name: _verified(folder, name, entry) for name, entry in manifest.files.items()}
     unlisted = {path.name for path in folder.iterdir()} - set(contents) - {MANIFEST}
@@ -125,9 +127,13 @@ def _verified(folder: Path, name: str, entry: FileEntry) -> bytes:
         )
     path = folder / name
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise BundleUnsafeError(f"File {name} of bundle '{folder.name}' must be an ordinary file; it is a link or a folder.")
+        raise BundleUnsafeError(
+            f"File {name} of bundle '{folder.name}' must be an ordinary file; it is a link or a folder."
+        )
     if not path.exists():
-        raise BundleCorruptError(f"Bundle '{folder.name}' lists the file {name}, which is missing. Copy the bundle again.")
+        raise BundleCorruptError(
+            f"Bundle '{folder.name}' lists the file {name}, which is missing. Copy the bundle again."
+        )
     size = path.stat().st_size
     if size != entry.size or size > _LARGEST_FILE:
         raise BundleCorruptError(
@@ -183,7 +189,7 @@ def write_bundle(
                 os.replace(folder, Path(workplace) / "replaced")
             os.replace(draft, folder)
     except OSError as error:
-        raise BundleError(f"The bundle could not be written to '{folder}': {error}. Free space or choose another place.") from error
+        raise BundleError(
+            f"The bundle could not be written to '{folder}': {error}. Free space or choose another place."
+        ) from error
     return open_bundle(folder)
-
-

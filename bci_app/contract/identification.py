@@ -67,7 +67,10 @@ def pairwise_identification(predicted: Floats, target: Floats, centre: Floats) -
     other = (target[:, np.newaxis, :] != target[np.newaxis, :, :]).any(axis=2)
     wins = np.where(fit < own, 1.0, np.where(fit == own, 0.5, 0.0))
     count = other.sum(axis=1)
-    return np.divide((wins * other).sum(axis=1), count, out=np.full(len(fit), 0.5), where=count > 0)
+    scores: NDArray[np.float64] = np.divide(
+        (wins * other).sum(axis=1), count, out=np.full(len(fit), 0.5), where=count > 0
+    )
+    return scores
 
 
 def n_way_accuracy(predicted: Floats, target: Floats, centre: Floats) -> float:

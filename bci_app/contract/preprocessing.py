@@ -17,7 +17,7 @@ from scipy import signal
 from bci_app.contract.checks import check_finite, check_unique
 from bci_app.contract.errors import SettingsError, SignalError
 from bci_app.contract.signal import Chunk, Marker, Recording, Samples, Times, Trial
-from bci_app.contract.units import MICROVOLT, Frequency
+from bci_app.contract.units import MICROVOLT
 from bci_app.contract.windowing import ArrayStore, MarkerTrials, TrialSpec
 
 Section = tuple[float, float, float, float, float, float]
@@ -49,7 +49,7 @@ class PreprocessingSpec(BaseModel):
 
     channels: tuple[str, ...] = Field(min_length=1)
     sfreq: float = Field(gt=0, allow_inf_nan=False)
-    unit: Literal["uV"] = MICROVOLT
+    unit: Literal["uV"] = "uV"
     reference: Literal["none", "average"] = "average"
     sos: tuple[Section, ...] = ()
     decimation: int = Field(default=1, ge=1)
@@ -107,7 +107,9 @@ class PreprocessingSpec(BaseModel):
         low, high = band_hz
         nyquist = sfreq / 2
         corners = [corner for corner in (low, high, notch_hz) if corner is not None]
-        if any(not 0 < corner < nyquist for corner in corners) or (low is not None and high is not None and low >= high):
+        if any(not 0 < corner < nyquist for corner in corners) or (
+            low is not None and high is not None and low >= high
+        ):
             raise SettingsError(
                 f"Filter corners must lie between 0 and half the rate ({nyquist:g} Hz), low below high; "
                 f"got a band of {low} to {high} Hz and a notch at {notch_hz} Hz."
@@ -214,8 +216,11 @@ class Preprocessor:
     def _referenced(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.spec.reference == "none" or data.shape[1] == 0:
             return data
-        total = np.add.accumulate(data, axis=0)[-1]  # strictly one channel after the other, at any chunk length
-        return data - total / data.shape[0]
+        total: NDArray[np.float64] = np.add.accumulate(data, axis=0)[
+            -1
+        ]  # strictly one channel after the other, at any chunk length
+        referenced: NDArray[np.float64] = data - total / data.shape[0]
+        return referenced
 
     def _filtered(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
         if self._rest is None or data.shape[1] == 0:
@@ -252,7 +257,6 @@ def preprocess_recording(recording: Recording, spec: PreprocessingSpec) -> Array
         if kept.gap_before:
             gaps.append(kept.first_sample)
     return ArrayStore(np.concatenate(data, axis=1), np.concatenate(times), spec.output_sfreq, tuple(gaps))
-
 
 
 def cut_trials(

@@ -166,7 +166,5 @@ class Recording:
             while start < border:
                 size = next(size_of, size)
                 stop = min(start + max(size, 1), border)
-                yield Chunk(
-                    self.data[:, start:stop], self.times[start:stop], start, gap_before=start in gap_starts
-                )
+                yield Chunk(self.data[:, start:stop], self.times[start:stop], start, gap_before=start in gap_starts)
                 start = stop

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from bci_app.contract.errors import RateError
 
-MICROVOLT = "uV"
-"""The only unit of EEG inside the program. Streams in other units are scaled at the door."""
-
 
 @dataclass(frozen=True, slots=True)
 class Frequency:

@@ -15,8 +15,8 @@ from bci_app.calibration.export import provenance_here
 from bci_app.calibration.recipe import CalibrationRecipe, calibrate, gather
 from bci_app.contract.bundle import Bundle
 from bci_app.contract.manifest import Provenance
-from bci_app.engine.settings import DemoSettings, Presentation
 from bci_app.engine.session import Outlets, SessionPlan
+from bci_app.engine.settings import DemoSettings, Presentation
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.pictures.picture import Picture
@@ -85,7 +85,10 @@ def simulated_calibration(
     """
     onsets = 1.0 + soa_s * np.arange(len(pictures))
     recording = simulate_session(
-        participant, pictures, onsets, progress=lambda done, total: on_progress(done, total, "recording the calibration")
+        participant,
+        pictures,
+        onsets,
+        progress=lambda done, total: on_progress(done, total, "recording the calibration"),
     )
     images = np.stack([picture.image for picture in pictures])
     latents = dict(zip((picture.id for picture in pictures), generator.encode(images), strict=True))
@@ -146,7 +149,8 @@ def demo_plan(settings: DemoSettings, folder: Path, on_progress: OnProgress) -> 
         MarkerOutlet(participant.marker_name, f"markers-{suffix}"),
         PictureOutlet(participant.picture_name, f"pictures-{suffix}"),
     )
-    with ParticipantProcess(participant) as process:
+    with ParticipantProcess(participant):
+        outlets.wait_for_listeners(10.0)
         stream = session.stream.model_copy(update={"source_id": participant.source_id, "timeout_s": 15.0})
         yield SessionPlan(
             settings=session.model_copy(update={"stream": stream}),
@@ -158,4 +162,3 @@ def demo_plan(settings: DemoSettings, folder: Path, on_progress: OnProgress) -> 
             folder=folder,
             watermark="SIMULATED PARTICIPANT",
         )
-        del process

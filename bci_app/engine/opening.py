@@ -16,7 +16,7 @@ from bci_app.engine.settings import SessionSettings
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.streams.markers import MarkerOutlet
-from bci_app.streams.replay import ReplayProcess
+from bci_app.streams.replay import Pace, ReplayProcess
 
 MARKERS = "bci-app markers"
 
@@ -59,9 +59,9 @@ def replay_plan(settings: SessionSettings, file: Path, speed: float) -> Iterator
     Replaying what a model was trained on always looks good: it tests the software, not the decoding.
     """
     decoder, generator = open_models(settings)
-    with ReplayProcess(file, speed=speed) as player:
+    with ReplayProcess(file, pace=Pace(speed=speed)) as player:
         stream = settings.stream.model_copy(
-            update={"source_id": player.description.source_id, "markers": player.marker_name}
+            update={"source_id": player.source_id, "markers": player.marker_description.name}
         )
         plan = SessionPlan(
             settings.model_copy(update={"stream": stream}),
@@ -69,6 +69,6 @@ def replay_plan(settings: SessionSettings, file: Path, speed: float) -> Iterator
             decoder,
             generator,
             watermark="REPLAY",
-            source_ended=lambda: player.ended,
+            source_ended=lambda: not player.running,
         )
         yield plan

@@ -12,7 +12,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Callable[[int, int, str], None]]:
     """A bar that takes (done, total, text); a new text restarts it, and ``done`` below 0 puts it away."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
     progress = Progress(*columns, console=console, transient=not console.is_terminal)
     task = progress.add_task("starting", total=None)
 

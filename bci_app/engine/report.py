@@ -38,7 +38,9 @@ def write_report(folder: Path, summary: dict[str, Any], identification: Identifi
     try:
         path.write_text(page, "utf-8")
     except OSError as error:
-        raise RecordingError(f"The report '{path}' could not be written: {error.strerror}. Free space and try again.") from None
+        raise RecordingError(
+            f"The report '{path}' could not be written: {error.strerror}. Free space and try again."
+        ) from None
     return path
 
 

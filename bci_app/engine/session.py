@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.contract.checks import check_rate
-from bci_app.contract.errors import SettingsError
+from bci_app.contract.errors import SettingsError, StreamError
 from bci_app.contract.preprocessing import Preprocessor
 from bci_app.contract.signal import Marker, Trial
 from bci_app.contract.windowing import HopWindows, MarkerTrials, TrialSpec
@@ -48,6 +48,16 @@ class Outlets:
 
     markers: MarkerOutlet
     pictures: PictureOutlet | None = None
+
+    def wait_for_listeners(self, timeout_s: float) -> None:
+        """Until the simulated participant hears both streams; StreamError if it does not."""
+        for outlet in filter(None, (self.markers, self.pictures)):
+            if not outlet.wait_for_consumers(timeout_s):
+                raise StreamError(
+                    f"The simulated participant was expected to listen to stream '{outlet.description.name}'; nobody did "
+                    f"within {timeout_s:g} s. Check that nothing blocks Lab Streaming Layer on this machine (loopback, "
+                    "UDP 16571, TCP and UDP 16572 to 16604)."
+                )
 
     def close(self) -> None:
         """End the streams."""
@@ -137,11 +147,11 @@ class Session:
     def _connect(self) -> LslSource:
         choice, manifest = self.plan.settings.stream, self.plan.decoder.manifest
         by_type = choice.type if choice.name is None and choice.source_id is None else None
-        description = find(
-            name=choice.name, source_id=choice.source_id, type=by_type, timeout_s=choice.timeout_s
-        )
+        description = find(name=choice.name, source_id=choice.source_id, type=by_type, timeout_s=choice.timeout_s)
         check_rate(manifest.sfreq, description.sfreq, f"Bundle '{manifest.name}'", f"stream '{description.name}'")
-        return LslSource(description, manifest.channels, unit=choice.unit, on_state=self._stream_changed, clock=self.clock)
+        return LslSource(
+            description, manifest.channels, unit=choice.unit, on_state=self._stream_changed, clock=self.clock
+        )
 
     def _new_recorder(self) -> Recorder | None:
         if self.plan.folder is None:
@@ -154,7 +164,13 @@ class Session:
         if isinstance(cut, TrialSpec):
             trials = MarkerTrials(cut, sfreq)
             return TrialDecoding(
-                trials, self._ring, self._reader, self.reconstructions, self._trial_read, self._trial_dropped, self._failed
+                trials,
+                self._ring,
+                self._reader,
+                self.reconstructions,
+                self._trial_read,
+                self._trial_dropped,
+                self._failed,
             )
         if self.shows_pictures:
             raise SettingsError(
@@ -254,8 +270,8 @@ class Session:
             stream=self._state_text,
             stream_ok=self._state in ("connected", "back"),
             model=f"{decoder.manifest.name} → {self.plan.generator.manifest.name}",
-            device=decoder.device_text,
-            device_ok=decoder.device_ok,
+            device=decoder.device,
+            device_ok=decoder.fell_back is None,
             progress="" if self._presenter is None else self._presenter.text,
             watermark=self.plan.watermark,
         )
@@ -277,7 +293,9 @@ class Session:
 
     # -- from the workers --------------------------------------------------------------------------------------------
 
-    def _workers(self) -> tuple[Acquisition | Recorder | SlidingDecoding | TrialDecoding | MarkerListener | Presenter, ...]:
+    def _workers(
+        self,
+    ) -> tuple[Acquisition | Recorder | SlidingDecoding | TrialDecoding | MarkerListener | Presenter, ...]:
         everyone = (self._recorder, self._acquisition, self._decoding, self._listener, self._presenter)
         return tuple(worker for worker in everyone if worker is not None)
 
@@ -306,7 +324,7 @@ class Session:
 
     def _announce(self, picture: Picture) -> None:
         if self.plan.outlets is not None and self.plan.outlets.pictures is not None:
-            self.plan.outlets.pictures.send(picture)
+            self.plan.outlets.pictures.send(picture, self.clock())
 
     def _picture_on_screen(self, shown: Shown, at_s: float) -> None:
         marker = Marker(at_s, f"shown/{shown.picture.id}")
@@ -335,7 +353,9 @@ class Session:
         if self._presenter is not None:
             self._presenter.trial_done(read=True)
 
-    def _record(self, trial: Trial, result: Reconstruction, shown: Shown, noise: NDArray[np.float32], score: float) -> None:
+    def _record(
+        self, trial: Trial, result: Reconstruction, shown: Shown, noise: NDArray[np.float32], score: float
+    ) -> None:
         assert self._recorder is not None
         name = f"trial_{shown.trial:04d}"
         self._recorder.picture(f"{name}_shown", shown.picture.image)
