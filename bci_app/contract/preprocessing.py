@@ -17,7 +17,6 @@ from scipy import signal
 from bci_app.contract.checks import check_finite, check_unique
 from bci_app.contract.errors import SettingsError, SignalError
 from bci_app.contract.signal import Chunk, Marker, Recording, Samples, Times, Trial
-from bci_app.contract.units import MICROVOLT
 from bci_app.contract.windowing import ArrayStore, MarkerTrials, TrialSpec
 
 Section = tuple[float, float, float, float, float, float]

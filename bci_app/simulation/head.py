@@ -147,7 +147,7 @@ def _cache_file(montage: str, n_channels: int, positions: Floats, orientations: 
 
 def _read_cache(file: Path) -> Head | None:
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             return Head(tuple(str(name) for name in stored["channels"]), stored["electrodes"], stored["gain"])
     except FileNotFoundError:
         return None

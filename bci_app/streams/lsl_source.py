@@ -119,8 +119,11 @@ class LslSource:
 
     def _fill(self, timeout_s: float) -> None:
         """One look at the stream; what came is cut and queued."""
+        was_lost = self._link.state == "lost"
         block = self._link.pull(timeout_s, self._max_samples)
         arrived_s = self._clock()
+        if was_lost and self._link.state == "back":
+            self._last_arrival = arrived_s
         if self._link.losses != self._losses:
             self._losses = self._link.losses
             self._cutter.interrupt()
