@@ -1,0 +1,1 @@
+"""Running models; the only package that imports onnxruntime."""

@@ -1,0 +1,1 @@
+"""Training loops: one optimisation step each, then the loop."""

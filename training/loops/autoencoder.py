@@ -1,0 +1,180 @@
+"""Training of the variational autoencoder: one step, the loop, and the state that a checkpoint holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+from torch import Tensor
+from torch.optim import AdamW
+
+from bci_app.contract.errors import BundleCorruptError
+from models.autoencoder import Encoder, Generator, sample_posterior
+from training.data.images import Images, batch_indices, to_images, to_tensor
+from training.losses import edge_loss, pixel_loss, prior_divergence
+from training.run_folder import read_tensors, write_tensors
+from training.settings import GeneratorRecipe, OptimiserSettings
+
+
+@dataclass(slots=True)
+class TrainingState:
+    """All that changes while training; what `save` writes is enough to go on to the bit."""
+
+    encoder: Encoder
+    generator: Generator
+    optimiser: AdamW
+    noise: torch.Generator
+    step: int = 0
+
+
+def begin(recipe: GeneratorRecipe) -> TrainingState:
+    """Untrained networks as the recipe wants them, initialised from its seed alone."""
+    network = recipe.network
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        encoder = Encoder(network.latent_dim, network.encoder_widths, network.encoder_residuals)
+        generator = Generator(network.latent_dim, network.generator_widths, network.generator_residuals)
+    for module in (encoder, generator):
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    weights = [*encoder.parameters(), *generator.parameters()]
+    optimiser = AdamW(weights, lr=recipe.optimiser.learning_rate, weight_decay=recipe.optimiser.weight_decay)
+    return TrainingState(encoder, generator, optimiser, torch.Generator().manual_seed(recipe.seed))
+
+
+def learning_rate(step: int, optimiser: OptimiserSettings) -> float:
+    """Rate of step number `step`: a linear rise, then half a cosine down to zero."""
+    rise = min((step + 1) / (optimiser.warm_up + 1), 1.0)
+    return optimiser.learning_rate * rise * 0.5 * (1.0 + math.cos(math.pi * step / optimiser.steps))
+
+
+def train_step(state: TrainingState, image: Tensor, recipe: GeneratorRecipe) -> dict[str, float]:
+    """One optimisation step on images (batch, 3, h, w) in -1 to 1.
+
+    Returns
+    -------
+    dict
+        The loss and its parts: `pixel`, `edge` (mean absolute differences) and `prior` (nats per picture).
+    """
+    loss = recipe.loss
+    state.encoder.train()
+    state.generator.train()
+    for group in state.optimiser.param_groups:
+        group["lr"] = learning_rate(state.step, recipe.optimiser)
+    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.optimiser.precision == "bfloat16"):
+        mean, log_variance = state.encoder(image)
+        rebuilt = state.generator(sample_posterior(mean, log_variance, state.noise))
+    pixel, edge = pixel_loss(rebuilt, image), edge_loss(rebuilt, image)
+    prior = prior_divergence(mean, log_variance)
+    weight = loss.prior * min((state.step + 1) / (loss.prior_warm_up + 1), 1.0)
+    total = pixel + loss.edge * edge + weight * prior
+    state.optimiser.zero_grad(set_to_none=True)
+    torch.autograd.backward(total)
+    state.optimiser.step()
+    state.step += 1
+    parts = {"loss": total, "pixel": pixel, "edge": edge, "prior": prior}
+    return {name: float(part.detach()) for name, part in parts.items()}
+
+
+class _Speed(ProgressColumn):
+    def __init__(self, batch_size: int) -> None:
+        super().__init__()
+        self._batch_size = batch_size
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{(task.speed or 0.0) * self._batch_size:.0f} images/s")
+
+
+def fit(
+    state: TrainingState,
+    images: Images,
+    recipe: GeneratorRecipe,
+    on_step: Callable[[int, dict[str, float]], None],
+    stop_at: int | None = None,
+) -> None:
+    """Train from `state.step` to the end of the recipe, or to `stop_at`.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Changed in place.
+    images : uint8 array (n, h, w, 3)
+        Training pictures.
+    recipe : GeneratorRecipe
+        Fixes the end, the batch and the losses.
+    on_step : callable
+        Gets the number of steps done and the losses after each; saving and logging happen there.
+    stop_at : int, optional
+        Stop earlier, without changing the schedule.
+    """
+    optimiser = recipe.optimiser
+    stop = optimiser.steps if stop_at is None else min(stop_at, optimiser.steps)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, _Speed(optimiser.batch_size), TimeRemainingColumn()) as progress:
+        task = progress.add_task("training", total=optimiser.steps, completed=state.step)
+        while state.step < stop:
+            chosen = batch_indices(len(images), optimiser.batch_size, state.step, recipe.seed)
+            losses = train_step(state, to_tensor(images[chosen]), recipe)
+            on_step(state.step, losses)
+            progress.update(task, advance=1, description=f"loss {losses['loss']:.4f}")
+
+
+def preview(state: TrainingState, shown: Images) -> list[Images]:
+    """Three rows of pictures uint8 (n, h, w, 3): shown, rebuilt from their mean latents, drawn from the prior."""
+    state.encoder.eval()
+    state.generator.eval()
+    with torch.no_grad():
+        mean, _ = state.encoder(to_tensor(shown))
+        drawn = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
+        return [shown, *(to_images(state.generator(latent)) for latent in (mean, drawn))]
+
+
+def save(state: TrainingState, path: Path) -> None:
+    """Write the state as safetensors, whole or not at all."""
+    tensors = {f"{part}.{name}": value for part, name, value in _network_tensors(state)}
+    for index, weight in enumerate(_weights(state)):
+        for name, value in state.optimiser.state.get(weight, {}).items():
+            tensors[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
+    tensors["noise"] = state.noise.get_state()
+    tensors["step"] = torch.tensor(state.step)
+    write_tensors(path, tensors)
+
+
+def restore(state: TrainingState, path: Path) -> None:
+    """Put what `save` wrote into a state made by `begin` with the same recipe.
+
+    Raises
+    ------
+    BundleCorruptError
+        If the file cannot be read or belongs to another recipe.
+    """
+    tensors = read_tensors(path)
+    try:
+        for part, name, value in _network_tensors(state):
+            value.copy_(tensors[f"{part}.{name}"])
+        for index, weight in enumerate(_weights(state)):
+            prefix = f"optimiser.{index}."
+            kept = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+            state.optimiser.state[weight] = {
+                name: torch.empty_like(weight).copy_(value) if value.shape == weight.shape else value
+                for name, value in kept.items()
+            }
+        state.noise.set_state(tensors["noise"])
+        state.step = int(tensors["step"])
+    except (KeyError, RuntimeError) as error:
+        raise BundleCorruptError(
+            f"The checkpoint {path} must fit the recipe beside it; it does not: {error}. Start a new run."
+        ) from None
+
+
+def _weights(state: TrainingState) -> list[Tensor]:
+    return [weight for group in state.optimiser.param_groups for weight in group["params"]]
+
+
+def _network_tensors(state: TrainingState) -> list[tuple[str, str, Tensor]]:
+    parts = (("encoder", state.encoder), ("generator", state.generator))
+    return [(part, name, value) for part, module in parts for name, value in module.state_dict().items()]

@@ -1,0 +1,159 @@
+"""The recipe of a training run: typed, frozen, unknown keys refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bci_app.contract.errors import SettingsError
+
+Share = Annotated[float, Field(gt=0, lt=0.5)]
+Count = Annotated[int, Field(ge=1)]
+Widths = Annotated[tuple[Count, ...], Field(min_length=2, max_length=6)]
+Blocks = tuple[Annotated[int, Field(ge=0, le=8)], ...]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PictureSettings(_Frozen):
+    """Which pictures, how many, and the shares kept out of training."""
+
+    families: tuple[str, ...] = ("shapes", "letters", "digits")
+    n: Count = 30000
+    size: Literal[16, 32, 64, 128] = 64
+    validation: Share = 0.05
+    test: Share = 0.05
+
+
+class NetworkSettings(_Frozen):
+    """Generator and encoder; widths and residual blocks are one per resolution."""
+
+    latent_dim: Annotated[int, Field(ge=2, le=512)] = 32
+    generator_widths: Widths = (192, 128, 96, 64)
+    generator_residuals: Blocks = (0, 1, 1, 0)
+    encoder_widths: Widths = (32, 64, 96, 128)
+    encoder_residuals: Blocks = (0, 0, 0, 1)
+
+
+class LossSettings(_Frozen):
+    """Weights beside the pixel loss, whose weight is one."""
+
+    edge: float = Field(default=0.3, ge=0)
+    prior: float = Field(default=1e-5, ge=0)
+    prior_warm_up: int = Field(default=500, ge=0)
+    """Steps over which the weight of the prior rises from zero."""
+
+
+class OptimiserSettings(_Frozen):
+    """How long and how fast."""
+
+    steps: Count = 3000
+    batch_size: Annotated[int, Field(ge=2)] = 32
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    warm_up: int = Field(default=100, ge=0)
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    threads: Count = 1
+    save_every: Count = 500
+
+
+class BundleSettings(_Frozen):
+    """The bundle that comes out; `folder` null leaves it in the run folder."""
+
+    name: str = "pictures64"
+    folder: str | None = None
+    licence: str = "BSD-3-Clause"
+
+
+class GeneratorRecipe(_Frozen):
+    """All that a run of `train_generator` depends on."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "pictures64"
+    seed: int = 0
+    pictures: PictureSettings = PictureSettings()
+    network: NetworkSettings = NetworkSettings()
+    loss: LossSettings = LossSettings()
+    optimiser: OptimiserSettings = OptimiserSettings()
+    bundle: BundleSettings = BundleSettings()
+
+    @model_validator(mode="after")
+    def _sizes_agree(self) -> Self:
+        network = self.network
+        for part, widths, residuals in (
+            ("generator", network.generator_widths, network.generator_residuals),
+            ("encoder", network.encoder_widths, network.encoder_residuals),
+        ):
+            if len(residuals) != len(widths):
+                raise ValueError(
+                    f"network.{part}_residuals must have one number per width ({len(widths)}), got {len(residuals)}"
+                )
+            if 4 * 2 ** len(widths) != self.pictures.size:
+                raise ValueError(
+                    f"network.{part}_widths with {len(widths)} numbers make pictures of {4 * 2 ** len(widths)} pixels, "
+                    f"pictures.size is {self.pictures.size}"
+                )
+        return self
+
+
+def read_recipe(path: Path | str, overrides: Sequence[str] = ()) -> GeneratorRecipe:
+    """The recipe in a YAML file, with ``key=value`` overrides such as ``optimiser.steps=10``.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read, or a key or value cannot be meant; the message names each.
+    """
+    raw = _read_yaml(Path(path))
+    for override in overrides:
+        _override(raw, override)
+    try:
+        return GeneratorRecipe.model_validate(raw)
+    except ValidationError as error:
+        details = "; ".join(_sentence(each["loc"], each["msg"]) for each in error.errors())
+        raise SettingsError(f"The recipe {path} cannot be meant: {details}. Correct it and start again.") from None
+
+
+def _sentence(place: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"{'.'.join(str(part) for part in place)}: {message}" if place else message
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"A recipe is a YAML file; '{path}' cannot be read: {error.strerror}. Check the path."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The recipe {path} must be YAML; reading it failed: {error}. Correct it.") from None
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise SettingsError(
+            f"The recipe {path} must be keys and values; got a {type(raw).__name__}. See configs/train."
+        )
+    return raw
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    """Set one dotted key of `raw` in place."""
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise SettingsError(f"An override is key=value, such as optimiser.steps=10; got {override!r}.")
+    *sections, last = key.split(".")
+    place = raw
+    for section in sections:
+        place = place.setdefault(section, {})
+        if not isinstance(place, dict):
+            raise SettingsError(f"Override {override!r} goes into '{section}', which is not a section of the recipe.")
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"The value of override {override!r} must be YAML: {error}.") from None
