@@ -97,9 +97,7 @@ def draw_digit(
     return np.repeat(pixels[:, :, None], 3, axis=2)
 
 
-def digit_picture(
-    sample: int, ink: str = "white", size: int = 64, shift: tuple[float, float] = (0.0, 0.0)
-) -> Picture:
+def digit_picture(sample: int, ink: str = "white", size: int = 64, shift: tuple[float, float] = (0.0, 0.0)) -> Picture:
     """`draw_digit` as a named picture: family "digits", label "ink-digit"."""
     image = draw_digit(sample, ink, size, shift)
     return make_picture(image, "digits", f"{ink}-{handwritten_digits()[1][sample]}")

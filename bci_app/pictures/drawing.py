@@ -69,9 +69,7 @@ def sample_variation(rng: np.random.Generator) -> Variation:
 @lru_cache(maxsize=8)
 def _pixel_centres(size: int) -> tuple[Field, Field]:
     if not MIN_SIZE <= size <= MAX_SIZE:
-        raise PictureError(
-            f"A picture is {MIN_SIZE} to {MAX_SIZE} pixels wide; got {size}. Choose a size inside."
-        )
+        raise PictureError(f"A picture is {MIN_SIZE} to {MAX_SIZE} pixels wide; got {size}. Choose a size inside.")
     line = ((np.arange(size, dtype=np.float32) + 0.5) * (2.0 / size) - 1.0).astype(np.float32)
     return line[None, :], line[:, None]
 
@@ -105,9 +103,7 @@ def segment(x: Field, y: Field, start: tuple[float, float], stop: tuple[float, f
     return distance
 
 
-def arc(
-    x: Field, y: Field, centre: tuple[float, float], radius: float, start_deg: float, stop_deg: float
-) -> Field:
+def arc(x: Field, y: Field, centre: tuple[float, float], radius: float, start_deg: float, stop_deg: float) -> Field:
     """Distance, never negative, to a circular arc; angles clockwise on the screen from the right."""
     middle, half = np.deg2rad((start_deg + stop_deg) / 2), np.deg2rad((stop_deg - start_deg) / 2)
     px, py = x - np.float32(centre[0]), y - np.float32(centre[1])

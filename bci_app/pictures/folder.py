@@ -77,9 +77,7 @@ def read_picture(path: Path, size: int = 64) -> Picture:
         Image.DecompressionBombError,
         Image.DecompressionBombWarning,
     ) as error:
-        raise PictureError(
-            f"{path.name!r} is not a readable PNG, JPEG, BMP or WebP image: {error}"
-        ) from error
+        raise PictureError(f"{path.name!r} is not a readable PNG, JPEG, BMP or WebP image: {error}") from error
     grey = Image.new("RGBA", upright.size, (128, 128, 128, 255))
     flat = np.asarray(Image.alpha_composite(grey, upright).convert("RGB"), dtype=np.uint8)
     return make_picture(resize(flat, size), _name(path.resolve().parent.name), _name(path.stem))
@@ -102,8 +100,7 @@ def read_folder(path: Path, size: int = 64) -> FolderPictures:
         )
     if len(candidates) > MAX_FILES:
         raise PictureError(
-            f"Folder {path.name!r} holds {len(candidates)} images, more than {MAX_FILES}. "
-            "Choose a smaller folder."
+            f"Folder {path.name!r} holds {len(candidates)} images, more than {MAX_FILES}. Choose a smaller folder."
         )
     pictures: list[Picture] = []
     files: list[Path] = []

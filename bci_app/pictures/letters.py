@@ -92,8 +92,6 @@ def draw_letter(
     return paint(field, how.scale, vary_colour(INKS[ink], how))
 
 
-def letter_picture(
-    letter: str, ink: str = "white", size: int = 64, variation: Variation | None = None
-) -> Picture:
+def letter_picture(letter: str, ink: str = "white", size: int = 64, variation: Variation | None = None) -> Picture:
     """`draw_letter` as a named picture: family "letters", label "ink-letter"."""
     return make_picture(draw_letter(letter, ink, size, variation), "letters", f"{ink}-{letter}")

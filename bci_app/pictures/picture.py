@@ -68,9 +68,7 @@ def make_picture(image: NDArray[np.uint8], family: str, label: str) -> Picture:
         )
     for what, name in (("family", family), ("label", label)):
         if not name or "/" in name:
-            raise PictureError(
-                f"A picture's {what} is a name without '/'; got {name!r}. Choose another name."
-            )
+            raise PictureError(f"A picture's {what} is a name without '/'; got {name!r}. Choose another name.")
     pixels = np.array(image, order="C")
     pixels.setflags(write=False)
     return Picture(f"{family}/{label}/{picture_hash(pixels)}", pixels, family, label)

@@ -60,9 +60,7 @@ SHAPES: dict[str, Callable[[Field, Field, float], Field]] = {
 }
 
 
-def draw_shape(
-    shape: str, colour: str, size: int = 64, variation: Variation | None = None
-) -> NDArray[np.uint8]:
+def draw_shape(shape: str, colour: str, size: int = 64, variation: Variation | None = None) -> NDArray[np.uint8]:
     """One coloured shape on mid grey.
 
     Parameters

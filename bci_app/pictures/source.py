@@ -142,7 +142,5 @@ def from_folder(path: Path | str, size: int = 64) -> FolderSource:
     folder = Path(path)
     found = read_folder(folder, size)
     source = FolderSource(folder.resolve().name or str(folder), found.files, found.skipped)
-    source._read.update(
-        {(file, size): picture for file, picture in zip(found.files, found.pictures, strict=True)}
-    )
+    source._read.update({(file, size): picture for file, picture in zip(found.files, found.pictures, strict=True)})
     return source

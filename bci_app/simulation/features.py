@@ -48,12 +48,7 @@ def feature_map() -> FeatureMap:
     v1, v2, v4 = _grid(V1_GRID), _grid(V2_GRID), _grid(V4_GRID)
     n_form = LOC_ORDER * LOC_ORDER
     fields = [v1, v1, *[v2] * len(ORIENTATIONS_DEG), *[v4] * 3, np.zeros((n_form, 2))]
-    area = (
-        ["V1"] * 2 * len(v1)
-        + ["V2"] * len(ORIENTATIONS_DEG) * len(v2)
-        + ["V4"] * 3 * len(v4)
-        + ["LOC"] * n_form
-    )
+    area = ["V1"] * 2 * len(v1) + ["V2"] * len(ORIENTATIONS_DEG) * len(v2) + ["V4"] * 3 * len(v4) + ["LOC"] * n_form
     return FeatureMap(tuple(area), np.concatenate(fields))
 
 

@@ -113,9 +113,7 @@ def _compute(montage: str, n_channels: int, positions: Floats, orientations: Flo
     mne = _mne()
     known = mne.channels.get_builtin_montages()
     if montage not in known:
-        raise SettingsError(
-            f"Montage {montage!r} is not one MNE-Python knows: {', '.join(known)}. Choose one."
-        )
+        raise SettingsError(f"Montage {montage!r} is not one MNE-Python knows: {', '.join(known)}. Choose one.")
     layout = mne.channels.make_standard_montage(montage)
     if len(layout.ch_names) < n_channels:
         raise SettingsError(
@@ -165,6 +163,4 @@ def _write_cache(file: Path, head: Head) -> None:
             np.savez(stream, channels=np.array(head.channels), electrodes=head.electrodes, gain=head.gain)
         os.replace(partial, file)
     except OSError as error:
-        logger.warning(
-            "The lead field cannot be cached in %s (%s); it will be computed again", file.parent, error
-        )
+        logger.warning("The lead field cannot be cached in %s (%s); it will be computed again", file.parent, error)

@@ -68,9 +68,7 @@ class LiveParticipant:
             threading.Thread(target=self._listen, args=(kind, stop), name=f"participant {kind}", daemon=True)
             for kind in (MARKER_TYPE, PICTURE_TYPE)
         ]
-        with LslOutlet(
-            settings.stream_name, self.participant.channels, settings.sfreq, settings.source_id
-        ) as outlet:
+        with LslOutlet(settings.stream_name, self.participant.channels, settings.sfreq, settings.source_id) as outlet:
             for listener in listeners:
                 listener.start()
             on_ready()

@@ -84,9 +84,7 @@ def pink_filter(sfreq: float) -> tuple[Floats, Floats]:
     """
     n_poles = int(np.log(4 * sfreq / PINK_LOW_HZ) / np.log(4.0)) + 1
     poles_hz = PINK_LOW_HZ * 4.0 ** np.arange(n_poles)
-    poles, zeros = (
-        np.exp(-2 * np.pi * hz / sfreq) for hz in (poles_hz, 2.0 * poles_hz)
-    )  # matched z-transform
+    poles, zeros = (np.exp(-2 * np.pi * hz / sfreq) for hz in (poles_hz, 2.0 * poles_hz))  # matched z-transform
     sos = np.asarray(signal.zpk2sos(zeros, poles, 1.0), dtype=np.float64)
     _, response = signal.freqz_sos(sos, worN=1 << 17)
     power = np.abs(response) ** 2
@@ -112,9 +110,7 @@ class Background:
         Expected variance between 1 and 40 Hz, uV squared.
     """
 
-    def __init__(
-        self, settings: ParticipantSettings, gain: Floats, seeds: list[np.random.SeedSequence]
-    ) -> None:
+    def __init__(self, settings: ParticipantSettings, gain: Floats, seeds: list[np.random.SeedSequence]) -> None:
         self._pink_rng, self._sensor_rng, self._alpha_rng = (np.random.default_rng(seed) for seed in seeds)
         sfreq = settings.sfreq
         spread = gain[:, :N_BACKGROUND] @ gain[:, :N_BACKGROUND].T
@@ -141,9 +137,7 @@ class Background:
         white = self._pink_rng.standard_normal((len(self._mixing), BLOCK))
         pink, self._state = signal.sosfilt(self._sos, white, axis=-1, zi=self._state)
         sensors = self._sensor_rng.standard_normal((len(self._mixing), BLOCK))
-        mixed: Floats = (
-            self._mixing @ pink + self._sensor_uv * sensors + self._alpha_gain @ self._alpha.block()
-        )
+        mixed: Floats = self._mixing @ pink + self._sensor_uv * sensors + self._alpha_gain @ self._alpha.block()
         return mixed
 
 
@@ -218,15 +212,11 @@ class Artefacts:
         Four, for the hum, blinks, pops and drop-outs.
     """
 
-    def __init__(
-        self, settings: ParticipantSettings, electrodes: Floats, seeds: list[np.random.SeedSequence]
-    ) -> None:
+    def __init__(self, settings: ParticipantSettings, electrodes: Floats, seeds: list[np.random.SeedSequence]) -> None:
         self._settings = settings
         self._n = len(electrodes)
         self._rate = Frequency(settings.sfreq)
-        line_rng, self._blink_rng, self._pop_rng, self._drop_rng = (
-            np.random.default_rng(seed) for seed in seeds
-        )
+        line_rng, self._blink_rng, self._pop_rng, self._drop_rng = (np.random.default_rng(seed) for seed in seeds)
         loudness = np.exp(0.4 * line_rng.standard_normal(self._n))
         loudness *= np.sqrt(2.0) * settings.line_uv / np.sqrt((loudness**2).mean())
         phase = 0.3 * line_rng.standard_normal(self._n)
@@ -279,9 +269,7 @@ class Artefacts:
         return blink
 
     def _pop(self) -> Floats:
-        size = self._settings.pop_uv * float(
-            self._pop_rng.choice([-1.0, 1.0]) * self._pop_rng.uniform(0.5, 1.5)
-        )
+        size = self._settings.pop_uv * float(self._pop_rng.choice([-1.0, 1.0]) * self._pop_rng.uniform(0.5, 1.5))
         after_s = np.arange(self._rate.samples(POP_S)) * self._rate.period_s
         pop = np.zeros((self._n, len(after_s)))
         pop[int(self._pop_rng.integers(self._n))] = size * np.exp(-after_s / POP_DECAY_S)

@@ -70,7 +70,8 @@ class Participant:
         self.start_s = start_s
         self.n_generated = 0
         self._rate = Frequency(settings.sfreq)
-        brain, courses, places, *noises = np.random.SeedSequence(settings.seed).spawn(10)
+        brain, courses, places = np.random.SeedSequence(settings.seed).spawn(3)
+        noises = np.random.SeedSequence([settings.seed, settings.session]).spawn(7)
         sources = place_sources(np.random.default_rng(brain))
         background = place_background(np.random.default_rng(places))
         n_sources = len(sources[0])
@@ -86,7 +87,7 @@ class Participant:
             head.gain[:, :n_sources], settings.sfreq, settings.evoked_uv, np.random.default_rng(courses)
         )
         self._background = Background(settings, head.gain[:, n_sources:], noises[:3])
-        self._artefacts = Artefacts(settings, head.electrodes, noises[3:7])
+        self._artefacts = Artefacts(settings, head.electrodes, noises[3:])
         self.cortex.scale = settings.snr / self.snr()
         self._pictures: dict[str, Picture] = {}
         self._unknown: set[str] = set()
@@ -122,9 +123,7 @@ class Participant:
         first = math.floor(onset)
         late_s = (self.n_generated - onset) / self.sfreq - ONSET_S
         if late_s > 0:
-            logger.warning(
-                "Picture %r was reported %.0f ms too late for its response", picture_id, 1e3 * late_s
-            )
+            logger.warning("Picture %r was reported %.0f ms too late for its response", picture_id, 1e3 * late_s)
         self._responses.add(first, self.cortex.evoked(picture, (onset - first) / self.sfreq))
         return True
 
@@ -185,14 +184,10 @@ def simulate_session(
     """
     onsets = [float(onset) for onset in onsets_s]
     if len(onsets) != len(pictures):
-        raise PictureError(
-            f"Every picture needs one onset; got {len(pictures)} pictures and {len(onsets)} onsets."
-        )
+        raise PictureError(f"Every picture needs one onset; got {len(pictures)} pictures and {len(onsets)} onsets.")
     end_s = max(onsets, default=0.0) + RESPONSE_S + 0.2 if duration_s is None else duration_s
     if any(not 0.0 <= onset <= end_s for onset in onsets):
-        raise SettingsError(
-            f"Onsets lie between 0 s and the end at {end_s:g} s; one does not. Correct the onsets."
-        )
+        raise SettingsError(f"Onsets lie between 0 s and the end at {end_s:g} s; one does not. Correct the onsets.")
     participant = Participant(settings)
     shows = sorted(zip(onsets, pictures, strict=True), key=lambda show: show[0])
     n_times = Frequency(settings.sfreq).samples(end_s)
@@ -209,6 +204,5 @@ def simulate_session(
             progress(stop, n_times)
     markers = tuple(Marker(onset, picture.id) for onset, picture in shows)
     times = np.arange(n_times) / settings.sfreq
-    return Recording(
-        data, times, participant.channels, settings.sfreq, markers, f"participant {settings.seed}"
-    )
+    name = f"participant {settings.seed}, session {settings.session}"
+    return Recording(data, times, participant.channels, settings.sfreq, markers, name)

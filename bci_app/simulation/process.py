@@ -96,11 +96,7 @@ class ParticipantProcess:
             pass
         if not ready.is_set():
             status = self._process.poll()
-            how = (
-                f"ended with status {status}"
-                if status is not None
-                else f"was not ready in {self._timeout_s:g} s"
-            )
+            how = f"ended with status {status}" if status is not None else f"was not ready in {self._timeout_s:g} s"
             printed = self.log[-SHOWN_OF_LOG:].strip() or "nothing"
             self.stop()
             raise StreamError(f"The simulated participant {how}. It printed: {printed}")
@@ -109,7 +105,8 @@ class ParticipantProcess:
         """End it: by closing its input, then by signal; takes seconds at most and may be repeated."""
         process = self._process
         if process is not None:
-            assert process.stdin is not None and process.stdout is not None
+            assert process.stdin is not None
+            assert process.stdout is not None
             with suppress(OSError):  # it may be gone already
                 process.stdin.close()
             ends: tuple[Callable[[], None] | None, ...] = (None, process.terminate, process.kill)

@@ -16,7 +16,10 @@ class ParticipantSettings(BaseModel):
     Attributes
     ----------
     seed : int
-        Everything random follows from it: the brain, the noise, the blinks.
+        Everything random follows from it: the brain, and with `session` the noise.
+    session : int
+        Another session of the same brain has other noise. Give calibration and use different ones: a decoder
+        that was fitted on the very noise it meets again proves nothing.
     montage : str
         Name of an electrode layout known to MNE-Python.
     n_channels : int
@@ -49,6 +52,7 @@ class ParticipantSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     seed: int = Field(0, ge=0)
+    session: int = Field(0, ge=0)
     montage: str = "biosemi64"
     n_channels: int = Field(64, ge=4, le=512)
     sfreq: float = Field(256.0, ge=100.0, le=8192.0)
@@ -75,9 +79,7 @@ class ParticipantSettings(BaseModel):
     @model_validator(mode="after")
     def _frequencies_fit(self) -> ParticipantSettings:
         if self.line_hz >= self.sfreq / 2:
-            raise ValueError(
-                f"line_hz must be below half of sfreq ({self.sfreq / 2:g} Hz); got {self.line_hz:g} Hz"
-            )
+            raise ValueError(f"line_hz must be below half of sfreq ({self.sfreq / 2:g} Hz); got {self.line_hz:g} Hz")
         return self
 
 

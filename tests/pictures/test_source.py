@@ -44,6 +44,4 @@ def test_drawing_is_fast_enough_for_training() -> None:
     source.sample(rng, 10)
     begun = time.perf_counter()
     source.sample(rng, 200)
-    assert time.perf_counter() - begun < 2.0, (
-        "2 ms for a picture of 64 pixels is asked for; 10 is far too slow"
-    )
+    assert time.perf_counter() - begun < 2.0, "2 ms for a picture of 64 pixels is asked for; 10 is far too slow"
