@@ -9,9 +9,10 @@ source_id and taken back only if it is the same stream in name, host, rate and c
 from __future__ import annotations
 
 import math
+import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Self
@@ -41,12 +42,12 @@ from bci_app.streams.source import (
 )
 
 MAX_CHANNELS = 1024
+MAX_SFREQ_HZ = 100_000.0
 SLICE_S = 0.2
 """No call into LSL waits longer than this before it looks whether it should stop."""
-_SETTLE_S = 0.6  # after the first answer, others have this long to answer too (a unicast wave takes 0.5 s)
+_WAVE_S = 0.6  # one look at the network: LSL asks known peers half a second after it has asked all
 _BUFFER_S = 60  # of samples, held by LSL while nobody pulls
 _OPEN_S = 2.0
-_LOOK_S = 0.02
 _LSL_ERRORS = (pylsl.util.LostError, pylsl.util.TimeoutError, pylsl.util.InternalError)
 
 Block = tuple[NDArray[Any], Times]
@@ -62,9 +63,7 @@ def local_clock() -> float:
 
 def discover(timeout_s: float = 1.0) -> tuple[StreamDescription, ...]:
     """All streams that answer within `timeout_s` seconds, sorted by name; less than 0.6 s misses some."""
-    mark_started()
-    found = {info.uid(): info for info in pylsl.resolve_streams(timeout_s)}
-    return tuple(sorted((_describe(info) for info in found.values()), key=lambda each: (each.name, each.uid)))
+    return tuple(sorted(map(_describe, _visible(timeout_s)), key=lambda each: (each.name, each.uid)))
 
 
 def find(
@@ -83,7 +82,7 @@ def find(
     name, source_id, type, hostname : str or None
         Compared as they stand, in Python: LSL would read them as an XPath expression.
     timeout_s : float
-        How long to search. With a stream in sight, others of the same kind get 0.6 s more to answer.
+        How long to search, in waves of 0.6 s; all that answer in the first wave with an answer are considered.
     cancelled : threading.Event or None
         Ends the search early when set.
 
@@ -96,20 +95,16 @@ def find(
     """
     wanted = {"name": name, "source_id": source_id, "type": type, "hostname": hostname}
     asked = {key: value for key, value in wanted.items() if value is not None}
-    return _describe(_resolve(asked, timeout_s, cancelled or threading.Event(), _SETTLE_S))
+    return _describe(_resolve(asked, timeout_s, cancelled or threading.Event()))
 
 
-def _resolve(asked: dict[str, str], timeout_s: float, cancelled: threading.Event, settle_s: float) -> pylsl.StreamInfo:
-    """The one stream with the properties `asked` for, `settle_s` after it was seen first; else see `find`."""
-    visible: list[pylsl.StreamInfo] = []
-    matches: list[pylsl.StreamInfo] = []
+def _resolve(asked: dict[str, str], timeout_s: float, cancelled: threading.Event) -> pylsl.StreamInfo:
+    """The one stream with the properties `asked` for; see `find`."""
     deadline = time.monotonic() + timeout_s
-    for visible in _watch(cancelled):
-        seen = bool(matches)
+    while True:
+        visible = _visible(_WAVE_S)
         matches = [each for each in visible if all(getattr(each, key)() == asked[key] for key in asked)]
-        if matches and not seen:
-            deadline = time.monotonic() + settle_s
-        if len(matches) > 1 or time.monotonic() >= deadline:
+        if matches or cancelled.is_set() or time.monotonic() >= deadline:
             break
     if len(matches) > 1:
         raise AmbiguousStreamError(several_found(asked, [_core(each) for each in matches]))
@@ -118,13 +113,19 @@ def _resolve(asked: dict[str, str], timeout_s: float, cancelled: threading.Event
     return matches[0]
 
 
-def _watch(cancelled: threading.Event) -> Iterator[list[pylsl.StreamInfo]]:
-    """What is visible, looked at every 20 ms until cancelled."""
+def _by_uid(uid: str, timeout_s: float) -> pylsl.StreamInfo:
+    """The very outlet, as soon as it answers. (The uid came over the network: only hex digits go into a query.)"""
     mark_started()
-    resolver = pylsl.ContinuousResolver()
-    yield list(resolver.results())
-    while not cancelled.wait(_LOOK_S):
-        yield list(resolver.results())
+    found = pylsl.resolve_byprop("uid", uid, 1, timeout_s) if re.fullmatch("[0-9a-fA-F-]{1,64}", uid) else []
+    if not found:
+        raise NoStreamError(nothing_found({"uid": uid}, [_core(each) for each in _visible(_WAVE_S)], timeout_s))
+    return found[0]
+
+
+def _visible(wait_s: float) -> list[pylsl.StreamInfo]:
+    """All that answer within `wait_s`. LSL's background resolver is not used: ending it can take five seconds."""
+    mark_started()
+    return list({info.uid(): info for info in pylsl.resolve_streams(wait_s)}.values())
 
 
 def _core(info: pylsl.StreamInfo) -> StreamDescription:
@@ -138,9 +139,9 @@ def _core(info: pylsl.StreamInfo) -> StreamDescription:
 def _describe(info: pylsl.StreamInfo) -> StreamDescription:
     """The whole description; without labels if the sender does not give them in time."""
     core = _core(info)
-    if core.text or core.n_channels > MAX_CHANNELS:
+    if core.text or core.n_channels > MAX_CHANNELS or not core.sfreq <= MAX_SFREQ_HZ:
         return core
-    inlet = pylsl.StreamInlet(info, recover=False)
+    inlet = pylsl.StreamInlet(info, max_buflen=1, recover=False)
     try:
         return _with_header(core, inlet.info(_OPEN_S))
     except _LSL_ERRORS:
@@ -197,11 +198,10 @@ class Link:
         self._lock, self._closing = threading.Lock(), threading.Event()
         self._inlet: pylsl.StreamInlet | None = None
         self._labels: tuple[str, ...] | None = None
-        self._search: Iterator[list[pylsl.StreamInfo]] | None = None
         self._refused: set[str] = set()
         self._failures, self._not_before = 0, -math.inf
         self.tell("searching", f"Looking for stream {description}.")
-        self._open(_resolve({"uid": description.uid}, timeout_s, self._closing, 0.0), check)
+        self._open(_by_uid(description.uid, timeout_s), check)
         self.tell("connected", f"Connected to stream {description}.")
 
     def tell(self, state: StreamState, message: str) -> None:
@@ -210,13 +210,16 @@ class Link:
         self._on_state(state, message)
 
     def pull(self, timeout_s: float, max_samples: int) -> Block | None:
-        """What has arrived, at once if something has, else the first that comes within `timeout_s`."""
+        """What has arrived, at once if something has, else the first that comes within `timeout_s`.
+
+        While the stream is lost this looks for it instead, which takes 0.6 s.
+        """
         with self._lock:
             try:
                 if self._closing.is_set():
                     return None
                 if self._inlet is None:
-                    self._look(timeout_s)
+                    self._look()
                     return None
                 samples, stamps = self._inlet.pull_chunk(timeout_s, max_samples, min_samples=1, as_numpy=True)
                 return (samples, stamps + self._clock_offset(self._inlet)) if len(stamps) else None
@@ -246,7 +249,7 @@ class Link:
         return self._offset
 
     def _release(self) -> None:
-        self._inlet = self._search = None
+        self._inlet = None
 
     def _open(self, info: pylsl.StreamInfo, check: Check | None = None) -> None:
         """Subscribe; the clock offset is measured first, so that no pull has to wait for it later."""
@@ -276,21 +279,14 @@ class Link:
         )
         self.tell("lost", f"Stream {self.description} broke off. {again}")
 
-    def _look(self, timeout_s: float) -> None:
-        """Look for the lost stream for `timeout_s` seconds at most, and take it back if it is there."""
-        self._search = self._search or _watch(self._closing)
-        deadline = time.monotonic() + timeout_s
-        for visible in self._search:
-            if time.monotonic() >= self._not_before:
-                candidates = [info for info in visible if self._returned(info)]
-                if len(candidates) > 1:
-                    self._refuse(candidates, "several streams carry its source_id")
-                elif candidates:
-                    self._take_back(candidates[0])
-                    return
-            if time.monotonic() >= deadline:
-                return
-        self._search = None
+    def _look(self) -> None:
+        """Look once whether the lost stream is there, and take it back if it is."""
+        visible = _visible(_WAVE_S)
+        candidates = [info for info in visible if self._returned(info)]
+        if len(candidates) > 1:
+            self._refuse(candidates, "several streams carry its source_id")
+        elif candidates and time.monotonic() >= self._not_before:
+            self._take_back(candidates[0])
 
     def _returned(self, info: pylsl.StreamInfo) -> bool:
         """Whether `info` is the lost stream: same source, and nothing about it has changed."""
@@ -318,7 +314,6 @@ class Link:
             self._refuse([info], str(error))
         else:
             self.description = replace(self.description, uid=info.uid())
-            self._search = None
             self.tell("back", f"Stream {self.description} is back.")
 
 

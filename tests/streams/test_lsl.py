@@ -1,0 +1,83 @@
+"""Finding streams, over real LSL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bci_app.contract.errors import AmbiguousStreamError, ChannelError, NoStreamError, SignalError, StreamError
+from bci_app.streams.lsl import LslOutlet, TextOutlet, discover, find, local_clock
+from tests.streams.conftest import Sender
+
+
+def test_stream_is_found_by_each_of_its_properties(sender: Sender) -> None:
+    for wanted in ({"name": "sender"}, {"source_id": sender.description.source_id}, {"type": "EEG"}):
+        assert find(**wanted).uid == sender.description.uid
+
+
+def test_description_tells_channels_unit_and_rate(sender: Sender) -> None:
+    found = find(name="sender")
+    assert (found.channels, found.unit, found.sfreq) == (("C0", "C1", "C2"), "microvolts", 500.0)
+    assert found == sender.description
+
+
+def test_missing_stream_is_an_error_that_lists_those_that_are_there(sender: Sender) -> None:
+    with pytest.raises(NoStreamError, match="'Museum' answered within 0.4 s.*'sender' \\(EEG, 3 channels"):
+        find(name="Museum", timeout_s=0.4)
+
+
+def test_two_streams_of_one_name_are_an_error_that_tells_how_to_choose(opened: Callable[[Any], Any]) -> None:
+    one, two = opened(Sender(name="twin")), opened(Sender(name="twin"))
+    with pytest.raises(AmbiguousStreamError) as caught:
+        find(name="twin")
+    assert all(each.description.source_id in str(caught.value) for each in (one, two))
+    assert "Choose one by its source_id" in str(caught.value)
+    assert find(name="twin", source_id=two.description.source_id).uid == two.description.uid
+
+
+@pytest.mark.parametrize("name", ["it's", 'say "hi"', "x' or '1'='1", "<b>&amp;</b>", "µV ✓"])
+def test_names_with_quotes_and_signs_are_compared_as_they_stand(name: str, opened: Callable[[Any], Any]) -> None:
+    outlet = opened(LslOutlet(name, ["A"], 100.0, "odd-one"))
+    assert find(name=name).uid == outlet.description.uid
+    with pytest.raises(NoStreamError):
+        find(name="x' or '1'='1' or name='", timeout_s=0.3)
+
+
+def test_search_ends_when_it_is_cancelled() -> None:
+    cancelled = threading.Event()
+    threading.Timer(0.1, cancelled.set).start()
+    began = local_clock()
+    with pytest.raises(NoStreamError):
+        find(name="nobody", timeout_s=30.0, cancelled=cancelled)
+    assert local_clock() - began < 2.0
+
+
+def test_discovery_lists_signals_and_texts(sender: Sender, opened: Callable[[Any], Any]) -> None:
+    opened(TextOutlet("labels", "labels-1"))
+    found = {each.name: each for each in discover(0.6)}
+    assert found["labels"].text
+    assert not found["sender"].text
+
+
+def test_outlet_refuses_data_of_another_shape(sender: Sender) -> None:
+    with pytest.raises(SignalError, match="shape"):
+        sender.outlet.push(np.zeros((2, 5), np.float32), 1.0)
+
+
+def test_outlet_refuses_doubled_channels_and_empty_names() -> None:
+    with pytest.raises(ChannelError, match="doubled: A"):
+        LslOutlet("x", ["A", "A"], 100.0, "x-1")
+    with pytest.raises(StreamError, match="needs a name and a source_id"):
+        LslOutlet("x", ["A"], 100.0, "")
+
+
+def test_closed_outlet_says_so(opened: Callable[[Any], Any]) -> None:
+    outlet = TextOutlet("short", "short-1")
+    outlet.close()
+    assert not outlet.has_consumers
+    with pytest.raises(StreamError, match="'short' was closed"):
+        outlet.push("late", 1.0)
