@@ -271,7 +271,7 @@ def cut_trials(
         The markers that gave none, each with the reason.
     """
     store = preprocess_recording(recording, spec)
-    cutter = MarkerTrials(cut, store.sfreq)
+    cutter = MarkerTrials(cut, store.sfreq, spec.decimation)
     for marker in recording.markers:
         cutter.add(marker)
     trials = cutter.due(store)

@@ -207,6 +207,10 @@ class MarkerTrials:
         From when to when, and the baseline.
     sfreq : float
         Rate of the preprocessed signal in Hz.
+    decimation : int
+        One in how many raw samples it keeps. A marker that stands exactly on a raw sample may lie half-way between
+        two kept ones, where the least error of a clock would decide; with an even decimation all markers are
+        therefore moved half a raw sample earlier before the nearest kept sample is taken.
 
     Attributes
     ----------
@@ -214,8 +218,9 @@ class MarkerTrials:
         Markers that gave no trial, each with the reason.
     """
 
-    def __init__(self, spec: TrialSpec, sfreq: float) -> None:
+    def __init__(self, spec: TrialSpec, sfreq: float, decimation: int = 1) -> None:
         frequency = Frequency(sfreq)
+        self._earlier_s = 0.0 if decimation % 2 else 0.5 * frequency.period_s / decimation
         self.start = frequency.samples(spec.start_s)
         self.stop = frequency.samples(spec.stop_s)
         self.n_times = self.stop - self.start
@@ -261,7 +266,7 @@ class MarkerTrials:
         """The trial; or the reason why there is none; or None while samples are still to come."""
         if store.newest == 0:
             return None
-        centre = store.index_at(marker.time)
+        centre = store.index_at(marker.time - self._earlier_s)
         if centre is None:
             _, newest_time = store.read(store.newest - 1, store.newest)
             return None if marker.time > newest_time[0] else "its samples came before the first one held"

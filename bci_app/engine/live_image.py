@@ -140,6 +140,7 @@ class Reader:
             decoded_s=decoded_s,
             generated_s=self._clock(),
             sampled_s=float(window.times[-1]),
+            first_sample=window.first_sample,
         )
 
     def read_noise(self, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -161,8 +161,9 @@ class Session:
 
     def _new_decoding(self) -> SlidingDecoding | TrialDecoding:
         cut, sfreq = self.plan.decoder.manifest.cut, self._ring.sfreq
+        decimation = self.plan.decoder.manifest.preprocessing.decimation
         if isinstance(cut, TrialSpec):
-            trials = MarkerTrials(cut, sfreq)
+            trials = MarkerTrials(cut, sfreq, decimation)
             return TrialDecoding(
                 trials,
                 self._ring,
@@ -267,7 +268,7 @@ class Session:
         """Stream, model and device in plain words. Any thread."""
         decoder = self.plan.decoder
         return Status(
-            stream=self._state_text,
+            stream=self._stream_text(),
             stream_ok=self._state in ("connected", "back"),
             model=f"{decoder.manifest.name} → {self.plan.generator.manifest.name}",
             device=decoder.device,
@@ -275,6 +276,11 @@ class Session:
             progress="" if self._presenter is None else self._presenter.text,
             watermark=self.plan.watermark,
         )
+
+    def _stream_text(self) -> str:
+        description = self._source.description
+        rate = f"{description.name} · {len(self._source.channels)} ch · {description.sfreq:g} Hz"
+        return rate if self._state in ("connected", "back") else f"{self._state}: {rate}"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -330,13 +336,13 @@ class Session:
         marker = Marker(at_s, f"shown/{shown.picture.id}")
         if self.plan.outlets is not None:
             self.plan.outlets.markers.push(marker.label, at_s)
-        self._note(marker, shown)
+        self._note(marker, shown, shown.picture.label)
 
     def _marker_heard(self, marker: Marker) -> None:
-        self._note(marker, None)
+        self._note(marker, None, marker.label)
 
-    def _note(self, marker: Marker, shown: Shown | None) -> None:
-        self._markers.append(marker)
+    def _note(self, marker: Marker, shown: Shown | None, caption: str) -> None:
+        self._markers.append(Marker(marker.time, caption))
         if self._recorder is not None:
             self._recorder.marker(marker)
         if isinstance(self._decoding, TrialDecoding):

@@ -77,7 +77,8 @@ class Reconstruction:
 
     `image` is uint8 (h, w, 3), `latent` float32 (latent_dim,). `arrived_s`: last sample in hand; `cut_s`: window
     copied; `decoded_s`: latent there; `generated_s`: picture there. `trial` and `picture` are None for sliding
-    windows, which belong to no picture. `sampled_s` is the time stamp of the window's last sample.
+    windows, which belong to no picture. `sampled_s` is the time stamp of the window's last sample, `first_sample` the
+    number of its first one among all preprocessed samples.
     """
 
     image: NDArray[np.uint8]
@@ -89,3 +90,4 @@ class Reconstruction:
     decoded_s: float
     generated_s: float
     sampled_s: float = math.nan
+    first_sample: int = -1

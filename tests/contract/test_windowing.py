@@ -87,6 +87,18 @@ def test_a_trial_that_cannot_be_is_dropped_with_the_reason(marker_s: float, reas
     assert reason in said
 
 
+@pytest.mark.parametrize("decimation", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("error_s", [-2e-4, 2e-4])
+def test_a_clock_error_does_not_move_a_marker_that_stands_on_a_raw_sample(decimation: int, error_s: float) -> None:
+    store = store_of(300)
+    for raw in range(100 * decimation, 103 * decimation):
+        exact, off = (MarkerTrials(TrialSpec(start_s=0, stop_s=0.1), SFREQ, decimation) for _ in range(2))
+        time = raw / (SFREQ * decimation)
+        exact.add(Marker(time, "m"))
+        off.add(Marker(time + error_s, "m"))
+        assert exact.due(store)[0].window.first_sample == off.due(store)[0].window.first_sample
+
+
 def test_the_baseline_is_subtracted() -> None:
     trials = MarkerTrials(TrialSpec(start_s=-0.1, stop_s=0.3, baseline_s=(-0.1, 0.0)), SFREQ)
     trials.add(Marker(1.0, "face"))
