@@ -68,16 +68,23 @@ def reference_pictures() -> tuple[Picture, ...]:
 
 
 @lru_cache(maxsize=1)
-def _standard() -> tuple[Floats, Floats]:
+def _standard() -> tuple[Floats, Floats, Floats]:
+    """Mean and spread of the raw features over the reference pictures, and their standardised features."""
     raw = np.array([raw_features(picture.image) for picture in reference_pictures()])
     spread = raw.std(axis=0)
-    return raw.mean(axis=0), np.maximum(spread, 0.1 * np.median(spread))
+    spread = np.maximum(spread, 0.1 * np.median(spread))
+    return raw.mean(axis=0), spread, (raw - raw.mean(axis=0)) / spread
 
 
 def features(picture: Picture) -> Floats:
-    """Standardised features, shape (n_features,): mean 0 and variance 1 over `reference_pictures`."""
-    mean, spread = _standard()
+    """Standardised features, shape (n_features,): mean 0, variance 1 over `reference_pictures`."""
+    mean, spread, _ = _standard()
     return (raw_features(picture.image) - mean) / spread
+
+
+def reference_features() -> Floats:
+    """Standardised features of all `reference_pictures`, shape (300, n_features)."""
+    return _standard()[2]
 
 
 def place_sources(rng: np.random.Generator) -> tuple[Floats, Floats]:

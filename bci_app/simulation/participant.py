@@ -26,7 +26,7 @@ from bci_app.contract.errors import PictureError, SettingsError
 from bci_app.contract.signal import Marker, Recording
 from bci_app.contract.units import Frequency
 from bci_app.pictures.picture import Picture
-from bci_app.simulation.cortex import ONSET_S, RESPONSE_S, Cortex, features, place_sources, reference_pictures
+from bci_app.simulation.cortex import ONSET_S, RESPONSE_S, Cortex, place_sources, reference_features
 from bci_app.simulation.head import make_head
 from bci_app.simulation.noise import BLOCK, Artefacts, Background, OverlapAdd, place_background
 from bci_app.simulation.settings import ParticipantSettings
@@ -141,9 +141,8 @@ class Participant:
 
     def snr(self) -> float:
         """Signal-to-noise ratio as defined at the top of this file, computed from the truth."""
-        standardised = np.array([features(picture) for picture in reference_pictures()])
         times = slice(self._rate.samples(SNR_START_S), self._rate.samples(SNR_STOP_S))
-        power = self.cortex.specific_power(standardised, times)
+        power = self.cortex.specific_power(reference_features(), times)
         strong = power > np.median(power)
         return float(np.sqrt(power[strong].mean() / self._background.band_power[strong].mean()))
 
