@@ -1,0 +1,66 @@
+"""Pictures fall on the side their hash says, and never on two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bci_app.contract.errors import SettingsError
+from bci_app.pictures.source import builtin, picture_hash
+from training.data.images import ImageSplit, batch_indices, draw_split, refuse_leak, to_images, to_tensor
+from training.settings import PictureSettings
+
+WANTED = PictureSettings(n=200, size=16, validation=0.2, test=0.3)
+
+
+def _split(seed: int, wanted: PictureSettings = WANTED) -> ImageSplit:
+    return draw_split(builtin(), np.random.default_rng(seed), wanted)
+
+
+def _hashes(images: np.ndarray) -> set[str]:
+    return {picture_hash(image) for image in images}
+
+
+def test_sides_share_no_picture_and_keep_every_one() -> None:
+    split = _split(0)
+    sides = [_hashes(side) for side in (split.train, split.validation, split.test)]
+    drawn = {picture_hash(picture.image) for picture in builtin().sample(np.random.default_rng(0), 200, 16)}
+    assert set.union(*sides) == drawn
+    assert sum(len(side) for side in sides) == len(drawn)
+    assert [len(side) / len(drawn) for side in sides] == pytest.approx([0.5, 0.2, 0.3], abs=0.1)
+
+
+def test_a_picture_falls_on_the_same_side_in_every_draw() -> None:
+    small, large = _split(0), _split(0, WANTED.model_copy(update={"n": 400}))
+    assert _hashes(small.test) <= _hashes(large.test)
+    assert _hashes(small.train) <= _hashes(large.train)
+
+
+def test_a_split_that_leaks_is_refused() -> None:
+    split = _split(0)
+    refuse_leak(split)
+    with pytest.raises(SettingsError, match="1 stand on two"):
+        refuse_leak(replace(split, test=np.concatenate([split.test, split.train[:1]])))
+
+
+def test_an_empty_side_is_refused() -> None:
+    with pytest.raises(SettingsError, match="leave none for"):
+        _split(0, PictureSettings(n=1, size=16))
+
+
+def test_tensors_go_back_to_the_same_bytes() -> None:
+    images = _split(0).test
+    tensor = to_tensor(images)
+    assert tensor.shape == (len(images), 3, 16, 16)
+    assert float(tensor.min()) >= -1.0
+    assert float(tensor.max()) <= 1.0
+    np.testing.assert_array_equal(to_images(tensor), images)
+
+
+def test_an_epoch_shows_each_picture_once_in_another_order() -> None:
+    first = np.concatenate([batch_indices(12, 4, step, seed=0) for step in range(3)])
+    second = np.concatenate([batch_indices(12, 4, step, seed=0) for step in range(3, 6)])
+    assert sorted(first) == sorted(second) == list(range(12))
+    assert list(first) != list(second)
