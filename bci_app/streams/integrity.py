@@ -97,9 +97,10 @@ def _variable_int(content: bytes) -> int:
 def check_fif_is_whole(path: Path) -> None:
     """Raise RecordingError if a FIF file ends inside a tag, or with a block that was not closed."""
     with open_maybe_packed(path) as file:
-        depth = 0
+        depth = n_tags = 0
         while len(head := file.read(16)) == 16:
             kind, _, size, follows = struct.unpack(">iIii", head)
+            n_tags += 1
             depth += (kind == _FIF_BLOCK_START) - (kind == _FIF_BLOCK_END)
             if size < 0 or len(file.read(size)) < size:
                 break
@@ -108,7 +109,7 @@ def check_fif_is_whole(path: Path) -> None:
                 break
             if follows > 0:
                 file.seek(follows)
-        if head or depth:
+        if head or depth or not n_tags:
             raise RecordingError(
                 f"'{path.name}' is cut or damaged: it ends inside a block, at byte {file.tell()}. Read an intact copy."
             )

@@ -50,10 +50,10 @@ _BUFFER_S = 60  # of samples, held by LSL while nobody pulls
 _OPEN_S = 2.0
 _LSL_ERRORS = (pylsl.util.LostError, pylsl.util.TimeoutError, pylsl.util.InternalError)
 
+# Samples (n_times, n_stream_channels) in the type of the stream (bytes for text), and their LSL seconds.
 Block = tuple[NDArray[Any], Times]
-"""Samples (n_times, n_stream_channels) in the type of the stream (bytes for text), and their LSL seconds."""
+# Told labels and units of a stream before it is subscribed to; raises to refuse it.
 Check = Callable[[tuple[str, ...], tuple[str, ...]], None]
-"""Told labels and units of a stream before it is subscribed to; raises to refuse it."""
 
 
 def local_clock() -> float:
@@ -197,7 +197,7 @@ class Link:
         self._on_state = on_state or (lambda state, message: None)
         self._lock, self._closing = threading.Lock(), threading.Event()
         self._inlet: pylsl.StreamInlet | None = None
-        self._labels: tuple[str, ...] | None = None
+        self._header: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self._refused: set[str] = set()
         self._failures, self._not_before = 0, -math.inf
         self.tell("searching", f"Looking for stream {description}.")
@@ -255,19 +255,21 @@ class Link:
         """Subscribe; the clock offset is measured first, so that no pull has to wait for it later."""
         inlet = pylsl.StreamInlet(info, max_buflen=_BUFFER_S, recover=False)
         try:
-            labels, units = _labels_and_units(inlet.info(_OPEN_S))
+            header = _labels_and_units(inlet.info(_OPEN_S))
             if check is not None:
-                check(labels, units)
-            if self._labels is not None and labels != self._labels:
-                raise StreamError(f"It has other channels now: {', '.join(labels) or 'none named'}.")
+                check(*header)
+            if self._header not in (None, header):
+                raise StreamError(f"it has other channels or units now ({', '.join(header[0]) or 'none named'})")
             self._offset = float(inlet.time_correction(_OPEN_S))
             inlet.open_stream(_OPEN_S)
+            self._inlet, self._header = inlet, header
         except _LSL_ERRORS as error:
             raise StreamLostError(
                 f"Stream {self.description} was found but could not be opened: {error} "
                 "Check that the sender still runs and that the firewall lets its ports through."
             ) from error
-        self._inlet, self._labels = inlet, labels
+        finally:
+            del inlet  # the traceback of an error must not keep it open
 
     def _lose(self) -> None:
         self._release()

@@ -99,7 +99,7 @@ def write_recording(recording: Recording, path: Path) -> None:
 
 def _read_npz(path: Path) -> Recording:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             if int(file["format"]) != _FORMAT:
                 raise RecordingError(
                     f"'{path.name}' has format {int(file['format'])}; this program reads {_FORMAT}. Update it."

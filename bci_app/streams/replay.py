@@ -312,13 +312,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Play one recording as the arguments say; 0 after its end, 1 after an error that is printed."""
     given = _arguments(arguments)
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
     if given.with_parent:
         threading.Thread(target=_stop_at_end_of_input, args=(stop,), name="parent-watch", daemon=True).start()
     try:
         pace = Pace(given.speed, given.chunk, given.seed, given.wait)
         recording = read_recording(given.file, stream=given.stream, unit=given.unit)
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        signal.signal(signal.SIGINT, lambda *_: stop.set())
         play(recording, given.name, given.source_id, pace, stop)
     except BciError as error:
         sys.stderr.write(f"{error}\n")

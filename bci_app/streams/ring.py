@@ -90,7 +90,8 @@ class Ring:
 
     def write(self, chunk: Chunk) -> None:
         """Append the samples of `chunk` and wake those who wait. The chunk's own numbers are not used."""
-        check_shape(chunk.data, (self.n_channels, None), "What is written into the ring")
+        if chunk.data.shape[0] != self.n_channels:
+            check_shape(chunk.data, (self.n_channels, None), "What is written into the ring")
         with self._grown:
             self._gap_due |= chunk.gap_before
             if chunk.n_times:
@@ -165,17 +166,17 @@ class Ring:
 
     def _place(self, chunk: Chunk) -> None:
         """Copy the chunk to both places, in at most two pieces each; of a longer one, the end."""
-        kept = min(chunk.n_times, self._length)
-        skipped = chunk.n_times - kept
-        begin = (self._newest + skipped) % self._length
-        split = min(self._length - begin, kept)
-        for source, target in ((slice(0, split), begin), (slice(split, kept), 0)):
-            size = source.stop - source.start
-            data, times = chunk.data[:, skipped:][:, source], chunk.times[skipped:][source]
-            for place in (target, target + self._length):
-                self._data[:, place : place + size] = data
-                self._times[place : place + size] = times
-            self._arrived[target : target + size] = chunk.arrived_s
+        start = max(chunk.n_times - self._length, 0)
+        while start < chunk.n_times:
+            begin = (self._newest + start) % self._length
+            stop = min(start + self._length - begin, chunk.n_times)
+            end = begin + stop - start
+            data, times = chunk.data[:, start:stop], chunk.times[start:stop]
+            for shift in (0, self._length):
+                self._data[:, begin + shift : end + shift] = data
+                self._times[begin + shift : end + shift] = times
+            self._arrived[begin:end] = chunk.arrived_s
+            start = stop
         self._newest += chunk.n_times
 
     def _check_held(self, start: int, stop: int) -> None:

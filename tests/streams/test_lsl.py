@@ -26,7 +26,7 @@ def test_description_tells_channels_unit_and_rate(sender: Sender) -> None:
 
 
 def test_missing_stream_is_an_error_that_lists_those_that_are_there(sender: Sender) -> None:
-    with pytest.raises(NoStreamError, match="'Museum' answered within 0.4 s.*'sender' \\(EEG, 3 channels"):
+    with pytest.raises(NoStreamError, match=r"'Museum' answered within 0.4 s.*'sender' \(EEG, 3 channels"):
         find(name="Museum", timeout_s=0.4)
 
 

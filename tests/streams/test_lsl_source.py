@@ -46,7 +46,7 @@ def test_channels_come_by_name_in_the_order_asked_for(sender: Sender, opened: Ca
 
 
 def test_missing_channel_is_an_error_that_names_it_and_those_present(sender: Sender) -> None:
-    with pytest.raises(ChannelError, match="needs channel\\(s\\) Oz, O1; stream 'sender' has C0, C1, C2"):
+    with pytest.raises(ChannelError, match=r"needs channel\(s\) Oz, O1; stream 'sender' has C0, C1, C2"):
         LslSource(sender.description, ["C1", "Oz", "O1"])
 
 
@@ -206,7 +206,7 @@ def test_sender_that_is_killed_and_comes_back_leaves_a_gap_and_the_count_goes_on
     source.close()
 
 
-@pytest.mark.parametrize("change", [{"channels": ["A", "X"]}, {"sfreq": 200.0}, {"name": "other"}])
+@pytest.mark.parametrize("change", [{"channels": ["A", "X"]}, {"sfreq": 200.0}, {"name": "other"}, {"unit": "volts"}])
 def test_another_stream_with_the_same_source_id_is_not_taken(
     change: dict[str, Any], opened: Callable[[Any], Any]
 ) -> None:
@@ -233,5 +233,3 @@ def test_loss_of_a_stream_is_no_error_and_close_works_while_it_lasts(opened: Cal
     began = time.monotonic()
     source.close()
     assert time.monotonic() - began < 1.0
-
-

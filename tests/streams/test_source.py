@@ -23,7 +23,7 @@ def test_voltages_are_scaled_to_microvolts(unit: str, scale: float) -> None:
 
 @pytest.mark.parametrize("unit", ["", "g", "MV", "a.u.", "counts"])
 def test_what_is_no_voltage_is_refused_with_the_way_out(unit: str) -> None:
-    with pytest.raises(UnitError, match="stream 'x' must be a voltage.*declare it"):
+    with pytest.raises(UnitError, match=r"stream 'x' must be a voltage.*declare it"):
         microvolts_per(unit, "stream 'x'")
 
 
@@ -33,7 +33,7 @@ def test_declared_unit_serves_where_the_stream_gives_none() -> None:
 
 
 def test_declared_unit_must_be_a_voltage_too() -> None:
-    with pytest.raises(UnitError, match="as declared.*'furlong'"):
+    with pytest.raises(UnitError, match=r"as declared.*'furlong'"):
         microvolts_per("", "stream 'x'", "furlong")
 
 
