@@ -99,6 +99,7 @@ def tiny_decoder(
     cut: TrialSpec | WindowSpec,
     decimation: int = 2,
     seed: int = 0,
+    dim: int = DIM,
 ) -> Bundle:
     """A random linear reader with real filters, for any channels, rate and cut."""
     assert isinstance(generator.manifest, GeneratorManifest)
@@ -111,9 +112,9 @@ def tiny_decoder(
     rng = np.random.default_rng(seed)
     scale = 1 / (10 * np.sqrt(len(channels) * n_times))
     reader = LinearReader(
-        (scale * rng.normal(size=(len(channels), n_times, DIM))).astype(np.float32),
-        np.zeros(DIM, np.float32),
-        np.zeros(DIM, np.float32),
+        (scale * rng.normal(size=(len(channels), n_times, dim))).astype(np.float32),
+        np.zeros(dim, np.float32),
+        np.zeros(dim, np.float32),
     )
     noise = NoiseModel(
         np.zeros((len(channels), n_times), np.float32),

@@ -51,7 +51,7 @@ class CalibrationRecipe(BaseModel):
     notch_hz: float | None = 50.0
     reference: Literal["average", "none"] = "average"
     decimation: int = Field(default=2, ge=1, le=64)
-    cut: TrialSpec = TrialSpec(start_s=0.0, stop_s=0.7)
+    cut: TrialSpec = TrialSpec(start_s=0.05, stop_s=0.6)
     bin_times: int = Field(default=4, ge=1, le=1000)
     n_folds: int = Field(default=5, ge=2, le=50)
     seed: int = Field(default=0, ge=0)

@@ -44,6 +44,7 @@ def run_and_report(plan: SessionPlan, show: Callable[[Session], int], command_st
         session.stop()
         summary = summarise(session)
         first = session.latency.first_handed_s
+        summary["first_picture_at"] = None if first is None else first + offset
         summary["first_picture_after_s"] = None if first is None else first + offset - command_started_s
         write_json(plan.folder / "summary.json", summary)
         report = write_report(plan.folder, summary, session.identification())

@@ -140,6 +140,8 @@ def demo_plan(settings: DemoSettings, folder: Path, on_progress: OnProgress) -> 
     suffix = f"{int(time.time() * 1000):x}"
     participant = settings.participant.model_copy(
         update={
+            "session": settings.participant.session
+            + 1,  # the same brain on another day: other noise than calibrated on
             "source_id": f"{settings.participant.source_id}-{suffix}",
             "marker_name": f"{settings.participant.marker_name} {suffix}",
             "picture_name": f"{settings.participant.picture_name} {suffix}",

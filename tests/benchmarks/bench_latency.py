@@ -1,0 +1,148 @@
+"""Live software latency and lost samples: 64 channels at 1000 Hz, the window with its viewer on, recording on.
+
+Latency runs from the arrival of a window's last sample in the acquisition thread to the moment the picture has
+been handed to Qt in the GUI thread. It is compared with decoder and generator run alone: the same two calls, in this
+process, before anything else runs in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+from bci_app.bundles import shipped
+from bci_app.contract.windowing import WindowSpec
+from bci_app.engine.latency import STEPS
+from bci_app.engine.live_image import Reader
+from bci_app.engine.session import Session, SessionPlan
+from bci_app.engine.settings import SessionSettings, StreamChoice
+from bci_app.inference.decoder import Decoder
+from bci_app.inference.generator import Generator
+from bci_app.streams.lsl import local_clock
+from bci_app.streams.network import loopback_config, use_config
+from bci_app.ui.app import run_window
+from tests.benchmarks.counter_stream import MODULUS
+from tests.benchmarks.results import Row, publish
+from tests.tiny import tiny_decoder
+
+CHANNELS = tuple(f"ch{index:02d}" for index in range(64))
+SFREQ, DECIMATION = 1000.0, 4
+CUT = WindowSpec(window_s=0.5, hop_s=0.1)
+
+
+def inference_alone(decoder: Decoder, generator: Generator, n: int = 500) -> np.ndarray:
+    """Milliseconds of decoder plus generator (n,), nothing else running."""
+    from bci_app.contract.signal import Window
+
+    reader = Reader(decoder, generator, local_clock)
+    shape = (decoder.n_channels, decoder.n_times)
+    rng = np.random.default_rng(0)
+    windows = [Window(10 * rng.normal(size=shape), np.arange(shape[1]) / 250, 0) for _ in range(20)]
+    results = [reader.read(windows[i % 20]) for i in range(n + 20)][20:]
+    return np.array([1000 * (each.generated_s - each.cut_s) for each in results])
+
+
+def counted(folder: Path) -> tuple[int, int, int]:
+    """Samples recorded, lost and doubled, by the counter in the first channel."""
+    n_channels = len(json.loads((folder / "eeg.json").read_text("utf-8"))["channels"])
+    samples = np.memmap(folder / "eeg.f32", np.float32, "r").reshape(-1, n_channels)
+    steps = np.diff(samples[:, 0].astype(np.int64)) % MODULUS
+    return len(samples), int((steps[steps > 1] - 1).sum()), int((steps == 0).sum())
+
+
+def run(seconds: float, folder: Path) -> tuple[np.ndarray, np.ndarray, Session, int]:
+    """One session; inference alone (n,), steps (n, len(STEPS)) in ms, the session, samples sent."""
+    use_config(loopback_config(f"latency-{uuid4().hex}"))
+    generator = Generator.open(shipped("pictures64"), "cpu")
+    bundle = tiny_decoder(
+        folder / "decoder", generator.bundle, CHANNELS, SFREQ, CUT, DECIMATION, dim=generator.latent_space.dim
+    )
+    decoder = Decoder.open(bundle, generator, "cpu")
+    alone = inference_alone(decoder, generator)
+    source_id = f"counter-{uuid4().hex}"
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.counter_stream",
+        "--source-id",
+        source_id,
+        "--seconds",
+        str(seconds),
+    ]
+    sender = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert sender.stdout is not None
+    sender.stdout.readline()
+    record = folder / "record"
+    record.mkdir()
+    plan = SessionPlan(
+        SessionSettings(stream=StreamChoice(source_id=source_id)),
+        "latency measurement",
+        decoder,
+        generator,
+        folder=record,
+        source_ended=lambda: sender.poll() is not None,
+    )
+    session = Session(plan)
+    session.latency = type(session.latency)(length=1_000_000)
+    run_window(session, offscreen=True, close_when_finished=True)
+    sender.wait()
+    return alone, session.latency.milliseconds(), session, int(sender.stdout.readline())
+
+
+def main() -> int:
+    """Measure and publish; 1 if a target was missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=300.0)
+    seconds = parser.parse_args().seconds
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        alone, steps, session, sent = run(seconds, folder)
+        n_recorded, lost, doubled = counted(folder / "record")
+    total = steps[:, STEPS.index("total software")]
+    inside = steps[:, STEPS.index("decoder")] + steps[:, STEPS.index("generator")]
+    base = float(np.median(alone))
+    p50, p95, p99 = np.percentile(total, (50, 95, 99))
+    missing = sent - n_recorded
+    rows = [
+        Row("decoder + generator alone, before the run: p50 / p99", f"{base:.2f} / {np.percentile(alone, 99):.2f} ms"),
+        Row(
+            "decoder + generator during the run: p50 / p99",
+            f"{np.median(inside):.2f} / {np.percentile(inside, 99):.2f} ms",
+        ),
+        Row(
+            "total software latency: p50 / p95 / p99 / max", f"{p50:.2f} / {p95:.2f} / {p99:.2f} / {total.max():.2f} ms"
+        ),
+        Row("p50 of the total / p50 of inference alone", f"{p50 / base:.2f}", "<= 1.3", bool(p50 <= 1.3 * base)),
+        Row("p99 of the total / p50 of inference alone", f"{p99 / base:.2f}", "<= 3", bool(p99 <= 3 * base)),
+        Row("p50 of the total / p50 of inference during the run", f"{p50 / np.median(inside):.2f}"),
+        Row("p99 of the total / p50 of inference during the run", f"{p99 / np.median(inside):.2f}"),
+        Row(f"samples lost of {sent} sent", f"{max(missing, lost)}", "0", missing == 0 and lost == 0),
+        Row("samples doubled", f"{doubled}", "0", doubled == 0),
+        Row("windows read / passed over", f"{len(total)} / {session.counts['windows_skipped']}"),
+    ]
+    details = {
+        "seconds": seconds,
+        "steps_ms": {
+            step: dict(
+                zip(
+                    ("p50", "p95", "p99", "max"),
+                    (*np.percentile(steps[:, i], (50, 95, 99)), steps[:, i].max()),
+                    strict=True,
+                )
+            )
+            for i, step in enumerate(STEPS)
+        },
+        "counts": session.counts,
+    }
+    return int(not publish("latency", rows, details))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
