@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QPalette
 from PySide6.QtWidgets import QApplication
 
 SMALL_PT = 11
@@ -113,13 +114,15 @@ def font(points: int = BODY_PT, *, bold: bool = False) -> QFont:
     return chosen
 
 
+@functools.cache
 def family() -> str:
     """Name of the font family in use: the desktop's own, or DejaVu Sans where the machine has no fonts."""
-    if not QFontDatabase.families():
-        _load_shipped_fonts()
     general = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont).family()
-    families = QFontDatabase.families()
-    return general if general in families or FALLBACK_FAMILY not in families else FALLBACK_FAMILY
+    # The list of families is no help: without any font file it still names "Sans Serif", which draws nothing.
+    if QFontMetricsF(QFont(general)).inFont("H"):
+        return general
+    _load_shipped_fonts()
+    return FALLBACK_FAMILY
 
 
 def _load_shipped_fonts() -> None:

@@ -33,8 +33,9 @@ class Panel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 10)
         layout.setSpacing(6)
-        if title:
-            layout.addLayout(header)
+        layout.addLayout(header)
+        for label in (self._title, self._detail):
+            label.setVisible(bool(title))
         layout.addWidget(content, 1)
 
     @property

@@ -216,11 +216,11 @@ class SignalView(QWidget):
         np.clip(y, -CLIP_ROWS, CLIP_ROWS, out=y)
         y += self._offsets
         times = snapshot.times[skip::step]
-        x = np.repeat(times, n_points // times.size + 1)[: n_points + 1] if step == 1 else np.repeat(times, 2)
-        x = np.append(x[:n_points], newest) - newest
+        per_bin = 1 if step == 1 else 2
+        x = np.append(np.repeat(times, per_bin)[:n_points], newest) - newest
         for gap in snapshot.gaps:
             column = int(np.searchsorted(times, gap))
-            first = column * (1 if step == 1 else 2)
+            first = column * per_bin
             y[:, max(0, first - 1) : first + 1] = np.nan
         self._curve.setData(np.tile(x, n_channels), y.ravel(), connect="finite")
 
