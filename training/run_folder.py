@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bci_app.contract.errors import BundleCorruptError, SettingsError
-from training.settings import GeneratorRecipe
+from training.settings import EegDecoderRecipe, GeneratorRecipe
 
 CHECKPOINT = "checkpoint.safetensors"
 SOURCES = ("models", "training", "configs/train", "bci_app/contract", "bci_app/pictures", "bci_app/inference")
@@ -54,7 +54,7 @@ class RunFolder:
         return path
 
 
-def new_run(root: Path, recipe: GeneratorRecipe, now: datetime, command: str) -> RunFolder:
+def new_run(root: Path, recipe: GeneratorRecipe | EegDecoderRecipe, now: datetime, command: str) -> RunFolder:
     """Make ``root/<name>-<date>`` with the resolved recipe, and the commit and command it ran from.
 
     Raises

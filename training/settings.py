@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bci_app.calibration.recipe import CalibrationRecipe
 from bci_app.contract.errors import SettingsError
+from bci_app.simulation.settings import ParticipantSettings
 
 Share = Annotated[float, Field(gt=0, lt=0.5)]
 Count = Annotated[int, Field(ge=1)]
@@ -101,8 +103,31 @@ class GeneratorRecipe(_Frozen):
         return self
 
 
+class EegDecoderRecipe(_Frozen):
+    """All that a run of `train_eeg_decoder` depends on: a simulated calibration session, and one more to test on."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "eeg-linear"
+    seed: int = Field(default=1, ge=0)
+    participant: ParticipantSettings = ParticipantSettings()
+    families: tuple[str, ...] = ("shapes", "letters", "digits")
+    n_trials: Annotated[int, Field(ge=20)] = 1200
+    n_test: Annotated[int, Field(ge=20)] = 300
+    soa_s: float = Field(default=1.0, ge=0.4)
+    reader: CalibrationRecipe = CalibrationRecipe()
+    generator: str = "bci_app/bundles/pictures64"
+    bundle: BundleSettings = BundleSettings(name="eeg linear")
+
+
+Recipe = TypeVar("Recipe", bound=BaseModel)
+
+
 def read_recipe(path: Path | str, overrides: Sequence[str] = ()) -> GeneratorRecipe:
-    """The recipe in a YAML file, with ``key=value`` overrides such as ``optimiser.steps=10``.
+    """The generator recipe in a YAML file; see `read_any_recipe`."""
+    return read_any_recipe(GeneratorRecipe, path, overrides)
+
+
+def read_any_recipe(kind: type[Recipe], path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe of `kind` in a YAML file, with ``key=value`` overrides such as ``optimiser.steps=10``.
 
     Raises
     ------
@@ -113,7 +138,7 @@ def read_recipe(path: Path | str, overrides: Sequence[str] = ()) -> GeneratorRec
     for override in overrides:
         _override(raw, override)
     try:
-        return GeneratorRecipe.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
         details = "; ".join(_sentence(each["loc"], each["msg"]) for each in error.errors())
         raise SettingsError(f"The recipe {path} cannot be meant: {details}. Correct it and start again.") from None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from bci_app.calibration.export import write_decoder_bundle
-from bci_app.calibration.ridge import OnProgress, cross_validate, fit_noise, fit_reader
+from bci_app.calibration.ridge import OnProgress, cross_validate, fit_noise, fit_reader, held_out_score
 from bci_app.contract.bundle import Bundle
 from bci_app.contract.checks import check_not_flat
 from bci_app.contract.errors import SettingsError
@@ -119,9 +119,29 @@ def calibrate(
     name: str,
     generator: GeneratorManifest,
     provenance: Provenance,
+    another_session: CalibrationData | None = None,
     on_progress: OnProgress | None = None,
 ) -> Bundle:
     """Cross-validate, fit on all trials, and write the decoder bundle with its figures.
+
+    Parameters
+    ----------
+    folder : path
+        Where the bundle shall stand.
+    data : CalibrationData
+        Trials to learn from.
+    recipe : CalibrationRecipe
+        The one the trials were cut with.
+    name : str
+        Of the bundle.
+    generator : GeneratorManifest
+        Whose latents the targets are.
+    provenance : Provenance
+        Kept in the manifest.
+    another_session : CalibrationData, optional
+        Trials of another session, with other pictures: a second figure.
+    on_progress : callable, optional
+        Called with (done, total, text).
 
     Returns
     -------
@@ -130,15 +150,21 @@ def calibrate(
     """
     tell = on_progress or (lambda done, total, text: None)
     steps = recipe.n_folds + 2
-    score = cross_validate(
-        data.windows,
-        data.targets,
-        data.pictures,
-        recipe.n_folds,
-        recipe.seed,
-        lambda done, _, text: tell(done, steps, text),
-        recipe.bin_times,
-    )
+    scores = [
+        cross_validate(
+            data.windows,
+            data.targets,
+            data.pictures,
+            recipe.n_folds,
+            recipe.seed,
+            lambda done, _, text: tell(done, steps, text),
+            recipe.bin_times,
+        )
+    ]
+    if another_session is not None:
+        train, test = ((each.windows, each.targets) for each in (data, another_session))
+        what = "a session of its own, no picture of which was trained on"
+        scores.append(held_out_score(train, test, what, recipe.seed, recipe.bin_times))
     tell(recipe.n_folds, steps, "fitting the reader on all trials")
     reader = fit_reader(data.windows, data.targets, recipe.bin_times)
     noise = fit_noise(data.windows)
@@ -152,7 +178,7 @@ def calibrate(
         cut=recipe.cut,
         generator=generator,
         provenance=provenance,
-        metrics=(score,),
+        metrics=scores,
     )
     tell(steps, steps, "decoder ready")
     return bundle

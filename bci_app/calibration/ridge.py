@@ -120,7 +120,7 @@ def _whitening(windows: Floats) -> Floats:
 def _covariances(windows: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Covariance round the mean trial over channels and over times; the latter has mean variance 1."""
     rest = windows - windows.mean(axis=0)
-    n_trials, n_channels, n_times = rest.shape
+    n_trials, _, n_times = rest.shape
     space = np.einsum("nct,ndt->cd", rest, rest, optimize=True).astype(np.float64) / (n_trials * n_times)
     time = np.einsum("nct,ncu->tu", rest, rest, optimize=True).astype(np.float64)
     return space, time * n_times / max(np.trace(time), 1e-30)
@@ -172,8 +172,7 @@ def cross_validate(
     Returns
     -------
     Score
-        `noise_input`: the same readers fed matched noise; `shuffled_pairing`: readers trained on pictures dealt to
-        the trials at random.
+        As `held_out_score`, over all folds.
 
     Raises
     ------
@@ -187,28 +186,67 @@ def cross_validate(
             f"Cross-validation in {n_folds} folds needs at least {2 * n_folds} different pictures; got {len(set(groups))}."
         )
     rng = np.random.default_rng(seed)
-    scores: dict[str, list[NDArray[np.float64]]] = {"real": [], "noise": [], "shuffled": []}
+    folds = []
     for fold, (train, test) in enumerate(GroupKFold(n_folds).split(windows, groups=groups)):
         if on_progress is not None:
             on_progress(fold, n_folds, "cross-validating")
-        reader = fit_reader(windows[train], targets[train], bin_times)
-        shuffled = fit_reader(windows[train], targets[rng.permutation(train)], bin_times)
-        noise = fit_noise(windows[train]).draw(rng, len(test))
-        for name, predicted in (
-            ("real", reader.read(windows[test])),
-            ("noise", reader.read(noise)),
-            ("shuffled", shuffled.read(windows[test])),
-        ):
-            scores[name].append(pairwise_identification(predicted, targets[test], reader.mean_target))
-    mean, low, high = bootstrap_interval(np.concatenate(scores["real"]), seed)
+        folds.append(_scores((windows[train], targets[train]), (windows[test], targets[test]), rng, bin_times))
+    return _score(
+        folds, "pairwise identification, single trials", f"{n_folds} folds by picture: none on both sides", seed
+    )
+
+
+def held_out_score(
+    train: tuple[Floats, Floats], test: tuple[Floats, Floats], what: str, seed: int = 0, bin_times: int = 5
+) -> Score:
+    """Single-trial pairwise identification in a session of its own, with its controls.
+
+    Parameters
+    ----------
+    train, test : (windows, targets)
+        As in `fit_reader`.
+    what : str
+        What was held out, in words.
+    seed, bin_times : int
+        As in `cross_validate`.
+
+    Returns
+    -------
+    Score
+        `noise_input`: the same reader fed matched noise; `shuffled_pairing`: a reader trained on pictures dealt to the
+        trials at random.
+    """
+    scores = _scores(train, test, np.random.default_rng(seed), bin_times)
+    return _score([scores], "pairwise identification, single trials of another session", what, seed)
+
+
+def _scores(
+    train: tuple[Floats, Floats], test: tuple[Floats, Floats], rng: np.random.Generator, bin_times: int
+) -> dict[str, NDArray[np.float64]]:
+    """Identification of each test trial: by the reader, by the reader fed noise, by one trained on shuffled pairs."""
+    (windows, targets), (new_windows, new_targets) = train, test
+    reader = fit_reader(windows, targets, bin_times)
+    shuffled = fit_reader(windows, targets[rng.permutation(len(targets))], bin_times)
+    noise = fit_noise(windows).draw(rng, len(new_windows))
+    predicted = {
+        "real": reader.read(new_windows),
+        "noise": reader.read(noise),
+        "shuffled": shuffled.read(new_windows),
+    }
+    return {name: pairwise_identification(each, new_targets, reader.mean_target) for name, each in predicted.items()}
+
+
+def _score(folds: Sequence[dict[str, NDArray[np.float64]]], name: str, held_out: str, seed: int) -> Score:
+    pooled = {control: np.concatenate([fold[control] for fold in folds]) for control in folds[0]}
+    mean, low, high = bootstrap_interval(pooled["real"], seed)
     return Score(
-        name="pairwise identification, single trials",
+        name=name,
         value=mean,
         low=low,
         high=high,
         chance=0.5,
-        noise_input=float(np.concatenate(scores["noise"]).mean()),
-        shuffled_pairing=float(np.concatenate(scores["shuffled"]).mean()),
-        n=len(windows),
-        held_out=f"{n_folds} folds by picture: no picture on both sides",
+        noise_input=float(pooled["noise"].mean()),
+        shuffled_pairing=float(pooled["shuffled"].mean()),
+        n=len(pooled["real"]),
+        held_out=held_out,
     )
