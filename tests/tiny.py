@@ -103,7 +103,7 @@ def tiny_decoder(
 ) -> Bundle:
     """A random linear reader with real filters, for any channels, rate and cut."""
     assert isinstance(generator.manifest, GeneratorManifest)
-    spec = PreprocessingSpec.design(channels, sfreq, (1.0, 0.2 * sfreq), decimation=decimation)
+    spec = PreprocessingSpec.design(channels, sfreq, (1.0, 0.3 * sfreq / decimation), decimation=decimation)
     rate = Frequency(spec.output_sfreq)
     if isinstance(cut, TrialSpec):
         n_times = rate.samples(cut.stop_s) - rate.samples(cut.start_s)
