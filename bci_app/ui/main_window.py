@@ -187,6 +187,7 @@ class MainWindow(QMainWindow):
 
     def _on_status(self, status: Status) -> None:
         self.status_view.show_status(status)
+        self.signal_panel.set_badge(status.watermark)
 
     def _on_problem(self, event: Problem) -> None:
         logger.warning("%s", event.message)

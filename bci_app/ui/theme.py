@@ -180,8 +180,8 @@ def style_sheet(theme: Theme) -> str:
     QLabel {{ background: transparent; color: {theme.text}; }}
     QLabel[role="muted"] {{ color: {theme.muted}; }}
     QFrame#chip {{ background: {theme.panel}; {frame} {theme.border}; }}
-    QLabel#watermark {{ color: {theme.warn}; border: 2px solid {theme.warn}; }}
-    QLabel#watermark {{ border-radius: 6px; padding: 3px 10px; }}
+    QLabel#badge {{ color: {theme.warn}; border: 2px solid {theme.warn}; }}
+    QLabel#badge {{ border-radius: 6px; padding: 1px 4px; }}
     QFrame#banner[tone="warn"] {{ background: {theme.warn_fill}; {frame} {theme.warn}; }}
     QFrame#banner[tone="info"] {{ background: {theme.info_fill}; {frame} {theme.decoder}; }}
     QFrame#banner QLabel {{ color: {theme.text}; }}

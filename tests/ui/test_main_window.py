@@ -160,7 +160,7 @@ def test_polling_brings_every_panel_its_numbers(make_window: MakeWindow, qapp: Q
         window.bridge._timer.timeout.emit()
     assert window.identification_view.n_points == (11, 11)
     assert len(window.latency_view.cells()) == 6
-    assert window.status_view.watermark == "REPLAY"
+    assert window.signal_panel.badge == "REPLAY"
     assert window.signal_view.points[0].size > 0
 
 

@@ -39,7 +39,7 @@ def envelope(data: npt.NDArray[np.float32], step: int, skip: int) -> npt.NDArray
     return points.reshape(n_channels, 2 * n_bins)
 
 
-def step_for(n_times: int, n_channels: int, width_px: int, most_points: int = 40_000) -> int:
+def step_for(n_times: int, n_channels: int, width_px: int, most_points: int = 24_000) -> int:
     """Samples per bin that keep a picture within 2 points per pixel and `most_points` in all.
 
     Parameters
@@ -49,7 +49,7 @@ def step_for(n_times: int, n_channels: int, width_px: int, most_points: int = 40
     width_px : int
         Width of the plot in pixels.
     most_points : int
-        Limit over all channels: it bounds the time of one paint.
+        Limit over all channels: it bounds the time of one paint, during which no result can be taken.
 
     Returns
     -------

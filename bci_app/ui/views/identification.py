@@ -100,6 +100,8 @@ class IdentificationView(QWidget):
         item.getAxis("left").setTicks([[(value / 4, f"{value / 4:.2f}") for value in range(5)]])
         for side in ("left", "bottom"):
             dress_axis(item.getAxis(side), self._colours)
+        item.getAxis("bottom").setStyle(hideOverlappingLabels=False)
+        item.layout.setContentsMargins(0, 0, 10, 0)
         item.getAxis("bottom").setLabel("trials read", color=self._colours.muted)
         item.getAxis("bottom").label.setFont(theme.font(theme.SMALL_PT))
         chance = pg.mkPen(self._colours.chance, width=1, style=Qt.PenStyle.DotLine)

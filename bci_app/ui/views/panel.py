@@ -33,7 +33,12 @@ class Panel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 10)
         layout.setSpacing(6)
+        self._badge = PlainLabel("", points=theme.SMALL_PT, bold=True)
+        self._badge.setObjectName("badge")
+        self._badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._badge.hide()
         layout.addLayout(header)
+        layout.addWidget(self._badge)
         for label in (self._title, self._detail):
             label.setVisible(bool(title))
         layout.addWidget(content, 1)
@@ -42,6 +47,16 @@ class Panel(QFrame):
     def detail(self) -> str:
         """The quiet text at the right of the title."""
         return self._detail.text()
+
+    @property
+    def badge(self) -> str:
+        """The mark across the panel, or an empty text."""
+        return "" if self._badge.isHidden() else self._badge.text()
+
+    def set_badge(self, text: str) -> None:
+        """Mark the panel across its width, e.g. ``REPLAY``; an empty text takes the mark away."""
+        self._badge.setText(text)
+        self._badge.setVisible(bool(text))
 
     def set_detail(self, text: str) -> None:
         """Write the quiet text at the right of the title."""

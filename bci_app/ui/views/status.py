@@ -18,7 +18,7 @@ Level = Literal["good", "note", "warn"]
 
 
 class StatusView(QWidget):
-    """Three chips, the REPLAY watermark and the progress.
+    """Three chips and the progress; the watermark goes to the panel of the EEG, whose origin it tells.
 
     Parameters
     ----------
@@ -31,9 +31,6 @@ class StatusView(QWidget):
     def __init__(self, colours: Theme = theme.DARK, *, title: str = "") -> None:
         super().__init__()
         self._title = ElidedLabel(title, points=theme.TITLE_PT, bold=True)
-        self._watermark = PlainLabel("", points=theme.TITLE_PT, bold=True)
-        self._watermark.setObjectName("watermark")
-        self._watermark.hide()
         self.chips = {name: Chip(name, colours) for name in ("Stream", "Model", "Device")}
         self._progress = ElidedLabel("", points=theme.BODY_PT)
         self._progress.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -43,11 +40,6 @@ class StatusView(QWidget):
         self._bar.setRange(0, 1)
         self._bar.hide()
         self._lay_out()
-
-    @property
-    def watermark(self) -> str:
-        """The watermark, or an empty text."""
-        return "" if self._watermark.isHidden() else self._watermark.text()
 
     @property
     def progress(self) -> str:
@@ -60,12 +52,10 @@ class StatusView(QWidget):
         return self._bar.value() / max(1, self._bar.maximum())
 
     def show_status(self, status: Status) -> None:
-        """Write the three chips, the watermark, and the progress where there is one."""
+        """Write the three chips, and the progress where there is one."""
         self.chips["Stream"].show_text(status.stream, "good" if status.stream_ok else "warn")
         self.chips["Model"].show_text(status.model, "note")
         self.chips["Device"].show_text(status.device, "good" if status.device_ok else "warn")
-        self._watermark.setText(status.watermark)
-        self._watermark.setVisible(bool(status.watermark))
         if status.progress:
             self._progress.setText(status.progress)
 
@@ -90,7 +80,6 @@ class StatusView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.GAP_PX)
         layout.addLayout(names)
-        layout.addWidget(self._watermark)
         for chip, stretch in zip(self.chips.values(), (3, 3, 3), strict=True):
             layout.addWidget(chip, stretch)
         layout.addLayout(progress, 2)

@@ -38,4 +38,4 @@ def test_picture_has_at_most_two_points_a_pixel_and_a_bounded_sum(n_channels: in
     step = step_for(n_times, n_channels, width_px)
     n_points = n_times if step == 1 else 2 * (n_times // step)
     assert n_points <= 2 * width_px
-    assert n_points * n_channels <= 40_000
+    assert n_points * n_channels <= 24_000

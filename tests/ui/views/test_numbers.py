@@ -12,6 +12,7 @@ from bci_app.ui.views.banner import Banner
 from bci_app.ui.views.history import HistoryView
 from bci_app.ui.views.identification import NO_PICTURES, NO_TRIALS, IdentificationView
 from bci_app.ui.views.latency import LatencyView
+from bci_app.ui.views.panel import Panel
 from bci_app.ui.views.status import NOT_MEDICAL, StatusView
 from bci_app.ui.views.text import ElidedLabel, PlainLabel
 
@@ -92,17 +93,15 @@ def test_chips_tell_good_from_not_good_by_shape() -> None:
     assert view.chips["Device"].level == "warn"
     assert view.chips["Device"].text == "CPU: GPU not used, because CUDA is missing"
     assert view.progress == "Trial 1 of 9"
-    assert view.watermark == ""
     assert any(label.text() == NOT_MEDICAL for label in view.findChildren(QLabel))
 
 
-def test_watermark_appears_and_goes() -> None:
-    view = StatusView()
-    replay = Status("s", True, "m", "d", True, "", "REPLAY")
-    view.show_status(replay)
-    assert view.watermark == "REPLAY"
-    view.show_status(Status("s", True, "m", "d", True, "", ""))
-    assert view.watermark == ""
+def test_mark_across_a_panel_appears_and_goes() -> None:
+    panel = Panel("EEG", QLabel())
+    panel.set_badge("REPLAY")
+    assert panel.badge == "REPLAY"
+    panel.set_badge("")
+    assert panel.badge == ""
 
 
 def test_foreign_text_is_never_read_as_html() -> None:
