@@ -45,7 +45,8 @@ MAX_CHANNELS = 1024
 MAX_SFREQ_HZ = 100_000.0
 SLICE_S = 0.2
 """No call into LSL waits longer than this before it looks whether it should stop."""
-_WAVE_S = 0.6  # one look at the network: LSL asks known peers half a second after it has asked all
+# One look at the network. LSL asks at 0, 0.5 and 1 s; a look that ends in the moment of a query may hang for 5 s.
+_WAVE_S = 0.6
 _BUFFER_S = 60  # of samples, held by LSL while nobody pulls
 _OPEN_S = 2.0
 _LSL_ERRORS = (pylsl.util.LostError, pylsl.util.TimeoutError, pylsl.util.InternalError)
@@ -62,19 +63,17 @@ def local_clock() -> float:
 
 
 def discover(timeout_s: float = 1.0) -> tuple[StreamDescription, ...]:
-    """All streams that answer within `timeout_s` seconds, sorted by name; less than 0.6 s misses some."""
-    return tuple(sorted(map(_describe, _visible(timeout_s)), key=lambda each: (each.name, each.uid)))
+    """All streams that answer, sorted by name; looks in steps of 0.6 s until `timeout_s` is over."""
+    found, deadline = {info.uid(): info for info in _visible()}, time.monotonic() + timeout_s - _WAVE_S
+    while time.monotonic() < deadline:
+        found |= {info.uid(): info for info in _visible()}
+    return tuple(sorted(map(_describe, found.values()), key=lambda each: (each.name, each.uid)))
 
 
 def find(
-    *,
-    name: str | None = None,
-    source_id: str | None = None,
-    type: str | None = None,
-    hostname: str | None = None,
-    timeout_s: float = 5.0,
-    cancelled: threading.Event | None = None,
-) -> StreamDescription:
+    *, name: str | None = None, source_id: str | None = None, type: str | None = None, hostname: str | None = None,
+    timeout_s: float = 5.0, cancelled: threading.Event | None = None
+) -> StreamDescription:  # fmt: skip
     """The one stream that has all of the given properties.
 
     Parameters
@@ -102,7 +101,7 @@ def _resolve(asked: dict[str, str], timeout_s: float, cancelled: threading.Event
     """The one stream with the properties `asked` for; see `find`."""
     deadline = time.monotonic() + timeout_s
     while True:
-        visible = _visible(_WAVE_S)
+        visible = _visible()
         matches = [each for each in visible if all(getattr(each, key)() == asked[key] for key in asked)]
         if matches or cancelled.is_set() or time.monotonic() >= deadline:
             break
@@ -114,18 +113,18 @@ def _resolve(asked: dict[str, str], timeout_s: float, cancelled: threading.Event
 
 
 def _by_uid(uid: str, timeout_s: float) -> pylsl.StreamInfo:
-    """The very outlet, as soon as it answers. (The uid came over the network: only hex digits go into a query.)"""
+    """The very outlet, as soon as it answers; only hex digits of what came over the network go into a query."""
     mark_started()
     found = pylsl.resolve_byprop("uid", uid, 1, timeout_s) if re.fullmatch("[0-9a-fA-F-]{1,64}", uid) else []
     if not found:
-        raise NoStreamError(nothing_found({"uid": uid}, [_core(each) for each in _visible(_WAVE_S)], timeout_s))
+        raise NoStreamError(nothing_found({"uid": uid}, [_core(each) for each in _visible()], timeout_s))
     return found[0]
 
 
-def _visible(wait_s: float) -> list[pylsl.StreamInfo]:
-    """All that answer within `wait_s`. LSL's background resolver is not used: ending it can take five seconds."""
+def _visible() -> list[pylsl.StreamInfo]:
+    """All that answer. LSL's background resolver is not used: it may hang whenever it is ended."""
     mark_started()
-    return list({info.uid(): info for info in pylsl.resolve_streams(wait_s)}.values())
+    return list({info.uid(): info for info in pylsl.resolve_streams(_WAVE_S)}.values())
 
 
 def _core(info: pylsl.StreamInfo) -> StreamDescription:
@@ -181,10 +180,8 @@ class Link:
 
     Raises
     ------
-    NoStreamError
-        If the stream is no longer there.
-    StreamError
-        If it is there but cannot be opened.
+    NoStreamError, StreamLostError
+        If the stream is no longer there, or cannot be opened.
     """
 
     def __init__(
@@ -210,10 +207,7 @@ class Link:
         self._on_state(state, message)
 
     def pull(self, timeout_s: float, max_samples: int) -> Block | None:
-        """What has arrived, at once if something has, else the first that comes within `timeout_s`.
-
-        While the stream is lost this looks for it instead, which takes 0.6 s.
-        """
+        """What has arrived; else the first that comes within `timeout_s`. A lost stream is looked for: 0.6 s."""
         with self._lock:
             try:
                 if self._closing.is_set():
@@ -283,7 +277,7 @@ class Link:
 
     def _look(self) -> None:
         """Look once whether the lost stream is there, and take it back if it is."""
-        visible = _visible(_WAVE_S)
+        visible = _visible()
         candidates = [info for info in visible if self._returned(info)]
         if len(candidates) > 1:
             self._refuse(candidates, "several streams carry its source_id")

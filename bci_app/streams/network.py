@@ -22,7 +22,9 @@ def loopback_config(session_id: str) -> str:
     """Configuration that finds streams of this machine only, and only those of the same `session_id`.
 
     Multicast is absent in containers and several senders share one unicast port on loopback, hence the known
-    peer. The tuning shortens the waits that are meant for real networks: a stream is found in 0.1 s.
+    peer. The tuning shortens the waits that are meant for real networks: a stream is found in 0.1 s. Queries go
+    out at 0, 0.1, 0.8, 0.9 s, ...: none near the end of a look (`lsl._WAVE_S`), where LSL may hang for five
+    seconds over a query that was just begun.
     Discovery is confined, the data socket is not: LSL binds it on all interfaces, a firewall has to close it.
 
     Raises
@@ -45,7 +47,7 @@ def loopback_config(session_id: str) -> str:
             f"SessionID = {session_id}",
             "[tuning]",
             "MulticastMinRTT = 0.1",
-            "UnicastMinRTT = 0.15",
+            "UnicastMinRTT = 0.7",
             "ContinuousResolveInterval = 0.1",
             "TimeProbeCount = 8",
             "TimeProbeInterval = 0.01",

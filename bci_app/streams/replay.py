@@ -26,12 +26,12 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_app.contract.errors import BciError, NoStreamError, SettingsError, StreamError
+from bci_app.contract.errors import AmbiguousStreamError, BciError, NoStreamError, SettingsError, StreamError
 from bci_app.contract.signal import Marker, Recording, Samples
-from bci_app.streams.lsl import LslOutlet, find, local_clock
+from bci_app.streams.lsl import LslOutlet, discover, local_clock
 from bci_app.streams.markers import MAX_LABEL, MarkerOutlet
 from bci_app.streams.recordings import read_recording
-from bci_app.streams.source import StreamDescription
+from bci_app.streams.source import StreamDescription, nothing_found, several_found
 
 _MAX_RANDOM_CHUNK = 64
 FASTEST = 50.0  # receivers here hold 60 s of signal: they may be late by a second
@@ -213,8 +213,7 @@ class ReplayProcess:
         command = _command(path, name, self.source_id, pace or Pace(), stream, unit)
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._words)
         try:
-            self.description = self._find(self.source_id, start_s)
-            self.marker_description = self._find(marker_stream_id(self.source_id), start_s)
+            self.description, self.marker_description = self._find(start_s)
         except BaseException:
             self.close()
             raise
@@ -260,20 +259,26 @@ class ReplayProcess:
             self.kill()
         self._words.close()
 
-    def _find(self, source_id: str, start_s: float) -> StreamDescription:
+    def _find(self, start_s: float) -> tuple[StreamDescription, StreamDescription]:
+        """The EEG stream and its markers, as soon as both answer."""
+        wanted = (self.source_id, marker_stream_id(self.source_id))
         deadline = time.monotonic() + start_s
         while True:
-            try:
-                return find(source_id=source_id, timeout_s=1.0)
-            except NoStreamError:
-                if not self.running:
-                    text = self._said() or "The replay ended before its stream appeared. Start it again."
-                    raise StreamError(text) from None
-                if time.monotonic() >= deadline:
-                    raise
+            there = discover(0.0)
+            eeg, markers = ([each for each in there if each.source_id == wished] for wished in wanted)
+            if eeg and markers:
+                if len(eeg) > 1:
+                    raise AmbiguousStreamError(several_found({"source_id": self.source_id}, eeg))
+                return eeg[0], markers[0]
+            if not self.running:
+                raise StreamError(self._said() or "The replay ended before its stream appeared. Start it again.")
+            if time.monotonic() >= deadline:
+                raise NoStreamError(nothing_found({"source_id": self.source_id}, there, start_s))
 
     def _said(self) -> str:
         """The last words of the child."""
+        if self._words.closed:
+            return ""
         self._words.seek(0)
         return self._words.read()[-4000:].strip()
 
