@@ -6,6 +6,7 @@ Qt is imported inside the functions: the platform must be chosen before, and the
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from bci_app.ui.bridge import Session
+
+logger = logging.getLogger(__name__)
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 
@@ -82,27 +85,45 @@ def run_window(
     _check(offscreen, screenshot)
     if offscreen:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    app = _application(appearance)
-    from bci_app.ui import theme
-    from bci_app.ui.main_window import MainWindow
+    with _qt_messages_logged():
+        app = _application(appearance)
+        from bci_app.ui import theme
+        from bci_app.ui.main_window import MainWindow
 
-    window = MainWindow(
-        session,
-        colours=theme.THEMES[appearance],
-        close_when_finished=close_when_finished,
-        screenshot=screenshot,
-    )
-    window.closed.connect(app.quit)
-    try:
-        window.show()
-        window.begin()
-        with _closes_on_signal(window.close):
-            app.exec()
-    finally:
-        window.bridge.close()
-        window.deleteLater()
-        app.processEvents()
+        window = MainWindow(
+            session,
+            colours=theme.THEMES[appearance],
+            close_when_finished=close_when_finished,
+            screenshot=screenshot,
+        )
+        window.closed.connect(app.quit)
+        try:
+            window.show()
+            window.begin()
+            with _closes_on_signal(window.close):
+                app.exec()
+        finally:
+            window.bridge.close()
+            window.deleteLater()
+            app.processEvents()
     return int(window.failed)
+
+
+@contextmanager
+def _qt_messages_logged() -> Iterator[None]:
+    """Qt writes to the log; what it says of every window without a screen is left out."""
+    from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
+
+    def log(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
+        if "does not support propagateSizeHints" not in text:
+            harmless = kind in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg)
+            logger.log(logging.INFO if harmless else logging.WARNING, "Qt: %s", text)
+
+    before = qInstallMessageHandler(log)
+    try:
+        yield
+    finally:
+        qInstallMessageHandler(before)
 
 
 def _check(offscreen: bool, screenshot: Path | None) -> None:

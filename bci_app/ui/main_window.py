@@ -68,7 +68,6 @@ class MainWindow(QMainWindow):
         self.failed = False
         self.bridge = Bridge(session, self)
         self.status_view = StatusView(colours, title=session.title)
-        self.banner = Banner(colours)
         self.signal_view = SignalView(colours)
         note = "On screen now; grey between pictures"
         self.shown_view = PictureView("Shown", note, "No picture yet")
@@ -78,6 +77,7 @@ class MainWindow(QMainWindow):
         self.latency_view = LatencyView(colours)
         self.setWindowTitle(f"{session.title} – live decoder")
         self._lay_out()
+        self.banner = Banner(colours, self.status_view)
         self.help = HelpOverlay(self)
         self._problem_timer = QTimer(self, interval=PROBLEM_MS, singleShot=True)
         self._problem_timer.timeout.connect(self._show_stream_message)
@@ -118,7 +118,6 @@ class MainWindow(QMainWindow):
         layout = QVBoxLayout(body)
         layout.setContentsMargins(theme.GAP_PX, theme.GAP_PX, theme.GAP_PX, theme.GAP_PX)
         layout.setSpacing(theme.GAP_PX)
-        layout.addWidget(self.banner)
         layout.addWidget(self.status_view)
         layout.addWidget(columns, 1)
         self.setCentralWidget(body)
@@ -190,7 +189,6 @@ class MainWindow(QMainWindow):
         self.signal_panel.set_badge(status.watermark)
 
     def _on_problem(self, event: Problem) -> None:
-        logger.warning("%s", event.message)
         if self._last_word:
             return
         self.banner.show_message(event.message)
@@ -245,9 +243,10 @@ class MainWindow(QMainWindow):
 
     # ------------------------------------------------------------------ Qt
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the list of keys in the middle."""
+        """Keep the list of keys in the middle and the banner over the header."""
         super().resizeEvent(event)
         self.help.place()
+        QTimer.singleShot(0, self.banner.place)  # after the layout has moved the header
 
     def changeEvent(self, event: QEvent) -> None:
         """Do not fetch traces that nobody can see."""

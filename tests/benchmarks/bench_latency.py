@@ -21,7 +21,8 @@ from bci_app.bundles import shipped
 from bci_app.contract.windowing import WindowSpec
 from bci_app.engine.latency import STEPS
 from bci_app.engine.live_image import Reader
-from bci_app.engine.session import Session, SessionPlan
+from bci_app.engine.plan import SessionPlan
+from bci_app.engine.session import Session
 from bci_app.engine.settings import SessionSettings, StreamChoice
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +9,18 @@ import pytest
 
 from bci_app.contract.signal import Marker, Recording
 from bci_app.contract.windowing import TrialSpec, WindowSpec
-from bci_app.engine.events import Event, Finished
 from bci_app.engine.live_image import Reader
 from bci_app.engine.offline import OfflineRun, read_offline
-from bci_app.engine.session import Session, SessionPlan
-from bci_app.engine.settings import SessionSettings, StreamChoice
-from bci_app.engine.views import Reconstruction
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.streams.recordings import write_recording
-from bci_app.streams.replay import Pace, ReplayProcess
+from tests.parity.live import replayed
 from tests.tiny import tiny_decoder, tiny_generator
 
 SFREQ, CHANNELS = 256.0, ("sample number", "C3", "Cz", "C4", "Oz")
 
 
-def make_recording(seconds: float = 16.0, gap_at: int | None = None) -> Recording:
+def make_recording(seconds: float = 8.0, gap_at: int | None = None) -> Recording:
     """The first channel holds sample numbers, so that any dropped, doubled or shifted sample changes the latents."""
     n = int(seconds * SFREQ)
     rng = np.random.default_rng(0)
@@ -39,35 +34,6 @@ def make_recording(seconds: float = 16.0, gap_at: int | None = None) -> Recordin
     return Recording(data, times, CHANNELS, SFREQ, markers, "numbered noise")
 
 
-def replayed(path: Path, decoder: Decoder, generator: Generator, seed: int) -> list[Reconstruction]:
-    """Everything a live session reads while the file is played at four times its speed in random chunks."""
-    with ReplayProcess(path, pace=Pace(speed=4.0, chunk="random", seed=seed)) as player:
-        stream = StreamChoice(source_id=player.source_id, markers=player.marker_description.name)
-        plan = SessionPlan(
-            SessionSettings(stream=stream), "parity", decoder, generator, source_ended=lambda: not player.running
-        )
-        session = Session(plan)
-        results: list[Reconstruction] = []
-        over = threading.Event()
-
-        def collect() -> None:
-            result = session.reconstructions.take()
-            assert result is not None
-            results.append(result)
-
-        def listen(event: Event) -> None:
-            if isinstance(event, Finished):
-                over.set()
-
-        session.reconstructions.on_put = collect
-        session.start(listen)
-        assert over.wait(40)
-        session.stop()
-        assert session.ended is not None
-        assert not session.ended.fatal, session.ended.reason
-    return results
-
-
 def open_models(folder: Path, cut: TrialSpec | WindowSpec) -> tuple[Decoder, Generator]:
     generator = Generator.open(tiny_generator(folder / "generator"))
     bundle = tiny_decoder(folder / "decoder", generator.bundle, CHANNELS, SFREQ, cut)
@@ -78,7 +44,7 @@ def offline(recording: Recording, decoder: Decoder, generator: Generator) -> Off
     return read_offline(recording, Reader(decoder, generator, lambda: 0.0))
 
 
-@pytest.mark.parametrize("gap_at", [None, 1500])
+@pytest.mark.parametrize("gap_at", [None, 900])
 def test_sliding_windows_over_lsl_are_those_of_the_file(tmp_path: Path, gap_at: int | None) -> None:
     decoder, generator = open_models(tmp_path, WindowSpec(window_s=0.5, hop_s=0.25))
     recording = make_recording(gap_at=gap_at)

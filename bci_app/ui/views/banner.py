@@ -1,10 +1,14 @@
-"""A line across the top that says what went wrong, in plain words."""
+"""A line across the top that says what went wrong, in plain words.
+
+It lies over the header instead of pushing it down: a banner that moved the layout would change the size of the picture
+that a participant is looking at.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from PySide6.QtWidgets import QFrame, QHBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
@@ -21,10 +25,13 @@ class Banner(QFrame):
     ----------
     colours : Theme
         Appearance.
+    over : QWidget, optional
+        What it covers while it is shown; it takes that widget's parent.
     """
 
-    def __init__(self, colours: Theme = theme.DARK) -> None:
-        super().__init__()
+    def __init__(self, colours: Theme = theme.DARK, over: QWidget | None = None) -> None:
+        super().__init__(None if over is None else over.parentWidget())
+        self._over = over
         self.setObjectName("banner")
         self._sign = Sign(colours)
         self._text = PlainLabel("", points=theme.TITLE_PT, bold=True, wrap=True)
@@ -48,6 +55,15 @@ class Banner(QFrame):
         self.style().unpolish(self)
         self.style().polish(self)
         self.show()
+        self.place()
+
+    def place(self) -> None:
+        """Cover the header, as high as the message needs; call it when the header has moved."""
+        if self._over is None or self.isHidden():
+            return
+        header = self._over.geometry()
+        self.setGeometry(header.x(), header.y(), header.width(), max(header.height(), self.heightForWidth(header.width())))
+        self.raise_()
 
     def clear(self) -> None:
         """Hide the line."""
