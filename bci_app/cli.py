@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bci_app.contract.errors import BciError
 
 if TYPE_CHECKING:
-    from bci_app.engine.session import SessionPlan
+    from bci_app.engine.plan import SessionPlan
 
 _STARTED = time.time()
+_INTERRUPTED = 130
+_STREAM_COLUMNS = ("name", "type", "channels", "Hz", "unit", "host", "source_id")
 
 app = typer.Typer(
     add_completion=False,
@@ -55,7 +57,8 @@ def _root(
     context: typer.Context,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print what happens inside.")] = False,
 ) -> None:
-    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s: %(message)s")
+    logging.getLogger("bci_app").setLevel(logging.INFO if verbose else logging.WARNING)
     if context.invoked_subcommand is None:
         out.print(context.get_help(), markup=False, highlight=False)
 
@@ -85,8 +88,7 @@ def demo(
         values["participant"]["seed"] = seed
     settings = parse_settings(DemoSettings, values, "The demo's command line")
     _use_private_lsl()
-    place = run_folder(folder, "demo")
-    with _progress() as tell, demo_plan(settings, place, tell) as plan:
+    with run_folder(folder, "demo") as place, _progress() as tell, demo_plan(settings, place, tell) as plan:
         tell(1, 1, "connecting")
         tell(-1, 0, "")
         _live(plan, offscreen, light)
@@ -122,16 +124,20 @@ def run(
     )
     settings: SessionSettings = parse_settings(SessionSettings, values, "The command line of run")
     plan = open_plan(settings, "bci-app", None)
-    plan.folder = run_folder(folder, "run")
-    _live(plan, offscreen, light)
+    with run_folder(folder, "run") as plan.folder:
+        _live(plan, offscreen, light)
 
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="XDF, FIF, BrainVision, EDF, BDF, EEGLAB, or npz of our own.")],
+    file: Annotated[
+        Path, typer.Argument(help="XDF, FIF, BrainVision, EDF, BDF, EEGLAB, npz of our own, or a run folder.")
+    ],
     decoder: DecoderPath = None,
     generator: GeneratorPath = None,
     speed: Annotated[float, typer.Option(help="Times real time; 0 for as fast as it goes.")] = 1.0,
+    stream: Annotated[str | None, typer.Option(help="XDF with several streams: name or id of the EEG.")] = None,
+    unit: Annotated[str | None, typer.Option(help="XDF: unit of channels that the file gives none for.")] = None,
     folder: Folder = Path("runs"),
     seconds: Seconds = None,
     offscreen: Offscreen = False,
@@ -149,8 +155,7 @@ def replay(
     )
     settings: SessionSettings = parse_settings(SessionSettings, values, "The command line of replay")
     _use_private_lsl()
-    with replay_plan(settings, file, speed) as plan:
-        plan.folder = run_folder(folder, "replay")
+    with replay_plan(settings, file, speed, stream, unit) as plan, run_folder(folder, "replay") as plan.folder:
         _live(plan, offscreen, light)
 
 
@@ -200,7 +205,7 @@ def streams(
             f"At least one LSL stream was expected; none answered within {seconds:g} s. Start the amplifier's LSL sender, and "
             "check that the firewall lets UDP 16571 and TCP and UDP 16572 to 16604 through."
         )
-    table = Table("name", "type", "channels", "Hz", "unit", "host", "source_id")
+    table = Table(*(Column(name, overflow="fold") for name in _STREAM_COLUMNS))
     for each in found:
         rate = "text" if each.text else f"{each.sfreq:g}"
         table.add_row(
@@ -260,10 +265,16 @@ def _live(plan: SessionPlan, offscreen: bool, light: bool) -> None:
         ),
         command_started_s=_STARTED,
     )
-    out.print(result.paragraph, markup=False, highlight=False)
+    out.print(result.paragraph, markup=False, highlight=False, soft_wrap=not out.is_terminal)
     out.print(f"Report: {result.report}", markup=False, highlight=False, soft_wrap=True)
+    if result.reason:
+        _complain(result.reason)
     if result.failed:
         raise typer.Exit(1)
+
+
+def _complain(message: str) -> None:
+    err.print(f"Error: {message}", style="bold red", markup=False, highlight=False, soft_wrap=not err.is_terminal)
 
 
 def main() -> None:
@@ -271,11 +282,13 @@ def main() -> None:
     try:
         app()
     except BciError as error:
-        err.print(f"Error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+        _complain(str(error))
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as leaving:
+        if isinstance(leaving, SystemExit) and leaving.code != _INTERRUPTED:
+            raise
         err.print("Stopped.", markup=False)
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ class Ending:
     on_end: Callable[[str], None]
     duration_s: float = math.inf
     give_up_s: float = math.inf
-    source_ended: Callable[[], bool] = lambda: False
+    source_ended: Callable[[], bool] | None = None
 
 
 class Acquisition(Worker):
@@ -48,6 +48,11 @@ class Acquisition(Worker):
         LSL seconds.
     ending : Ending
         When the session is over.
+
+    Attributes
+    ----------
+    n_raw, n_gaps : int
+        Samples received, and how often some were missing in between; any thread may read them.
     """
 
     def __init__(
@@ -69,11 +74,18 @@ class Acquisition(Worker):
         self._on_raw = on_raw
         self._after_bad = False
         self._complained_at = -np.inf
+        self._gap_told_at = -np.inf
+        self._last_time = math.nan
         self._flat = FlatWatch(source.channels, preprocessor.spec.sfreq)
         self._clock = clock
         self._ending = ending
         self._started_at = self._heard_at = clock()
-        self.n_raw = 0
+        self.n_raw = self.n_gaps = 0
+
+    def start(self) -> None:
+        """Start the thread; the session's time runs from here."""
+        self._started_at = self._heard_at = self._clock()
+        super().start()
 
     def step(self) -> bool:
         """Pull one chunk and pass it on; acquisition thread."""
@@ -87,8 +99,7 @@ class Acquisition(Worker):
         self.n_raw += chunk.n_times
         if self._on_raw is not None:
             self._on_raw(chunk)
-        for message in self._flat.look(chunk):
-            self._on_problem(message)
+        self._tell_what_is_wrong(chunk)
         if self._after_bad and not chunk.gap_before:
             chunk = Chunk(chunk.data, chunk.times, chunk.first_sample, chunk.arrived_s, gap_before=True)
         try:
@@ -108,7 +119,7 @@ class Acquisition(Worker):
     def _still_expected(self) -> bool:
         """Whether more samples may come after a silence."""
         silent_s = self._clock() - self._heard_at
-        if silent_s > 1.0 and self._ending.source_ended():
+        if self._ending.source_ended is not None and silent_s > 1.0 and self._ending.source_ended():
             self._ending.on_end("The recording has ended.")
             return False
         if silent_s > self._ending.give_up_s:
@@ -117,6 +128,21 @@ class Acquisition(Worker):
                 "recorded so far is kept. Check the amplifier and its sender, then start again."
             )
         return True
+
+    def _tell_what_is_wrong(self, chunk: Chunk) -> None:
+        """Missing samples and flat channels, in words."""
+        if chunk.gap_before:
+            self.n_gaps += 1
+            if chunk.times[0] - self._gap_told_at > _REMIND_AFTER_S:
+                self._gap_told_at = float(chunk.times[0])
+                self._on_problem(
+                    f"Samples of stream '{self._source.description.name}' are missing: its time stamps jump by "
+                    f"{chunk.times[0] - self._last_time:.2f} s. Nothing is read across such a gap. If it happens again, "
+                    "check the amplifier's wireless link and the load of this machine."
+                )
+        self._last_time = float(chunk.times[-1])
+        for message in self._flat.look(chunk):
+            self._on_problem(message)
 
     def _leave_out(self, chunk: Chunk, message: str) -> None:
         """A chunk with NaN would poison the filters for ever: it becomes a gap, and the user is told."""

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bci_app.contract.errors import SettingsError
+from bci_app.engine.plan import SessionPlan
 from bci_app.engine.report import write_report
-from bci_app.engine.session import Session, SessionPlan
+from bci_app.engine.session import Session
 from bci_app.engine.summary import paragraph, summarise, write_json
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """Where the results are, and what they come to in one paragraph."""
+    """Where the results are, what they come to in one paragraph, and why the session failed, if it did."""
 
     report: Path
     paragraph: str
     failed: bool
+    reason: str
 
 
 def run_and_report(plan: SessionPlan, show: Callable[[Session], int], command_started_s: float) -> RunResult:
@@ -48,4 +50,5 @@ def run_and_report(plan: SessionPlan, show: Callable[[Session], int], command_st
         summary["first_picture_after_s"] = None if first is None else first + offset - command_started_s
         write_json(plan.folder / "summary.json", summary)
         report = write_report(plan.folder, summary, session.identification())
-    return RunResult(report, paragraph(summary), bool(status) or summary["failed"])
+    failed = bool(status) or summary["failed"]
+    return RunResult(report, paragraph(summary), failed, summary["ended"] if summary["failed"] else "")

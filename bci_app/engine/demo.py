@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,12 @@ from bci_app.calibration.export import provenance_here
 from bci_app.calibration.recipe import CalibrationRecipe, calibrate, gather
 from bci_app.contract.bundle import Bundle
 from bci_app.contract.manifest import Provenance
-from bci_app.engine.session import Outlets, SessionPlan
+from bci_app.engine.plan import Outlets, SessionPlan
 from bci_app.engine.settings import DemoSettings, Presentation
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.pictures.picture import Picture
-from bci_app.pictures.source import PictureSource, builtin, from_folder
+from bci_app.pictures.source import FolderSource, PictureSource, builtin, from_folder
 from bci_app.simulation.participant import simulate_session
 from bci_app.simulation.process import ParticipantProcess
 from bci_app.simulation.settings import ParticipantSettings
@@ -31,15 +31,15 @@ GENERATOR = "pictures64"
 OnProgress = Callable[[int, int, str], None]
 
 
-def picture_source(presentation: Presentation) -> PictureSource:
-    """Where the pictures of a presentation come from.
+def picture_source(presentation: Presentation, size: int) -> PictureSource:
+    """Where the pictures of a presentation come from, `size` pixels a side.
 
     Raises
     ------
     PictureError
         If its folder holds no readable picture.
     """
-    return from_folder(presentation.folder) if presentation.folder else builtin(presentation.families)
+    return from_folder(presentation.folder, size) if presentation.folder else builtin(presentation.families)
 
 
 def endless(source: PictureSource, rng: np.random.Generator, size: int, known: set[str]) -> Iterator[Picture]:
@@ -104,6 +104,25 @@ def simulated_calibration(
     )
 
 
+def picture_notes(source: PictureSource, n_calibrated: int = 0) -> tuple[str, ...]:
+    """What the user should know of a folder of pictures: files left out, and pictures that are not new to the decoder."""
+    if not isinstance(source, FolderSource):
+        return ()
+    notes, n_read, n_left_out = [], len(source.files), len(source.skipped)
+    if source.skipped:
+        named = ", ".join(each.path.name for each in source.skipped[:5]) + (" and others" if n_left_out > 5 else "")
+        notes.append(
+            f"{n_left_out} of {n_left_out + n_read} image files in folder '{source.name}' cannot be read and are left "
+            f"out: {named}. Replace or remove them."
+        )
+    if n_calibrated >= n_read:
+        notes.append(
+            f"Folder '{source.name}' holds {n_read} pictures and all of them were shown in the calibration, so the decoder "
+            "knows every picture of this session. Add pictures, or calibrate with fewer, to test it on new ones."
+        )
+    return tuple(notes)
+
+
 @contextmanager
 def demo_plan(settings: DemoSettings, folder: Path, on_progress: OnProgress) -> Iterator[SessionPlan]:
     """Calibrate, start the participant, and give the plan of the session; the participant ends with the block.
@@ -115,10 +134,9 @@ def demo_plan(settings: DemoSettings, folder: Path, on_progress: OnProgress) -> 
     assert presentation is not None, "DemoSettings refuses this"
     on_progress(0, 1, "opening the generator")
     generator = Generator.open(session.generator or shipped(GENERATOR), session.device, session.require_gpu)
-    source = picture_source(presentation)
-    rng = np.random.default_rng(settings.calibration_seed)
     size = generator.image_size
-    pictures = source.sample(rng, settings.calibration_trials, size)
+    source = picture_source(presentation, size)
+    pictures = source.sample(np.random.default_rng(settings.calibration_seed), settings.calibration_trials, size)
     bundle = simulated_calibration(
         folder / "decoder",
         settings.participant,
@@ -140,8 +158,7 @@ def demo_plan(settings: DemoSettings, folder: Path, on_progress: OnProgress) -> 
     suffix = f"{int(time.time() * 1000):x}"
     participant = settings.participant.model_copy(
         update={
-            "session": settings.participant.session
-            + 1,  # the same brain on another day: other noise than calibrated on
+            "session": settings.participant.session + 1,  # same brain, another day: other noise than calibrated on
             "source_id": f"{settings.participant.source_id}-{suffix}",
             "marker_name": f"{settings.participant.marker_name} {suffix}",
             "picture_name": f"{settings.participant.picture_name} {suffix}",
@@ -151,7 +168,7 @@ def demo_plan(settings: DemoSettings, folder: Path, on_progress: OnProgress) -> 
         MarkerOutlet(participant.marker_name, f"markers-{suffix}"),
         PictureOutlet(participant.picture_name, f"pictures-{suffix}"),
     )
-    with ParticipantProcess(participant):
+    with closing(outlets), ParticipantProcess(participant):
         outlets.wait_for_listeners(10.0)
         stream = session.stream.model_copy(update={"source_id": participant.source_id, "timeout_s": 15.0})
         yield SessionPlan(
@@ -163,4 +180,5 @@ def demo_plan(settings: DemoSettings, folder: Path, on_progress: OnProgress) -> 
             outlets=outlets,
             folder=folder,
             watermark="SIMULATED PARTICIPANT",
+            notes=picture_notes(source, len(pictures)),
         )

@@ -117,11 +117,17 @@ class Reader:
     """Window -> latent -> picture, with the time of each step on `clock`.
 
     The same object reads live and offline, so both give the same pictures.
+
+    Attributes
+    ----------
+    n_read : int
+        Windows read so far.
     """
 
     def __init__(self, decoder: Decoder, generator: Generator, clock: Callable[[], float]) -> None:
         self.decoder = decoder
         self.generator = generator
+        self.n_read = 0
         self._clock = clock
 
     def read(self, window: Window, shown: Shown | None = None) -> Reconstruction:
@@ -130,6 +136,7 @@ class Reader:
         latent = self.decoder.decode(window.data)
         decoded_s = self._clock()
         image = self.generator.generate(latent[np.newaxis])[0]
+        self.n_read += 1
         return Reconstruction(
             image=image,
             latent=latent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +11,14 @@ import numpy as np
 
 from bci_app.bundles import shipped
 from bci_app.contract.errors import SettingsError
-from bci_app.engine.demo import GENERATOR, endless, picture_source
-from bci_app.engine.session import Outlets, SessionPlan
+from bci_app.engine.demo import GENERATOR, endless, picture_notes, picture_source
+from bci_app.engine.plan import Outlets, SessionPlan
+from bci_app.engine.recorded import read_run
 from bci_app.engine.settings import SessionSettings
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.streams.markers import MarkerOutlet
+from bci_app.streams.recordings import write_recording
 from bci_app.streams.replay import Pace, ReplayProcess
 
 MARKERS = "bci-app markers"
@@ -46,29 +49,59 @@ def open_plan(settings: SessionSettings, title: str, folder: Path | None, waterm
     decoder, generator = open_models(settings)
     plan = SessionPlan(settings, title, decoder, generator, folder=folder, watermark=watermark)
     if settings.presentation is not None:
-        source = picture_source(settings.presentation)
+        source = picture_source(settings.presentation, generator.image_size)
+        plan.notes = picture_notes(source)
         plan.pictures = endless(source, np.random.default_rng(settings.seed), generator.image_size, set())
         plan.outlets = Outlets(MarkerOutlet(MARKERS, MARKERS.replace(" ", "-")))
     return plan
 
 
 @contextmanager
-def replay_plan(settings: SessionSettings, file: Path, speed: float) -> Iterator[SessionPlan]:
+def replay_plan(
+    settings: SessionSettings, file: Path, speed: float, stream: str | None = None, unit: str | None = None
+) -> Iterator[SessionPlan]:
     """The plan of a session on a recording that is played back; the player ends with the block.
 
     Replaying what a model was trained on always looks good: it tests the software, not the decoding.
+
+    Parameters
+    ----------
+    settings : SessionSettings
+        Its stream becomes that of the player.
+    file : Path
+        A recording, or a run folder of this program.
+    speed : float
+        Times real time; 0 for as fast as nothing gets lost.
+    stream, unit : str, optional
+        See `bci_app.streams.recordings.read_recording`.
     """
+    pace = Pace(speed=speed)
     decoder, generator = open_models(settings)
-    with ReplayProcess(file, pace=Pace(speed=speed)) as player:
-        stream = settings.stream.model_copy(
+    with (
+        _as_file(file) as path,
+        ReplayProcess(path, name=f"Replay of {file.name}", pace=pace, stream=stream, unit=unit) as player,
+    ):
+        choice = settings.stream.model_copy(
             update={"source_id": player.source_id, "markers": player.marker_description.name}
         )
-        plan = SessionPlan(
-            settings.model_copy(update={"stream": stream}),
+        yield SessionPlan(
+            settings.model_copy(update={"stream": choice}),
             f"bci-app replay of {file.name}",
             decoder,
             generator,
             watermark="REPLAY",
             source_ended=lambda: not player.running,
         )
-        yield plan
+
+
+@contextmanager
+def _as_file(path: Path) -> Iterator[Path]:
+    """`path`; for a run folder, a file with its raw EEG and markers, as long as the block lasts."""
+    if not path.is_dir():
+        yield path
+        return
+    recording = read_run(path)
+    with tempfile.TemporaryDirectory(prefix="bci-app-replay-") as place:
+        file = Path(place) / "run.npz"
+        write_recording(recording, file)
+        yield file

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bci_app.engine.events import BlankPicture, Event, Finished, Progress, ShowPicture
+from bci_app.engine.events import BlankPicture, Event, Finished, Problem, Progress, ShowPicture
 from bci_app.engine.live_image import Shown
 from bci_app.engine.settings import Presentation
 from bci_app.engine.worker import Worker
@@ -46,6 +46,8 @@ class Presenter(Worker):
         Takes (shown, onset in LSL seconds); called in the thread that painted.
     clock : callable
         LSL seconds.
+    patience_s : float
+        How long after the last picture its trial may still come; longer than a trial.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Presenter(Worker):
         on_onset: Callable[[Shown, float], None],
         on_failure: Callable[[str], None],
         clock: Callable[[], float],
+        patience_s: float = _TRIAL_WITHIN_S,
     ) -> None:
         super().__init__("presentation", on_failure)
         self._settings = settings
@@ -70,9 +73,10 @@ class Presenter(Worker):
         self._turn: _Turn | None = None
         self._next_onset = clock() + 1.0
         self._n_shown = 0
-        self._n_open = 0
         self._n_read = 0
-        self._n_dropped = 0
+        self._open: set[int] = set()
+        self._patience_s = patience_s
+        self._told_unpainted = False
         self._changed = threading.Condition()
         self._holding = threading.Event()
 
@@ -96,22 +100,21 @@ class Presenter(Worker):
         if turn is None or turn.shown.trial != trial or turn.painted.is_set():
             return
         with self._changed:
-            self._n_open += 1
+            self._open.add(trial)
         self._on_onset(turn.shown, at_s)
         turn.painted.set()
 
-    def trial_done(self, read: bool) -> None:
-        """A trial was read, or dropped; decoding thread."""
+    def trial_done(self, trial: int, read: bool) -> None:
+        """`trial` was read, or dropped; decoding thread."""
         with self._changed:
-            self._n_open -= 1
+            self._open.discard(trial)
             self._n_read += read
-            self._n_dropped += not read
             self._changed.notify_all()
         self._emit(Progress(self._n_read, self._settings.n_trials, self.text))
 
     def step(self) -> bool:
         """One trial, or the end; presentation thread."""
-        if self._n_read + self._n_open >= self._settings.n_trials:
+        if self._n_read + len(self._open) >= self._settings.n_trials:
             return self._wait_for_trials()
         if self._holding.is_set():
             self._next_onset = self._clock() + 1.0
@@ -137,21 +140,36 @@ class Presenter(Worker):
             if self.stopping:
                 return
             if self._clock() - asked > _PAINT_WITHIN_S:
-                self._turn = None
-                self._next_onset = self._clock() + self._settings.soa_s
+                self._give_up_on_painting()
                 return
         onset = self._clock()
         self._next_onset = max(self._next_onset, onset - 0.1) + self._settings.soa_s
         self.pause(self._settings.show_s - (self._clock() - onset))
         self._emit(BlankPicture())
 
+    def _give_up_on_painting(self) -> None:
+        """Nobody saw the picture: it counts for nothing, another one follows."""
+        self._turn = None
+        self._next_onset = self._clock() + self._settings.soa_s
+        self._emit(BlankPicture())
+        if not self._told_unpainted:
+            self._told_unpainted = True
+            self._emit(
+                Problem(
+                    f"A picture was to be painted at once; the window did not paint it within {_PAINT_WITHIN_S:g} s, so it "
+                    "is not counted. Keep the window visible: not minimised, not covered.",
+                    fatal=False,
+                )
+            )
+
     def _wait_for_trials(self) -> bool:
         """After the last picture: until its trial came, or cannot come any more."""
         with self._changed:
-            came = self._changed.wait_for(lambda: self._n_open <= 0, timeout=0.2)
+            came = self._changed.wait_for(lambda: not self._open, timeout=0.2)
         if not came:
-            if self._clock() - self._next_onset > _TRIAL_WITHIN_S:
-                self._n_open = 0
+            if self._clock() - self._next_onset > self._patience_s:
+                with self._changed:
+                    self._open.clear()
             return not self.stopping
         if self._n_read < self._settings.n_trials:
             return True

@@ -2,6 +2,7 @@
 
 Files only ever grow and are flushed every second: ``eeg.f32`` (float32, one row of channels per sample, microvolts),
 ``eeg_times.f64`` (LSL seconds), ``eeg.json`` (channels, rate), ``markers.jsonl``, ``trials.jsonl`` and ``pictures/``.
+`bci_app.engine.recorded` reads them, cut at any byte.
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ class Recorder(Worker):
         Nominal rate in Hz.
     on_problem, on_failure : callable
         Take a message for the user.
+
+    Raises
+    ------
+    RecordingError
+        If the folder cannot be written.
     """
 
     def __init__(
@@ -60,9 +66,13 @@ class Recorder(Worker):
         self._told_full = False
         self._files: dict[str, IO[bytes]] = {}
         self._flushed_at = 0.0
-        (folder / "pictures").mkdir(exist_ok=True)
+        self._broken = False
         description = {"channels": channels, "sfreq": sfreq, "unit": "uV", "data": "eeg.f32", "times": "eeg_times.f64"}
-        (folder / "eeg.json").write_text(json.dumps(description, indent=1) + "\n", "utf-8")
+        try:
+            (folder / "pictures").mkdir(exist_ok=True)
+            (folder / "eeg.json").write_text(json.dumps(description, indent=1) + "\n", "utf-8")
+        except OSError as error:
+            raise self._refused(error) from error
 
     def raw(self, chunk: Chunk) -> None:
         """Keep a raw chunk; any thread, returns at once."""
@@ -87,28 +97,34 @@ class Recorder(Worker):
         except queue.Empty:
             pass
         except OSError as error:
-            raise RecordingError(
-                f"Recording to '{self.folder}' failed: {error.strerror or error}. What was written so far is kept. "
-                "Free space on the disk and start again."
-            ) from error
-        if time.monotonic() - self._flushed_at > _FLUSH_S:
-            self._flush()
+            self._broken = True
+            raise self._refused(error) from error
+        self._flush_now_and_then()
         return True
 
     def close(self) -> None:
         """Write what is still waiting and close the files; recorder thread."""
+        refused: OSError | None = None
         try:
-            while True:
+            while not self._broken:
                 self._write(*self._items.get_nowait())
         except queue.Empty:
             pass
         except OSError as error:
-            self._on_problem(f"The end of the recording in '{self.folder}' could not be written: {error}.")
+            refused = error
         for file in self._files.values():
             try:
                 file.close()
             except OSError as error:
-                logger.warning("closing a file of the recording failed: %s", error)
+                refused = error
+        if refused is not None and not self._broken:
+            self._on_problem(str(self._refused(refused)))
+
+    def _refused(self, error: OSError) -> RecordingError:
+        return RecordingError(
+            f"The session was to be recorded to '{self.folder}'; writing failed: {error.strerror or error}. What was "
+            "written so far is kept. Free space on the disk, or choose another with --folder, and start again."
+        )
 
     def _put(self, item: Item) -> None:
         try:
@@ -135,7 +151,14 @@ class Recorder(Worker):
             self._files[name] = (self.folder / name).open("ab")
         return self._files[name]
 
-    def _flush(self) -> None:
+    def _flush_now_and_then(self) -> None:
+        """Hand the files to the system once a second: what it has survives a crash of the program."""
+        if time.monotonic() - self._flushed_at < _FLUSH_S:
+            return
         self._flushed_at = time.monotonic()
-        for file in self._files.values():
-            file.flush()
+        try:
+            for file in self._files.values():
+                file.flush()
+        except OSError as error:
+            self._broken = True
+            raise self._refused(error) from error

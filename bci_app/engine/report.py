@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bci_app.contract.errors import RecordingError
+from bci_app.engine.recorded import read_lines
 from bci_app.engine.summary import paragraph
 from bci_app.engine.views import Identification, IdentificationCurve
 
@@ -73,20 +71,17 @@ def _plot_curve(axes: Any, curve: IdentificationCurve, colour: str, label: str) 
 
 
 def _trials(folder: Path) -> list[dict[str, Any]]:
-    """What the recorder kept of each trial, pictures as data addresses."""
-    log = folder / "trials.jsonl"
-    if not log.is_file():
-        return []
+    """What the recorder kept of each trial, pictures as data addresses; an empty one where there is none."""
     trials = []
-    for line in log.read_text("utf-8").splitlines():
-        entry = json.loads(line)
+    for entry in read_lines(folder / "trials.jsonl"):
         name = f"trial_{entry['trial']:04d}"
         score = entry["identified"]
+        known = entry["picture"] is not None
         trials.append(
             {
                 "number": entry["trial"] + 1,
-                "label": " ".join(entry["picture"].split("/")[:-1]),
-                "score": "first" if score is None or not np.isfinite(score) else f"{score:.2f}",
+                "label": " ".join(entry["picture"].split("/")[:-1]) if known else entry["marker"],
+                "score": "" if score is None else f"{score:.2f}",
                 "shown": _inline(folder / "pictures" / f"{name}_shown.png"),
                 "read": _inline(folder / "pictures" / f"{name}_read.png"),
             }
@@ -95,4 +90,6 @@ def _trials(folder: Path) -> list[dict[str, Any]]:
 
 
 def _inline(path: Path) -> str:
+    if not path.is_file():
+        return ""
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

@@ -7,15 +7,14 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import ExitStack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.contract.checks import check_rate
-from bci_app.contract.errors import SettingsError, StreamError
+from bci_app.contract.errors import SignalError
 from bci_app.contract.preprocessing import Preprocessor
 from bci_app.contract.signal import Marker, Trial
 from bci_app.contract.windowing import HopWindows, MarkerTrials, TrialSpec
@@ -26,60 +25,18 @@ from bci_app.engine.latency import LatencyLog
 from bci_app.engine.listening import MarkerListener
 from bci_app.engine.live_image import Reader, Shown, SlidingDecoding, TrialDecoding
 from bci_app.engine.mailbox import Mailbox
+from bci_app.engine.plan import SessionPlan
 from bci_app.engine.presentation import Presenter
 from bci_app.engine.recorder import Recorder
-from bci_app.engine.settings import SessionSettings
 from bci_app.engine.views import Identification, LatencyRow, Reconstruction, SignalSnapshot, Status
-from bci_app.inference.decoder import Decoder
-from bci_app.inference.generator import Generator
 from bci_app.pictures.picture import Picture
 from bci_app.streams.lsl import find, local_clock
 from bci_app.streams.lsl_source import LslSource
-from bci_app.streams.markers import MarkerInlet, MarkerOutlet, PictureOutlet
+from bci_app.streams.markers import MarkerInlet
 from bci_app.streams.ring import Ring
 from bci_app.streams.source import StreamState
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Outlets:
-    """Where a session that shows pictures announces them; `pictures` only for a simulated participant."""
-
-    markers: MarkerOutlet
-    pictures: PictureOutlet | None = None
-
-    def wait_for_listeners(self, timeout_s: float) -> None:
-        """Until the simulated participant hears both streams; StreamError if it does not."""
-        for outlet in filter(None, (self.markers, self.pictures)):
-            if not outlet.wait_for_consumers(timeout_s):
-                raise StreamError(
-                    f"The simulated participant was expected to listen to stream '{outlet.description.name}'; nobody did "
-                    f"within {timeout_s:g} s. Check that nothing blocks Lab Streaming Layer on this machine (loopback, "
-                    "UDP 16571, TCP and UDP 16572 to 16604)."
-                )
-
-    def close(self) -> None:
-        """End the streams."""
-        self.markers.close()
-        if self.pictures is not None:
-            self.pictures.close()
-
-
-@dataclass
-class SessionPlan:
-    """Everything a session is built from, opened and checked; see `open_session`."""
-
-    settings: SessionSettings
-    title: str
-    decoder: Decoder
-    generator: Generator
-    pictures: Iterator[Picture] | None = None
-    outlets: Outlets | None = None
-    folder: Path | None = None
-    watermark: str = ""
-    source_ended: Callable[[], bool] = lambda: False
-    """Whether the sender has said its last, such as a replay at the end of its file."""
 
 
 class Session:
@@ -94,8 +51,12 @@ class Session:
 
     Raises
     ------
+    SettingsError
+        If the parts of the plan cannot go together.
     StreamError, SignalError
         If the stream is not there, or not of the kind the decoder was made for.
+    RecordingError
+        If the plan's folder cannot be written.
     """
 
     def __init__(self, plan: SessionPlan, clock: Callable[[], float] = local_clock) -> None:
@@ -119,7 +80,20 @@ class Session:
         self.problems: list[str] = []
         self._stopped = False
         self._presenter: Presenter | None = None
-        self._source = self._connect()
+        self._n_foreign = 0
+        with ExitStack() as undo:
+            if plan.outlets is not None:
+                undo.callback(plan.outlets.close)
+            plan.check()
+            self._source = self._connect()
+            undo.callback(self._source.close)
+            self._build()
+            undo.pop_all()
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        plan, manifest = self.plan, self.plan.decoder.manifest
         spec = manifest.preprocessing
         self._ring = Ring(len(spec.channels), spec.output_sfreq, plan.settings.buffer_s)
         self._recorder = self._new_recorder()
@@ -130,7 +104,7 @@ class Session:
             self._problem,
             self._failed,
             None if self._recorder is None else self._recorder.raw,
-            clock,
+            self.clock,
             Ending(
                 lambda reason: self._tell(Finished(reason, fatal=False)),
                 plan.settings.duration_s or math.inf,
@@ -141,8 +115,6 @@ class Session:
         self._decoding = self._new_decoding()
         self._listener = self._new_listener()
         self._presenter = self._new_presenter()
-
-    # -- building ------------------------------------------------------------------------------------------------
 
     def _connect(self) -> LslSource:
         choice, manifest = self.plan.settings.stream, self.plan.decoder.manifest
@@ -173,23 +145,15 @@ class Session:
                 self._trial_dropped,
                 self._failed,
             )
-        if self.shows_pictures:
-            raise SettingsError(
-                "Pictures are shown one after another, so the decoder must read trials; this one reads sliding windows. "
-                "Choose a decoder made from trials, or do not show pictures."
-            )
         return SlidingDecoding(HopWindows(cut, sfreq), self._ring, self._reader, self.reconstructions, self._failed)
 
     def _new_listener(self) -> MarkerListener | None:
         name = self.plan.settings.stream.markers
         if self.shows_pictures or name is None:
-            if not self.shows_pictures and isinstance(self._decoding, TrialDecoding):
-                raise SettingsError(
-                    "This decoder reads trials, which begin at markers; no marker stream was named. "
-                    "Name one (--markers NAME), or choose a decoder for sliding windows."
-                )
             return None
-        inlet = MarkerInlet(find(name=name, timeout_s=self.plan.settings.stream.timeout_s))
+        inlet = MarkerInlet(
+            find(name=name, timeout_s=self.plan.settings.stream.timeout_s), on_state=self._marker_stream_changed
+        )
         return MarkerListener(inlet, self._marker_heard, self._failed)
 
     def _new_presenter(self) -> Presenter | None:
@@ -204,6 +168,7 @@ class Session:
             self._picture_on_screen,
             self._failed,
             self.clock,
+            patience_s=10.0 + max(getattr(self.plan.decoder.manifest.cut, "stop_s", 0.0), 0.0),
         )
 
     # -- for the window --------------------------------------------------------------------------------------------
@@ -212,6 +177,8 @@ class Session:
         """Begin; `on_event` is called from the session's threads. From the thread that owns the session."""
         self._emit = on_event
         on_event(StreamChanged(self._state, self._state_text))
+        for note in self.plan.notes:
+            self._problem(note)
         for worker in self._workers():
             worker.start()
 
@@ -248,7 +215,10 @@ class Session:
         start = max(newest - int(seconds * self._ring.sfreq), self._ring.oldest)
         if newest <= start:
             return None
-        data, times = self._ring.read(start, newest)
+        try:
+            data, times = self._ring.read(start, newest)
+        except SignalError:  # overwritten between the two lines: the buffer is not longer than `seconds`
+            return None
         gaps, at = [], self._ring.first_gap(start, newest)
         while at is not None:
             gaps.append(float(times[at - start]))
@@ -284,10 +254,12 @@ class Session:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Samples received, windows skipped, pictures overwritten unseen, markers without a trial. Any thread."""
+        """Samples and gaps received, windows or trials read and not read, pictures overwritten unseen. Any thread."""
         skipped = self._decoding.windows.skipped if isinstance(self._decoding, SlidingDecoding) else 0
         return {
             "raw_samples": self._acquisition.n_raw,
+            "gaps": self._acquisition.n_gaps,
+            "read": self._reader.n_read,
             "windows_skipped": skipped,
             "pictures_overwritten": self.reconstructions.overwritten,
             "markers_without_trial": self.n_dropped,
@@ -313,6 +285,8 @@ class Session:
                 self.ended = event
             elif isinstance(event, Problem):
                 self.problems.append(event.message)
+        if isinstance(event, Problem) and not event.fatal:
+            logger.warning("%s", event.message)
         self._emit(event)
 
     def _problem(self, message: str) -> None:
@@ -327,6 +301,21 @@ class Session:
         if self._presenter is not None:
             self._presenter.hold(state not in ("connected", "back"))
         self._tell(StreamChanged(state, message))
+        self._remember_trouble(state, message)
+
+    def _marker_stream_changed(self, state: StreamState, message: str) -> None:
+        """Without markers there are no trials: the user is told in words, since no panel shows it."""
+        if self._remember_trouble(state, message):
+            self._emit(Problem(message, fatal=False))
+
+    def _remember_trouble(self, state: StreamState, message: str) -> bool:
+        """Whether this is trouble; then it is logged and kept for the report. The end of a replay is none."""
+        trouble = state in ("stale", "lost", "back") and self.plan.source_ended is None
+        if trouble:
+            logger.warning("%s", message)
+            with self._lock:
+                self.problems.append(message)
+        return trouble
 
     def _announce(self, picture: Picture) -> None:
         if self.plan.outlets is not None and self.plan.outlets.pictures is not None:
@@ -350,6 +339,7 @@ class Session:
 
     def _trial_read(self, trial: Trial, result: Reconstruction, shown: Shown | None) -> None:
         if shown is None:
+            self._record_foreign(trial, result)
             return
         noise = self._reader.read_noise(self._rng)
         score = self._evidence.add(result.latent, noise, shown.latent)
@@ -357,7 +347,7 @@ class Session:
             self._record(trial, result, shown, noise, score)
         self._tell(TrialRead(shown.trial, shown.picture, result.image, score))
         if self._presenter is not None:
-            self._presenter.trial_done(read=True)
+            self._presenter.trial_done(shown.trial, read=True)
 
     def _record(
         self, trial: Trial, result: Reconstruction, shown: Shown, noise: NDArray[np.float32], score: float
@@ -369,6 +359,7 @@ class Session:
         self._recorder.trial(
             {
                 "trial": shown.trial,
+                "marker": trial.marker.label,
                 "picture": shown.picture.id,
                 "onset_s": trial.marker.time,
                 "identified": None if np.isnan(score) else score,
@@ -378,8 +369,25 @@ class Session:
             }
         )
 
+    def _record_foreign(self, trial: Trial, result: Reconstruction) -> None:
+        """A trial round somebody else's marker: what was shown is not known, so nothing is scored."""
+        if self._recorder is None:
+            return
+        self._recorder.picture(f"trial_{self._n_foreign:04d}_read", result.image)
+        self._recorder.trial(
+            {
+                "trial": self._n_foreign,
+                "marker": trial.marker.label,
+                "picture": None,
+                "onset_s": trial.marker.time,
+                "identified": None,
+                "latent_read": result.latent.tolist(),
+            }
+        )
+        self._n_foreign += 1
+
     def _trial_dropped(self, marker: Marker, reason: str, shown: Shown | None) -> None:
         self.n_dropped += 1
         self._problem(f"No trial for the marker {marker.label}: {reason}.")
         if shown is not None and self._presenter is not None:
-            self._presenter.trial_done(read=False)
+            self._presenter.trial_done(shown.trial, read=False)

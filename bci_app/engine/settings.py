@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
@@ -123,8 +124,9 @@ def read_settings(kind: type[S], path: Path | None) -> S:
         raw = yaml.safe_load(path.read_text("utf-8")) or {}
     except OSError as error:
         raise SettingsError(f"The configuration '{path}' cannot be read: {error.strerror}. Check the path.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The configuration '{path}' must be YAML: {error}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(f"The configuration '{path}' must be YAML; it is not: {reason}. Correct it.") from None
     return parse_settings(kind, raw, f"The configuration '{path}'")
 
 
@@ -134,7 +136,7 @@ def parse_settings(kind: type[S], raw: object, what: str) -> S:
         return kind.model_validate(raw)
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc']) or 'file'}: {each['msg']} (got {each['input']!r})"
+            f"{'.'.join(str(part) for part in each['loc']) or 'all of it'}: {each['msg']}, got {reprlib.repr(each['input'])}"
             for each in error.errors()
         )
-        raise SettingsError(f"{what} is impossible: {wrong}.") from None
+        raise SettingsError(f"{what} cannot be meant: {wrong}. Correct the value, or leave it out.") from None

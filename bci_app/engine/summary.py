@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -18,8 +20,24 @@ from bci_app.contract.identification import bootstrap_interval, pairwise_identif
 from bci_app.engine.session import Session
 
 
-def run_folder(base: Path, kind: str) -> Path:
-    """A new folder below `base`, named by kind and time; RecordingError if it cannot be made."""
+@contextmanager
+def run_folder(base: Path, kind: str) -> Iterator[Path]:
+    """A new folder below `base`, named by kind and time; it goes again if nothing came to lie in it.
+
+    Raises
+    ------
+    RecordingError
+        On entering, if it cannot be made.
+    """
+    folder = _new_folder(base, kind)
+    try:
+        yield folder
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _new_folder(base: Path, kind: str) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     for attempt in range(100):
         folder = base / (f"{kind}-{stamp}" + (f"-{attempt}" if attempt else ""))
@@ -135,9 +153,14 @@ def paragraph(summary: dict[str, Any]) -> str:
             if above and contains
             else "This does not show that pictures were read from the EEG: see the intervals."
         )
+    else:
+        words.append(
+            f"{summary['counts']['read']} pictures were read from the EEG. What was on screen is known for "
+            f"{identification['n_trials']} of them, so no identification can be computed; it needs two."
+        )
     if total:
         words.append(
-            f"From the arrival of a trial's last sample to its picture in Qt: {total['p50']:.1f} ms (median), "
+            f"From the arrival of the last sample needed to the picture in Qt: {total['p50']:.1f} ms (median), "
             f"{total['p99']:.1f} ms (99th percentile)."
         )
     words.append(f"Models ran on: {summary['device']}.")

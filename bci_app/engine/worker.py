@@ -72,4 +72,10 @@ class Worker(ABC):
                 "This is a fault of the program; the log has the details. What was recorded so far is kept."
             )
         finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        try:
             self.close()
+        except Exception:
+            logger.exception("worker %s failed while it closed", self.name)

@@ -21,6 +21,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 MAX_PIXELS = 50_000_000
 MAX_FILES = 20_000
 NAMED_IN_MESSAGE = 5
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,9 @@ def _report(path: Path, n_files: int, skipped: list[SkippedFile]) -> None:
             f"None of the {n_files} image file(s) in {path.name!r} can be read: {named}{more}. "
             f"First reason: {skipped[0].reason}"
         )
-    logger.warning("Skipped %d of %d images in %r: %s%s", len(skipped), n_files, path.name, named, more)
+    logger.info("Skipped %d of %d images in %r: %s%s", len(skipped), n_files, path.name, named, more)
 
 
 def _name(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-") or "picture"
+    """`text` as a part of a picture's id, which must fit into a marker."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-")[:_LONGEST_NAME] or "picture"

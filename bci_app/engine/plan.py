@@ -1,0 +1,78 @@
+"""What a session is built from, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bci_app.contract.errors import SettingsError, StreamError
+from bci_app.contract.windowing import TrialSpec
+from bci_app.engine.settings import SessionSettings
+from bci_app.inference.decoder import Decoder
+from bci_app.inference.generator import Generator
+from bci_app.pictures.picture import Picture
+from bci_app.streams.markers import MarkerOutlet, PictureOutlet
+
+
+@dataclass
+class Outlets:
+    """Where a session that shows pictures announces them; `pictures` only for a simulated participant."""
+
+    markers: MarkerOutlet
+    pictures: PictureOutlet | None = None
+
+    def wait_for_listeners(self, timeout_s: float) -> None:
+        """Until the simulated participant hears both streams; StreamError if it does not."""
+        for outlet in filter(None, (self.markers, self.pictures)):
+            if not outlet.wait_for_consumers(timeout_s):
+                raise StreamError(
+                    f"The simulated participant was expected to listen to stream '{outlet.description.name}'; nobody did "
+                    f"within {timeout_s:g} s. Check that nothing blocks Lab Streaming Layer on this machine (loopback, "
+                    "UDP 16571, TCP and UDP 16572 to 16604)."
+                )
+
+    def close(self) -> None:
+        """End the streams; may be called twice."""
+        self.markers.close()
+        if self.pictures is not None:
+            self.pictures.close()
+
+
+@dataclass
+class SessionPlan:
+    """Everything a session is built from, opened and checked; see `bci_app.engine.opening`."""
+
+    settings: SessionSettings
+    title: str
+    decoder: Decoder
+    generator: Generator
+    pictures: Iterator[Picture] | None = None
+    outlets: Outlets | None = None
+    folder: Path | None = None
+    watermark: str = ""
+    source_ended: Callable[[], bool] | None = None
+    """Whether the sender has said its last, such as a replay at the end of its file; None for a live stream."""
+    notes: tuple[str, ...] = ()
+    """What the user should know from the start; told as problems that end nothing."""
+
+    def check(self) -> None:
+        """Raise SettingsError if decoder, markers, pictures and buffer cannot go together."""
+        cut, settings = self.decoder.manifest.cut, self.settings
+        reads_trials = isinstance(cut, TrialSpec)
+        if self.pictures is not None and not reads_trials:
+            raise SettingsError(
+                "Pictures are shown one after another, so the decoder must read trials; this one reads sliding windows. "
+                "Choose a decoder made from trials, or do not show pictures."
+            )
+        if self.pictures is None and reads_trials and settings.stream.markers is None:
+            raise SettingsError(
+                "This decoder reads trials, which begin at markers; no marker stream was named. "
+                "Name one (--markers NAME), or choose a decoder for sliding windows."
+            )
+        needed_s = cut.stop_s - cut.start_s if isinstance(cut, TrialSpec) else cut.window_s
+        if settings.buffer_s < needed_s + 1:
+            raise SettingsError(
+                f"The buffer must hold what the decoder reads at once and one second more ({needed_s + 1:g} s); "
+                f"buffer_s is {settings.buffer_s:g} s. Raise buffer_s."
+            )

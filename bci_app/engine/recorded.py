@@ -1,0 +1,58 @@
+"""What the recorder wrote, read back: whole rows and whole lines, wherever the files were cut."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bci_app.contract.errors import BciError, RecordingError
+from bci_app.contract.signal import Marker, Recording
+
+
+def read_run(folder: Path) -> Recording:
+    """The raw EEG and the markers in a run folder.
+
+    Parameters
+    ----------
+    folder : Path
+        As the recorder left it, by its end or by a crash: samples that lack a channel or a time are left out.
+
+    Raises
+    ------
+    RecordingError
+        If it is no run folder, or its signal cannot be one.
+    """
+    try:
+        description = json.loads((folder / "eeg.json").read_text("utf-8"))
+        channels, sfreq = tuple(description["channels"]), float(description["sfreq"])
+        flat = np.fromfile(folder / "eeg.f32", np.float32)
+        times = np.fromfile(folder / "eeg_times.f64", np.float64)
+        n = min(len(flat) // len(channels), len(times))
+        data = flat[: n * len(channels)].reshape(n, len(channels)).T
+        markers = tuple(
+            Marker(float(each["time"]), str(each["label"])) for each in read_lines(folder / "markers.jsonl")
+        )
+        return Recording(np.ascontiguousarray(data), times[:n], channels, sfreq, markers, folder.name)
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, BciError) as error:
+        raise RecordingError(
+            f"A run folder holds eeg.json, eeg.f32 and eeg_times.f64 as the program recorded them; those of '{folder}' "
+            f"cannot be read: {error}. Choose another folder, or an intact copy."
+        ) from error
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The entries of a JSONL file; a last line that was cut is left out, a missing file has none."""
+    if not path.is_file():
+        return []
+    entries = []
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            entries.append(entry)
+    return entries
