@@ -24,9 +24,11 @@ from bci_app.ui.views.panel import Panel
 from bci_app.ui.views.picture import PictureView
 from bci_app.ui.views.signal import SignalView
 from bci_app.ui.views.status import StatusView
+from bci_app.ui.views.text import PlainLabel
 
 logger = logging.getLogger(__name__)
 
+HINT = "F1 lists the keys · Space holds the EEG still · Esc ends the session"
 INFERENCE = "Model output: an inference from EEG, not a photograph"
 PROBLEM_MS = 15_000
 """How long a problem that did not end the session stays written."""
@@ -77,7 +79,7 @@ class MainWindow(QMainWindow):
         self.latency_view = LatencyView(colours)
         self.setWindowTitle(f"{session.title} – live decoder")
         self._lay_out()
-        self.banner = Banner(colours, self.status_view)
+        self.banner = Banner(colours, self.hint)
         self.help = HelpOverlay(self)
         self._problem_timer = QTimer(self, interval=PROBLEM_MS, singleShot=True)
         self._problem_timer.timeout.connect(self._show_stream_message)
@@ -119,6 +121,9 @@ class MainWindow(QMainWindow):
         layout.setContentsMargins(theme.GAP_PX, theme.GAP_PX, theme.GAP_PX, theme.GAP_PX)
         layout.setSpacing(theme.GAP_PX)
         layout.addWidget(self.status_view)
+        self.hint = PlainLabel(HINT, points=theme.SMALL_PT, muted=True)
+        self.hint.setFixedHeight(theme.GAP_PX * 4)
+        layout.addWidget(self.hint)
         layout.addWidget(columns, 1)
         self.setCentralWidget(body)
         self._describe_signal()

@@ -1,7 +1,7 @@
 """A line across the top that says what went wrong, in plain words.
 
-It lies over the header instead of pushing it down: a banner that moved the layout would change the size of the picture
-that a participant is looking at.
+It lies over the line of hints instead of pushing the panels down: a banner that moved the layout would change the size of
+the picture that a participant is looking at.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class Banner(QFrame):
         self.place()
 
     def place(self) -> None:
-        """Cover the header, as high as the message needs; call it when the header has moved."""
+        """Cover what it lies over, as high as the message needs; call it when that has moved."""
         if self._over is None or self.isHidden():
             return
-        header = self._over.geometry()
-        self.setGeometry(header.x(), header.y(), header.width(), max(header.height(), self.heightForWidth(header.width())))
+        line = self._over.geometry()
+        self.setGeometry(line.x(), line.y(), line.width(), max(line.height(), self.heightForWidth(line.width())))
         self.raise_()
 
     def clear(self) -> None:
