@@ -145,7 +145,8 @@ class Presenter(Worker):
         onset = self._clock()
         self._next_onset = max(self._next_onset, onset - 0.1) + self._settings.soa_s
         self.pause(self._settings.show_s - (self._clock() - onset))
-        self._emit(BlankPicture())
+        if self._n_read + len(self._open) < self._settings.n_trials:  # the last one stays, beside what was read from it
+            self._emit(BlankPicture())
 
     def _give_up_on_painting(self) -> None:
         """Nobody saw the picture: it counts for nothing, another one follows."""

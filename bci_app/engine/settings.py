@@ -40,7 +40,7 @@ class Presentation(_Frozen):
 
     n_trials: int = Field(default=64, ge=2, le=100_000)
     soa_s: float = Field(default=1.0, ge=0.4, le=60)
-    show_s: float = Field(default=0.5, gt=0, le=60)
+    show_s: float = Field(default=0.8, gt=0, le=60)
     families: tuple[Literal["shapes", "letters", "digits"], ...] = ("shapes", "letters", "digits")
     folder: Path | None = None
     """Pictures of this folder instead of the built-in families."""
