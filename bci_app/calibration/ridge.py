@@ -2,11 +2,13 @@
 
 The channels are whitened by the training trials' own covariance, the trial is averaged in bins of time, each feature
 is scaled by its training spread, and scikit-learn's RidgeCV chooses one penalty per latent component by leave-one-out
-error inside the training trials. Everything fitted is then folded into one matrix over the preprocessed window, so that
-the exported graph is a single product.
+error inside the training trials. Ridge shrinks what it is unsure of towards the mean, and a generator draws a grey
+average from shrunk latents; so each component is stretched to the spread of the training latents, by a factor found on
+trials left out of the fit. Everything fitted is then folded into one matrix over the preprocessed window, so that the
+exported graph is a single product.
 
-Source: multivariate noise normalisation, Guggenmos, Sterzer & Cichy, NeuroImage 173 (2018) 434-447, here from training
-trials alone.
+Sources: multivariate noise normalisation, Guggenmos, Sterzer & Cichy, NeuroImage 173 (2018) 434-447, here from training
+trials alone. Stretching: Mozafari, Reddy & VanRullen, IJCNN 2020, there by the statistics of the test set, here not.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ _LOADING = 1e-3
 
 PENALTIES = np.logspace(0, 6, 13)
 """Ridge penalties tried, for features of unit variance."""
+
+_STRETCH_FOLDS = 5
+_LARGEST_STRETCH = 10.0
 
 OnProgress = Callable[[int, int, str], None]
 
@@ -98,16 +103,26 @@ def fit_reader(windows: Floats, targets: Floats, bin_times: int = 5) -> LinearRe
     averaging, whitening = _bins(windows.shape[2], bin_times), _whitening(windows)
     features = (whitening @ (windows @ averaging)).reshape(len(windows), -1).astype(np.float64)
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
-    ridge = RidgeCV(PENALTIES, alpha_per_target=True).fit((features - mean) / spread, targets)
-    coefficients = (np.atleast_2d(ridge.coef_) / spread).astype(np.float64)
-    intercept = ridge.intercept_ - coefficients @ mean
+    scaled = (features - mean) / spread
+    ridge = RidgeCV(PENALTIES, alpha_per_target=True).fit(scaled, targets)
+    stretch, centre = _stretch(scaled, targets, ridge.alpha_), targets.mean(axis=0, dtype=np.float64)
+    coefficients = stretch[:, np.newaxis] * np.atleast_2d(ridge.coef_) / spread
+    intercept = centre + stretch * (ridge.intercept_ - centre) - coefficients @ mean
     per_bin = coefficients.reshape(targets.shape[1], windows.shape[1], -1)
     weights = np.einsum("dwb,wc,tb->ctd", per_bin, whitening, averaging, optimize=True)
-    return LinearReader(
-        weights.astype(np.float32),
-        intercept.astype(np.float32),
-        targets.mean(axis=0, dtype=np.float64).astype(np.float32),
-    )
+    return LinearReader(weights.astype(np.float32), intercept.astype(np.float32), centre.astype(np.float32))
+
+
+def _stretch(features: NDArray[np.float64], targets: Floats, penalties: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spread of each target over the spread of its prediction in trials left out of the fit, at most tenfold."""
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import KFold, cross_val_predict
+
+    folds = KFold(_STRETCH_FOLDS, shuffle=True, random_state=0)
+    predicted = cross_val_predict(Ridge(alpha=penalties), features, targets, cv=folds).reshape(targets.shape)
+    spread = np.sqrt(((predicted - targets.mean(axis=0)) ** 2).mean(axis=0))
+    factor: NDArray[np.float64] = targets.std(axis=0, dtype=np.float64) / np.maximum(spread, 1e-12)
+    return np.minimum(factor, _LARGEST_STRETCH)
 
 
 def _whitening(windows: Floats) -> Floats:

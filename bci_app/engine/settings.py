@@ -100,7 +100,7 @@ class DemoSettings(_Frozen):
     participant: ParticipantSettings = ParticipantSettings()
     session: SessionSettings = SessionSettings(presentation=Presentation())
     recipe: CalibrationRecipe = CalibrationRecipe()
-    calibration_trials: int = Field(default=600, ge=50, le=20_000)
+    calibration_trials: int = Field(default=900, ge=50, le=20_000)
     calibration_seed: int = Field(default=1, ge=0)
 
     @model_validator(mode="after")
@@ -124,7 +124,7 @@ def read_settings(kind: type[S], path: Path | None) -> S:
         raw = yaml.safe_load(path.read_text("utf-8")) or {}
     except OSError as error:
         raise SettingsError(f"The configuration '{path}' cannot be read: {error.strerror}. Check the path.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise SettingsError(f"The configuration '{path}' must be YAML; it is not: {reason}. Correct it.") from None
     return parse_settings(kind, raw, f"The configuration '{path}'")
