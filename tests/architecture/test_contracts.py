@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -44,7 +45,12 @@ def test_the_program_imports_neither_torch_nor_the_workshop() -> None:
 
 
 def test_the_wheel_holds_the_program_alone(tmp_path: Path) -> None:
-    result = python("-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT))
+    source = tmp_path / "source"
+    for folder in ("bci_app", "models", "training", "tests"):
+        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source)
+    result = python("-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(source))
     assert result.returncode == 0, result.stdout[-1500:] + result.stderr[-1500:]
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
