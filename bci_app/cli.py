@@ -116,7 +116,9 @@ def run(
     from bci_app.engine.opening import open_plan
     from bci_app.engine.settings import SessionSettings, parse_settings, read_settings
     from bci_app.engine.summary import run_folder
+    from bci_app.streams.network import hush
 
+    hush()
     values = read_settings(SessionSettings, config).model_dump()
     values["stream"] = _override(values["stream"], name=stream, source_id=source_id, markers=markers, unit=unit)
     values = _override(
@@ -198,7 +200,9 @@ def streams(
     """List the Lab Streaming Layer streams that answer."""
     from bci_app.contract.errors import NoStreamError
     from bci_app.streams.lsl import discover
+    from bci_app.streams.network import hush
 
+    hush()
     found = discover(seconds)
     if not found:
         raise NoStreamError(

@@ -82,6 +82,13 @@ def use_config(config: str | Path) -> None:
     os.environ[VARIABLE] = str(path.resolve())
 
 
+def hush() -> None:
+    """Spare the terminal LSL's notes about network cards, if nobody has configured LSL on this machine."""
+    places = (Path("lsl_api.cfg"), Path.home() / "lsl_api" / "lsl_api.cfg", Path("/etc/lsl_api/lsl_api.cfg"))
+    if VARIABLE not in os.environ and not any(place.is_file() for place in places):
+        use_config("[log]\nlevel = -3\n")
+
+
 def private_lsl(folder: Path) -> dict[str, str]:
     """Write a loopback configuration with a session id of its own into `folder`.
 
