@@ -20,6 +20,9 @@ from rich.table import Column, Table
 from bci_app.contract.errors import BciError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bci_app.contract.manifest import Score
     from bci_app.engine.plan import SessionPlan
 
 _STARTED = time.time()
@@ -181,16 +184,21 @@ def check(
     out.print(f"Bundle '{manifest.name}' ({manifest.kind}) is sound.", markup=False)
     out.print(f"Golden vectors agree on: {model.device}", markup=False)
     out.print(f"Latent space {manifest.latent_space.id}: {manifest.latent_space.dim} numbers", markup=False)
-    table = Table("figure", "value", "interval", "chance", "noise input", "shuffled", "n", "held out")
-    for score in manifest.metrics:
-        cells = [
-            "-" if x is None else f"{x:.3f}"
-            for x in (score.low, score.high, score.chance, score.noise_input, score.shuffled_pairing)
-        ]
-        table.add_row(
-            score.name, f"{score.value:.3f}", f"{cells[0]} to {cells[1]}", *cells[2:], str(score.n), score.held_out
-        )
-    out.print(table)
+    if manifest.metrics:
+        out.print(_score_table(manifest.metrics))
+    for held_out in dict.fromkeys(score.held_out for score in manifest.metrics):
+        out.print(f"Held out: {held_out}", markup=False, highlight=False)
+
+
+def _score_table(scores: Sequence[Score]) -> Table:
+    """Figures beside their controls."""
+    table = Table(Column("figure", min_width=24), "value", "95 % interval", "chance", "noise", "shuffled", "n")
+    for score in scores:
+        controls = (score.chance, score.noise_input, score.shuffled_pairing)
+        interval = "-" if score.low is None else f"{score.low:.3f} to {score.high:.3f}"
+        cells = ["-" if value is None else f"{value:.3f}" for value in controls]
+        table.add_row(score.name, f"{score.value:.3f}", interval, *cells, str(score.n))
+    return table
 
 
 @app.command()
