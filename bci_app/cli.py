@@ -192,7 +192,7 @@ def check(
 
 def _score_table(scores: Sequence[Score]) -> Table:
     """Figures beside their controls."""
-    table = Table(Column("figure", min_width=24), "value", "95 % interval", "chance", "noise", "shuffled", "n")
+    table = Table(Column("figure", min_width=14), "value", "95 % interval", "chance", "noise", "shuffled", "n")
     for score in scores:
         controls = (score.chance, score.noise_input, score.shuffled_pairing)
         interval = "-" if score.low is None else f"{score.low:.3f} to {score.high:.3f}"

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from bci_app.contract.errors import ChannelError, RateError, SignalError
+
+
+def faults(error: ValidationError) -> str:
+    """Everything that pydantic found wrong, as part of a sentence: where, what, and what came."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in each['loc']) or 'all of it'}: {each['msg'].removeprefix('Value error, ')}, "
+        f"got {reprlib.repr(each['input'])}"
+        for each in error.errors()
+    )
 
 
 def check_shape(array: NDArray[np.generic], expected: Sequence[int | None], what: str) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
+from bci_app.contract.checks import faults
 from bci_app.contract.errors import BciError, BundleCorruptError, BundleVersionError, SettingsError
 from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.contract.windowing import TrialSpec, WindowSpec
@@ -177,12 +178,7 @@ def parse_manifest(raw: dict[str, Any], where: str) -> GeneratorManifest | EegDe
     try:
         return _READER.validate_python(raw)
     except (ValidationError, BciError) as error:
-        details = str(error)
-        if isinstance(error, ValidationError):
-            details = "; ".join(
-                f"{'.'.join(str(part) for part in each['loc'][1:]) or 'manifest'}: {each['msg']}"
-                for each in error.errors()
-            )
+        details = faults(error) if isinstance(error, ValidationError) else str(error)
         raise BundleCorruptError(
             f"The manifest of bundle '{where}' does not follow the contract (version {FORMAT_VERSION}): {details}. "
             "Export the bundle again; do not edit it by hand."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
@@ -10,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bci_app.calibration.recipe import CalibrationRecipe
+from bci_app.contract.checks import faults
 from bci_app.contract.errors import SettingsError
 from bci_app.simulation.settings import ParticipantSettings
 
@@ -135,8 +135,4 @@ def parse_settings(kind: type[S], raw: object, what: str) -> S:
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc']) or 'all of it'}: {each['msg']}, got {reprlib.repr(each['input'])}"
-            for each in error.errors()
-        )
-        raise SettingsError(f"{what} cannot be meant: {wrong}. Correct the value, or leave it out.") from None
+        raise SettingsError(f"{what} cannot be meant: {faults(error)}. Correct the value, or leave it out.") from None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bci_app.contract.checks import faults
 from bci_app.contract.errors import SettingsError
 
 
@@ -116,8 +117,4 @@ def make_settings(**values: object) -> ParticipantSettings:
     try:
         return ParticipantSettings.model_validate(values)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{item['loc'][0]}: {item['msg']}, got {item['input']!r}" if item["loc"] else item["msg"]
-            for item in error.errors()
-        )
-        raise SettingsError(f"Participant settings that cannot be meant: {wrong}. Correct them.") from error
+        raise SettingsError(f"Participant settings that cannot be meant: {faults(error)}. Correct them.") from error
