@@ -28,6 +28,9 @@ from bci_app.streams.markers import MarkerOutlet, PictureOutlet
 
 GENERATOR = "pictures64"
 
+_TRIES = 20
+"""Batches without a new picture after which a source counts as exhausted."""
+
 OnProgress = Callable[[int, int, str], None]
 
 
@@ -44,10 +47,12 @@ def picture_source(presentation: Presentation, size: int) -> PictureSource:
 
 def endless(source: PictureSource, rng: np.random.Generator, size: int, known: set[str]) -> Iterator[Picture]:
     """Pictures without end, none of those whose id is `known`, as long as the source has others."""
+    tries = 0
     while True:
         batch = source.sample(rng, 16, size)
         fresh = [picture for picture in batch if picture.id not in known]
-        yield from fresh or batch
+        tries = 0 if fresh else tries + 1
+        yield from fresh if tries < _TRIES else batch
 
 
 def simulated_calibration(

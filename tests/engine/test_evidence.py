@@ -1,0 +1,51 @@
+"""The running curve is the pairwise identification of the trials so far."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bci_app.contract.identification import bootstrap_interval, pairwise_identification
+from bci_app.engine.evidence import RunningIdentification
+
+DIM, N = 8, 40
+
+
+def filled(noise: float, seed: int = 0) -> tuple[RunningIdentification, dict[str, np.ndarray], list[float]]:
+    rng = np.random.default_rng(seed)
+    shown = rng.normal(size=(N, DIM)).astype(np.float32)
+    read = (shown + noise * rng.normal(size=shown.shape)).astype(np.float32)
+    twin = rng.normal(size=shown.shape).astype(np.float32)
+    evidence = RunningIdentification(np.zeros(DIM, np.float32))
+    own = [evidence.add(*each) for each in zip(read, twin, shown, strict=True)]
+    return evidence, {"read": read, "noise": twin, "shown": shown}, own
+
+
+def test_each_point_is_the_identification_recomputed_from_the_trials_up_to_it() -> None:
+    evidence, latents, own = filled(noise=1.5)
+    curves, centre = evidence.curves(), np.zeros(DIM)
+    for curve, name in ((curves.decoder, "read"), (curves.noise_twin, "noise")):
+        np.testing.assert_array_equal(curve.n, np.arange(2, N + 1))
+        for i, n in enumerate(curve.n):
+            scores = pairwise_identification(latents[name][:n], latents["shown"][:n], centre)
+            assert (curve.mean[i], curve.low[i], curve.high[i]) == bootstrap_interval(scores)
+            if name == "read":
+                assert own[n - 1] == scores[-1]
+    assert np.isnan(own[0])
+
+
+def test_a_perfect_reading_is_identified_always_and_noise_at_chance() -> None:
+    curves = filled(noise=0.0)[0].curves()
+    assert curves.decoder.mean[-1] == 1.0
+    twins = [filled(noise=0.0, seed=seed)[0].curves().noise_twin for seed in range(5)]
+    assert abs(np.mean([twin.mean[-1] for twin in twins]) - 0.5) < 0.05
+
+
+def test_all_latents_are_kept_in_order() -> None:
+    evidence, latents, _ = filled(noise=1.0)
+    for name, kept in evidence.latents().items():
+        np.testing.assert_array_equal(kept, latents[name])
+
+
+def test_curves_are_empty_at_first() -> None:
+    curves = RunningIdentification(np.zeros(DIM, np.float32)).curves()
+    assert curves.decoder.n.size == curves.noise_twin.mean.size == 0

@@ -1,0 +1,56 @@
+"""Percentiles of what was stamped, step by step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bci_app.engine.latency import STEPS, LatencyLog
+from bci_app.engine.views import Reconstruction
+
+
+def stamped(at_s: float, steps_ms: tuple[float, ...]) -> tuple[Reconstruction, float]:
+    """A result whose last sample was taken at `at_s`, and when it was handed to Qt."""
+    sampled, arrived, cut, decoded, generated, handed = at_s + np.cumsum([0.0, *steps_ms]) / 1000
+    image = np.zeros((2, 2, 3), np.uint8)
+    result = Reconstruction(image, np.zeros(2, np.float32), None, None, arrived, cut, decoded, generated, sampled)
+    return result, float(handed)
+
+
+def test_there_are_no_rows_before_the_first_result() -> None:
+    log = LatencyLog()
+    assert log.rows() == ()
+    assert log.milliseconds().shape == (0, len(STEPS))
+    assert log.first_handed_s is None
+
+
+def test_each_step_is_the_difference_of_its_stamps() -> None:
+    log = LatencyLog()
+    log.add(*stamped(50.0, (30.0, 1.0, 2.0, 3.0, 4.0)))
+    rows = {row.step: row for row in log.rows()}
+    assert tuple(rows) == STEPS
+    for step, expected in zip(STEPS, (30.0, 1.0, 2.0, 3.0, 4.0, 10.0), strict=True):
+        row = rows[step]
+        assert (row.p50_ms, row.p99_ms, row.max_ms) == pytest.approx((expected,) * 3, abs=1e-6)
+        assert row.n == 1
+    assert log.first_handed_s == pytest.approx(50.040)
+
+
+def test_percentiles_are_those_of_the_sorted_values() -> None:
+    log, rng = LatencyLog(), np.random.default_rng(0)
+    decoding = rng.permutation(np.arange(1.0, 102.0))
+    for i, step in enumerate(decoding):
+        log.add(*stamped(100.0 + i, (1.0, 1.0, float(step), 1.0, 1.0)))
+    row = next(row for row in log.rows() if row.step == "decoder")
+    assert (row.p50_ms, row.p95_ms, row.p99_ms, row.max_ms) == pytest.approx((51.0, 96.0, 100.0, 101.0), abs=1e-6)
+    assert row.n == 101
+
+
+def test_only_the_last_results_count_and_the_first_picture_is_remembered() -> None:
+    log = LatencyLog(length=10)
+    for i in range(50):
+        log.add(*stamped(float(i), (1.0, 1.0, 100.0 if i < 40 else 2.0, 1.0, 1.0)))
+    row = next(row for row in log.rows() if row.step == "decoder")
+    assert row.n == 10
+    assert row.max_ms == pytest.approx(2.0)
+    assert log.first_handed_s == pytest.approx(0.104)
