@@ -93,6 +93,31 @@ class Generator(nn.Module):
         return image.float()
 
 
+class LinearView(nn.Module):
+    """Latent -> small picture by one matrix; used in training only.
+
+    It keeps the coarse picture a linear function of the latent: a latent that is read with an error, or shrunk
+    towards the mean as every regression shrinks it, then draws a paler picture instead of another one.
+
+    Parameters
+    ----------
+    latent_dim : int
+        Components of the latent.
+    size : int
+        Side of the small picture in pixels.
+    """
+
+    def __init__(self, latent_dim: int, size: int = 16) -> None:
+        super().__init__()
+        self.size = size
+        self.weights = nn.Linear(latent_dim, 3 * size**2)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Images (batch, 3, size, size) of latents (batch, latent_dim)."""
+        image: Tensor = self.weights(latent).unflatten(1, (3, self.size, self.size))
+        return image
+
+
 def sample_posterior(mean: Tensor, log_variance: Tensor, noise: torch.Generator | None) -> Tensor:
     """One latent of each distribution, differentiable in both parameters (Kingma and Welling 2014, section 2.4)."""
     draw = torch.randn(mean.shape, generator=noise)

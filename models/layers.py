@@ -57,26 +57,36 @@ def up(n_in: int, n_out: int, n_residual: int) -> nn.Sequential:
     )
 
 
-class Affine(nn.Module):
-    """Fixed shift and scale per component, ``(x - shift) / scale`` or back, that travels inside an exported graph."""
+class Whitening(nn.Module):
+    """Fixed linear change of coordinates that travels inside an exported graph.
+
+    Parameters
+    ----------
+    shift : Tensor (dim,)
+        What becomes zero.
+    matrix : Tensor (dim, dim)
+        ``(x - shift) @ matrix`` are the new coordinates; must be invertible.
+    """
 
     shift: Tensor
-    scale: Tensor
+    matrix: Tensor
+    back: Tensor
 
-    def __init__(self, shift: Tensor, scale: Tensor) -> None:
+    def __init__(self, shift: Tensor, matrix: Tensor) -> None:
         super().__init__()
         self.register_buffer("shift", shift.detach().clone())
-        self.register_buffer("scale", scale.detach().clone())
+        self.register_buffer("matrix", matrix.detach().clone())
+        self.register_buffer("back", torch.linalg.inv(matrix.detach().double()).to(matrix.dtype))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Standardise (batch, dim)."""
-        return (x - self.shift) / self.scale
+        """New coordinates of (batch, dim)."""
+        return (x - self.shift) @ self.matrix
 
     def inverse(self, x: Tensor) -> Tensor:
         """Undo `forward`."""
-        return x * self.scale + self.shift
+        return x @ self.back + self.shift
 
     @classmethod
-    def identity(cls, dim: int) -> Affine:
-        """No shift, no scale."""
-        return cls(torch.zeros(dim), torch.ones(dim))
+    def identity(cls, dim: int) -> Whitening:
+        """No change."""
+        return cls(torch.zeros(dim), torch.eye(dim))

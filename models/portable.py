@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.layers import Affine
+from models.layers import Whitening
 
 
 class PortableGenerator(nn.Module):
@@ -15,11 +15,11 @@ class PortableGenerator(nn.Module):
     ----------
     generator : nn.Module
         Latent (batch, dim) -> image (batch, 3, h, w) in -1 to 1.
-    standard : Affine
-        What takes the generator's own latents to unit variance.
+    standard : Whitening
+        What takes the generator's own latents to unit covariance.
     """
 
-    def __init__(self, generator: nn.Module, standard: Affine) -> None:
+    def __init__(self, generator: nn.Module, standard: Whitening) -> None:
         super().__init__()
         self.generator = generator
         self.standard = standard
@@ -38,11 +38,11 @@ class PortableEncoder(nn.Module):
     ----------
     encoder : nn.Module
         Image (batch, 3, h, w) in -1 to 1 -> mean and log variance (batch, dim).
-    standard : Affine
-        What takes the encoder's latents to unit variance.
+    standard : Whitening
+        What takes the encoder's latents to unit covariance.
     """
 
-    def __init__(self, encoder: nn.Module, standard: Affine) -> None:
+    def __init__(self, encoder: nn.Module, standard: Whitening) -> None:
         super().__init__()
         self.encoder = encoder
         self.standard = standard

@@ -21,7 +21,7 @@ from bci_app.contract.bundle import Bundle, pack_arrays, sha256_of, write_bundle
 from bci_app.contract.manifest import GeneratorManifest, Golden, LatentSpace, Provenance, Score
 from bci_app.inference.generator import Generator as OpenedGenerator
 from bci_app.inference.generator import tensor_specs
-from models.layers import Affine
+from models.layers import Whitening
 from models.portable import PortableEncoder, PortableGenerator
 from training.evaluate.metrics import reconstruction_scores
 from training.settings import GeneratorRecipe
@@ -42,17 +42,21 @@ class Portable:
 
 
 def standardise(generator: nn.Module, encoder: nn.Module, latent_dim: int, train: NDArray[np.uint8]) -> Portable:
-    """Wrap both networks so that each component of the training pictures' latents has mean zero and variance one.
+    """Wrap both networks so that the latents of the training pictures have mean zero and covariance one.
 
-    Variance one is that of the encoder's means: it is they that a decoder learns and an evolution starts from.
+    It is the covariance of the encoder's means: they are what a decoder learns and what a search starts from. The
+    components come in order of their variance before, largest first.
     """
     for network in (generator, encoder):
         network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-    latents = apply(PortableEncoder(encoder, Affine.identity(latent_dim)), train)
-    shift, scale = latents.mean(axis=0), np.maximum(latents.std(axis=0), 1e-3)
-    standard = Affine(torch.from_numpy(shift), torch.from_numpy(scale))
+    latents = apply(PortableEncoder(encoder, Whitening.identity(latent_dim)), train).astype(np.float64)
+    shift = latents.mean(axis=0)
+    variances, directions = np.linalg.eigh(np.cov(latents.T))
+    matrix = (directions / np.sqrt(np.maximum(variances, 1e-6)))[:, ::-1]
+    standard = Whitening(*(torch.from_numpy(np.ascontiguousarray(each, np.float32)) for each in (shift, matrix)))
     portable = PortableGenerator(generator, standard).eval(), PortableEncoder(encoder, standard).eval()
-    return Portable(*portable, latent_mean=((latents - shift) / scale).mean(axis=0))
+    mean = ((latents - shift) @ matrix).mean(axis=0).astype(np.float32)
+    return Portable(*portable, latent_mean=mean)
 
 
 def apply(network: nn.Module, inputs: NDArray[Any]) -> NDArray[Any]:
@@ -182,7 +186,7 @@ def _card(manifest: GeneratorManifest, sizes: dict[str, int]) -> str:
         f"Draws {manifest.image_size} x {manifest.image_size} pictures from {manifest.latent_space.dim} numbers, "
         "and reads such numbers from a picture.",
         "",
-        "A variational autoencoder; over the training pictures each of the encoder's numbers has mean 0, variance 1.",
+        "A variational autoencoder; over the training pictures the encoder's numbers have mean 0, variance 1 and no correlation.",
         "",
         f"Trained on: {', '.join(manifest.provenance.data)}. Pictures of other kinds come out as the nearest of these.",
         f"Licence: {manifest.provenance.licence}. Commit: {manifest.provenance.commit}.",

@@ -14,6 +14,11 @@ def pixel_loss(image: Tensor, target: Tensor) -> Tensor:
     return functional.mse_loss(image, target)
 
 
+def coarse_loss(small: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference of small images (batch, 3, s, s) from `target` averaged to the same size."""
+    return functional.mse_loss(small, functional.adaptive_avg_pool2d(target, small.shape[-1]))
+
+
 def edge_loss(image: Tensor, target: Tensor, scales: int = 2) -> Tensor:
     """Mean absolute difference of neighbouring-pixel differences, over `scales` halvings of the picture.
 

@@ -36,10 +36,10 @@ class PictureSettings(_Frozen):
 class NetworkSettings(_Frozen):
     """Generator and encoder; widths and residual blocks are one per resolution."""
 
-    latent_dim: Annotated[int, Field(ge=2, le=512)] = 32
-    generator_widths: Widths = (192, 128, 96, 64)
+    latent_dim: Annotated[int, Field(ge=2, le=512)] = 40
+    generator_widths: Widths = (128, 128, 96, 64)
     generator_residuals: Blocks = (0, 1, 1, 0)
-    encoder_widths: Widths = (32, 64, 96, 128)
+    encoder_widths: Widths = (32, 64, 96, 96)
     encoder_residuals: Blocks = (0, 0, 0, 1)
 
 
@@ -47,7 +47,9 @@ class LossSettings(_Frozen):
     """Weights beside the pixel loss, whose weight is one."""
 
     edge: float = Field(default=0.3, ge=0)
-    prior: float = Field(default=1e-5, ge=0)
+    linear: float = Field(default=0.15, ge=0)
+    """Weight of the small picture that one matrix draws from the latent."""
+    prior: float = Field(default=1e-4, ge=0)
     prior_warm_up: int = Field(default=500, ge=0)
     """Steps over which the weight of the prior rises from zero."""
 
@@ -55,9 +57,9 @@ class LossSettings(_Frozen):
 class OptimiserSettings(_Frozen):
     """How long and how fast."""
 
-    steps: Count = 3000
+    steps: Count = 4500
     batch_size: Annotated[int, Field(ge=2)] = 32
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=1.5e-3, gt=0)
     weight_decay: float = Field(default=1e-4, ge=0)
     warm_up: int = Field(default=100, ge=0)
     precision: Literal["float32", "bfloat16"] = "bfloat16"

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 import models
 from bci_app.inference.session import OnnxModel
-from models.autoencoder import Encoder, Generator, picture_size, sample_posterior
-from models.layers import Affine, Residual
+from models.autoencoder import Encoder, Generator, LinearView, picture_size, sample_posterior
+from models.layers import Residual, Whitening
 from models.portable import PortableEncoder, PortableGenerator
 from training.export import to_onnx
 
@@ -47,23 +47,24 @@ def _generator() -> Generator:
     return Generator(DIM, (8, 6), (0, 1))
 
 
-def _affine() -> Affine:
-    return Affine(torch.linspace(-1, 1, DIM), torch.linspace(0.5, 2, DIM))
+def _whitening() -> Whitening:
+    return Whitening(torch.linspace(-1, 1, DIM), torch.diag(torch.linspace(0.5, 2, DIM)) + 0.1)
 
 
 CASES = {
     "Residual": Case(lambda: Residual(4), lambda: torch.randn(3, 4, 8, 8), ((3, 4, 8, 8),)),
     "Encoder": Case(_encoder, lambda: torch.randn(3, 3, SIZE, SIZE), ((3, DIM), (3, DIM))),
     "Generator": Case(_generator, lambda: torch.randn(3, DIM), ((3, 3, SIZE, SIZE),)),
-    "Affine": Case(_affine, lambda: torch.randn(3, DIM), ((3, DIM),), has_gradient=False),
+    "LinearView": Case(lambda: LinearView(DIM, 4), lambda: torch.randn(3, DIM), ((3, 3, 4, 4),)),
+    "Whitening": Case(_whitening, lambda: torch.randn(3, DIM), ((3, DIM),), has_gradient=False),
     "PortableGenerator": Case(
-        lambda: PortableGenerator(_generator(), _affine()),
+        lambda: PortableGenerator(_generator(), _whitening()),
         lambda: torch.randn(3, DIM),
         ((3, SIZE, SIZE, 3),),
         torch.uint8,
         has_gradient=False,
     ),
-    "PortableEncoder": Case(lambda: PortableEncoder(_encoder(), _affine()), _bytes, ((3, DIM),), has_gradient=False),
+    "PortableEncoder": Case(lambda: PortableEncoder(_encoder(), _whitening()), _bytes, ((3, DIM),), has_gradient=False),
 }
 each_network = pytest.mark.parametrize("name", CASES)
 
@@ -139,11 +140,11 @@ def test_residual_counts_must_fit_the_widths() -> None:
             network(DIM, (6, 8), (0,))
 
 
-def test_affine_standardises_and_goes_back() -> None:
-    affine, values = _affine(), torch.randn(4, DIM)
-    torch.testing.assert_close(affine(values), (values - affine.shift) / affine.scale)
-    torch.testing.assert_close(affine.inverse(affine(values)), values)
-    torch.testing.assert_close(Affine.identity(DIM)(values), values)
+def test_whitening_changes_coordinates_and_goes_back() -> None:
+    whitening, values = _whitening(), torch.randn(4, DIM)
+    torch.testing.assert_close(whitening(values), (values - whitening.shift) @ whitening.matrix)
+    torch.testing.assert_close(whitening.inverse(whitening(values)), values, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(Whitening.identity(DIM)(values), values)
 
 
 def test_posterior_samples_have_its_mean_and_variance() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from training.losses import edge_loss, pixel_loss, prior_divergence
+from training.losses import coarse_loss, edge_loss, pixel_loss, prior_divergence
 
 
 def test_prior_divergence_is_that_of_the_two_normals() -> None:
@@ -33,3 +33,11 @@ def test_one_vertical_edge_costs_its_height_times_its_share() -> None:
     image[..., 8:] = 1.0
     wanted = np.mean([1 / 15, 1 / 7])  # one of 15 neighbour pairs, and one of 7 after halving
     assert float(edge_loss(image, torch.zeros_like(image))) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_the_coarse_loss_compares_block_means() -> None:
+    torch.manual_seed(0)
+    image = torch.rand(2, 3, 16, 16)
+    small = image.reshape(2, 3, 4, 4, 4, 4).mean(dim=(3, 5))
+    assert float(coarse_loss(small, image)) == pytest.approx(0.0, abs=1e-6)
+    assert float(coarse_loss(small + 0.5, image)) == pytest.approx(0.25, abs=1e-5)

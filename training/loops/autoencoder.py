@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.optim import AdamW
 
 from bci_app.contract.errors import BundleCorruptError
-from models.autoencoder import Encoder, Generator, sample_posterior
+from models.autoencoder import Encoder, Generator, LinearView, sample_posterior
 from training.data.images import Images, batch_indices, to_images, to_tensor
-from training.losses import edge_loss, pixel_loss, prior_divergence
+from training.losses import coarse_loss, edge_loss, pixel_loss, prior_divergence
 from training.run_folder import read_tensors, write_tensors
 from training.settings import GeneratorRecipe, OptimiserSettings
 
@@ -27,6 +27,7 @@ class TrainingState:
 
     encoder: Encoder
     generator: Generator
+    linear: LinearView
     optimiser: AdamW
     noise: torch.Generator
     step: int = 0
@@ -39,11 +40,12 @@ def begin(recipe: GeneratorRecipe) -> TrainingState:
         torch.manual_seed(recipe.seed)
         encoder = Encoder(network.latent_dim, network.encoder_widths, network.encoder_residuals)
         generator = Generator(network.latent_dim, network.generator_widths, network.generator_residuals)
+        linear = LinearView(network.latent_dim, size=min(16, encoder.size // 2))
     for module in (encoder, generator):
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    weights = [*encoder.parameters(), *generator.parameters()]
+    weights = [weight for module in (encoder, generator, linear) for weight in module.parameters()]
     optimiser = AdamW(weights, lr=recipe.optimiser.learning_rate, weight_decay=recipe.optimiser.weight_decay)
-    return TrainingState(encoder, generator, optimiser, torch.Generator().manual_seed(recipe.seed))
+    return TrainingState(encoder, generator, linear, optimiser, torch.Generator().manual_seed(recipe.seed))
 
 
 def learning_rate(step: int, optimiser: OptimiserSettings) -> float:
@@ -58,7 +60,7 @@ def train_step(state: TrainingState, image: Tensor, recipe: GeneratorRecipe) -> 
     Returns
     -------
     dict
-        The loss and its parts: `pixel`, `edge` (mean absolute differences) and `prior` (nats per picture).
+        The loss and its parts: `pixel`, `edge`, `linear` (see `training.losses`) and `prior` (nats per picture).
     """
     loss = recipe.loss
     state.encoder.train()
@@ -67,16 +69,18 @@ def train_step(state: TrainingState, image: Tensor, recipe: GeneratorRecipe) -> 
         group["lr"] = learning_rate(state.step, recipe.optimiser)
     with torch.autocast("cpu", torch.bfloat16, enabled=recipe.optimiser.precision == "bfloat16"):
         mean, log_variance = state.encoder(image)
-        rebuilt = state.generator(sample_posterior(mean, log_variance, state.noise))
+        latent = sample_posterior(mean, log_variance, state.noise)
+        rebuilt = state.generator(latent)
     pixel, edge = pixel_loss(rebuilt, image), edge_loss(rebuilt, image)
+    coarse = coarse_loss(state.linear(latent), image)
     prior = prior_divergence(mean, log_variance)
     weight = loss.prior * min((state.step + 1) / (loss.prior_warm_up + 1), 1.0)
-    total = pixel + loss.edge * edge + weight * prior
+    total = pixel + loss.edge * edge + loss.linear * coarse + weight * prior
     state.optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(total)
     state.optimiser.step()
     state.step += 1
-    parts = {"loss": total, "pixel": pixel, "edge": edge, "prior": prior}
+    parts = {"loss": total, "pixel": pixel, "edge": edge, "linear": coarse, "prior": prior}
     return {name: float(part.detach()) for name, part in parts.items()}
 
 
@@ -176,5 +180,5 @@ def _weights(state: TrainingState) -> list[Tensor]:
 
 
 def _network_tensors(state: TrainingState) -> list[tuple[str, str, Tensor]]:
-    parts = (("encoder", state.encoder), ("generator", state.generator))
+    parts = (("encoder", state.encoder), ("generator", state.generator), ("linear", state.linear))
     return [(part, name, value) for part, module in parts for name, value in module.state_dict().items()]

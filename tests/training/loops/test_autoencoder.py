@@ -33,7 +33,8 @@ def _silent(step: int, losses: dict[str, float]) -> None:
 
 
 def _tensors(state: TrainingState) -> dict[str, torch.Tensor]:
-    return {**state.encoder.state_dict(), **{f"g.{k}": v for k, v in state.generator.state_dict().items()}}
+    parts = {"encoder": state.encoder, "generator": state.generator, "linear": state.linear}
+    return {f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()}
 
 
 def test_two_steps_and_two_after_a_checkpoint_are_four_to_the_bit(
