@@ -12,7 +12,7 @@ from bci_app.contract.checks import check_finite, check_shape
 from bci_app.contract.errors import BundleCorruptError, BundleVersionError, LatentSpaceError
 from bci_app.contract.manifest import EegDecoderManifest
 from bci_app.inference.generator import Generator
-from bci_app.inference.golden import verify_golden
+from bci_app.inference.golden import verify_golden, verify_preprocessing
 from bci_app.inference.session import Device, OnnxModel
 
 Floats = NDArray[np.float32]
@@ -82,6 +82,7 @@ class Decoder:
             )
         model.expect(manifest.inputs[0], manifest.outputs[0])
         verify_golden(opened, {"decoder": model})
+        verify_preprocessing(opened, manifest.preprocessing)
         return cls(opened, manifest, model)
 
     @property

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from bci_app.contract.bundle import Bundle
 from bci_app.contract.errors import BundleCorruptError
+from bci_app.contract.preprocessing import PreprocessingSpec, Preprocessor
+from bci_app.contract.signal import Chunk
 from bci_app.inference.session import Device, OnnxModel
 
 GREY_LEVELS = 2
@@ -49,6 +51,31 @@ def verify_golden(bundle: Bundle, models: Mapping[str, OnnxModel] | None = None,
             )
         given, kept = (golden[name] for name in wanted)
         _compare(model, given, kept, bundle.manifest.golden.atol, bundle.manifest.golden.rtol, what)
+
+
+def verify_preprocessing(bundle: Bundle, spec: PreprocessingSpec) -> None:
+    """Run the preprocessor on the golden ``raw`` microvolts (n_channels, n_raw) and compare its end with the first window.
+
+    Raises
+    ------
+    BundleCorruptError
+        If there is no such vector, or the filters of this machine give something else.
+    """
+    golden, window = bundle.golden(), "decoder.window"
+    if "raw" not in golden or window not in golden:
+        raise BundleCorruptError(
+            f"The golden vectors of bundle '{bundle.folder.name}' must hold raw and {window}; they hold "
+            f"{', '.join(golden)}. Export the bundle again."
+        )
+    raw, kept = golden["raw"], golden[window][0]
+    times = np.arange(raw.shape[1]) / spec.sfreq
+    got = Preprocessor(spec).process(Chunk(raw, times, 0)).data[:, -kept.shape[1] :]
+    atol, rtol = bundle.manifest.golden.atol, bundle.manifest.golden.rtol
+    if got.shape != kept.shape or not np.allclose(got, kept, rtol, atol):
+        raise BundleCorruptError(
+            f"Preprocessing as bundle '{bundle.folder.name}' describes it must turn its golden raw signal into its golden "
+            "window; it does not. Export the bundle again."
+        )
 
 
 def _compare(

@@ -21,7 +21,8 @@ from bci_app.contract.manifest import (
     Provenance,
     TensorSpec,
 )
-from bci_app.contract.preprocessing import PreprocessingSpec
+from bci_app.contract.preprocessing import PreprocessingSpec, Preprocessor
+from bci_app.contract.signal import Chunk
 from bci_app.contract.windowing import TrialSpec
 
 DIM, SIZE, N_CHANNELS, N_TIMES = 4, 8, 2, 10
@@ -148,7 +149,10 @@ def make_decoder(tmp_path: Path, weights: SimpleNamespace) -> Callable[..., Bund
     """Writes a decoder bundle for a generator bundle; `noise` and `golden` replace these arrays."""
 
     def make(generator: Bundle, noise: dict[str, Any] | None = None, golden: dict[str, Any] | None = None) -> Bundle:
+        preprocessing = PreprocessingSpec.design(("O1", "O2"), 100.0, band_hz=(1.0, 30.0))
+        raw = np.random.default_rng(3).normal(size=(N_CHANNELS, 40)).astype(np.float32)
         windows = np.random.default_rng(2).normal(size=(3, N_CHANNELS, N_TIMES)).astype(np.float32)
+        windows[0] = Preprocessor(preprocessing).process(Chunk(raw, np.arange(40) / 100, 0)).data[:, -N_TIMES:]
         latents = windows.reshape(3, -1) @ weights.decoder
         axes = ("batch", "channel", "time")
         window = TensorSpec(name="window", axes=axes, dtype="float32", shape=("batch", N_CHANNELS, N_TIMES))
@@ -160,7 +164,7 @@ def make_decoder(tmp_path: Path, weights: SimpleNamespace) -> Callable[..., Bund
             outputs=(_tensors()[0],),
             golden=Golden(atol=1e-4, rtol=1e-4),
             provenance=PROVENANCE,
-            preprocessing=PreprocessingSpec.design(("O1", "O2"), 100.0, band_hz=(1.0, 30.0)),
+            preprocessing=preprocessing,
             cut=TrialSpec(start_s=0.0, stop_s=0.1, baseline_s=None),
         )
         plain = {
@@ -170,7 +174,7 @@ def make_decoder(tmp_path: Path, weights: SimpleNamespace) -> Callable[..., Bund
         }
         files = {
             "decoder.onnx": _decoder_graph(weights.decoder).SerializeToString(),
-            "golden.npz": pack_arrays(**(golden or {"decoder.window": windows, "decoder.latent": latents})),
+            "golden.npz": pack_arrays(**(golden or {"raw": raw, "decoder.window": windows, "decoder.latent": latents})),
             "noise.npz": pack_arrays(**(plain | (noise or {}))),
         }
         return write_bundle(tmp_path / "decoder", manifest, files)

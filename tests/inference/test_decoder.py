@@ -84,6 +84,14 @@ def test_golden_vectors_must_be_there_and_be_met(make_generator: Make, make_deco
             Decoder.open(make_decoder(make_generator(), golden=arrays))
 
 
+def test_filters_that_do_not_give_the_golden_window_are_refused(make_generator: Make, make_decoder: Make) -> None:
+    sound = make_decoder(make_generator())
+    for raw, words in (({"raw": sound.golden()["raw"] + np.arange(40, dtype=np.float32)}, "it does not"), ({}, "must hold raw")):
+        golden = {name: array for name, array in sound.golden().items() if name != "raw"} | raw
+        with pytest.raises(BundleCorruptError, match=words):
+            Decoder.open(make_decoder(make_generator(), golden=golden))
+
+
 def test_golden_vectors_are_verified_for_both_kinds(make_generator: Make, make_decoder: Make) -> None:
     generator = make_generator()
     verify_golden(generator)
