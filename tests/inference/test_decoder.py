@@ -86,7 +86,7 @@ def test_golden_vectors_must_be_there_and_be_met(make_generator: Make, make_deco
 
 def test_filters_that_do_not_give_the_golden_window_are_refused(make_generator: Make, make_decoder: Make) -> None:
     sound = make_decoder(make_generator())
-    for raw, words in (({"raw": sound.golden()["raw"] + np.arange(40, dtype=np.float32)}, "it does not"), ({}, "must hold raw")):
+    for raw, words in (({"raw": 2 * sound.golden()["raw"]}, "it does not"), ({}, "must hold raw")):
         golden = {name: array for name, array in sound.golden().items() if name != "raw"} | raw
         with pytest.raises(BundleCorruptError, match=words):
             Decoder.open(make_decoder(make_generator(), golden=golden))
