@@ -19,6 +19,8 @@ _MICROVOLTS_PER = {
     **dict.fromkeys(("mV", "mv", "millivolt", "millivolts"), 1e3),
     **dict.fromkeys(("V", "v", "volt", "volts"), 1e6),
     **dict.fromkeys(("nV", "nv", "nanovolt", "nanovolts"), 1e-3),
+    # MNE-LSL writes a unit as the power of ten of a volt
+    **{str(power): 10.0 ** (power + 6) for power in range(-9, 1)},
 }
 
 
