@@ -122,9 +122,10 @@ def decoder_card(manifest: EegDecoderManifest) -> str:
     for score in manifest.metrics:
         cells = [score.low, score.high, score.chance, score.noise_input, score.shuffled_pairing]
         low, high, chance, noise, shuffled = ("-" if cell is None else f"{cell:.3f}" for cell in cells)
+        name, held_out = (text.replace("|", "\\|") for text in (score.name, score.held_out))
         lines.append(
-            f"| {score.name} | {score.value:.3f} | {low} to {high} | {chance} | {noise} | {shuffled} | {score.n} "
-            f"| {score.held_out} |"
+            f"| {name} | {score.value:.3f} | {low} to {high} | {chance} | {noise} | {shuffled} | {score.n} "
+            f"| {held_out} |"
         )
     lines += [
         "",

@@ -198,7 +198,8 @@ def cross_validate(
 
     if len(set(groups)) < 2 * n_folds:
         raise SettingsError(
-            f"Cross-validation in {n_folds} folds needs at least {2 * n_folds} different pictures; got {len(set(groups))}."
+            f"Cross-validation in {n_folds} folds needs at least {2 * n_folds} different pictures; got {len(set(groups))}. "
+            "Show more different pictures, or choose fewer folds."
         )
     rng = np.random.default_rng(seed)
     folds = []
