@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ _LOADING = 1e-3
 PENALTIES = np.logspace(0, 6, 13)
 """Ridge penalties tried, for features of unit variance."""
 
-_STRETCH_FOLDS = 5
+_ERROR = "neg_mean_squared_error"
 _LARGEST_STRETCH = 10.0
 
 OnProgress = Callable[[int, int, str], None]
@@ -104,8 +105,8 @@ def fit_reader(windows: Floats, targets: Floats, bin_times: int = 5) -> LinearRe
     features = (whitening @ (windows @ averaging)).reshape(len(windows), -1).astype(np.float64)
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
     scaled = (features - mean) / spread
-    ridge = RidgeCV(PENALTIES, alpha_per_target=True).fit(scaled, targets)
-    stretch, centre = _stretch(scaled, targets, ridge.alpha_), targets.mean(axis=0, dtype=np.float64)
+    ridge = RidgeCV(PENALTIES, scoring=_ERROR, alpha_per_target=True, store_cv_results=True).fit(scaled, targets)
+    stretch, centre = _stretch(ridge, targets), targets.mean(axis=0, dtype=np.float64)
     coefficients = stretch[:, np.newaxis] * np.atleast_2d(ridge.coef_) / spread
     intercept = centre + stretch * (ridge.intercept_ - centre) - coefficients @ mean
     per_bin = coefficients.reshape(targets.shape[1], windows.shape[1], -1)
@@ -113,13 +114,13 @@ def fit_reader(windows: Floats, targets: Floats, bin_times: int = 5) -> LinearRe
     return LinearReader(weights.astype(np.float32), intercept.astype(np.float32), centre.astype(np.float32))
 
 
-def _stretch(features: NDArray[np.float64], targets: Floats, penalties: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Spread of each target over the spread of its prediction in trials left out of the fit, at most tenfold."""
-    from sklearn.linear_model import Ridge
-    from sklearn.model_selection import KFold, cross_val_predict
+def _stretch(ridge: Any, targets: Floats) -> NDArray[np.float64]:
+    """Spread of each target over that of its leave-one-out prediction, at most tenfold.
 
-    folds = KFold(_STRETCH_FOLDS, shuffle=True, random_state=0)
-    predicted = cross_val_predict(Ridge(alpha=penalties), features, targets, cv=folds).reshape(targets.shape)
+    With a scoring of its own, RidgeCV keeps the leave-one-out predictions (n_trials, n_targets, n_penalties).
+    """
+    chosen = np.searchsorted(PENALTIES, ridge.alpha_)
+    predicted = np.take_along_axis(ridge.cv_results_, chosen[np.newaxis, :, np.newaxis], axis=2)[:, :, 0]
     spread = np.sqrt(((predicted - targets.mean(axis=0)) ** 2).mean(axis=0))
     factor: NDArray[np.float64] = targets.std(axis=0, dtype=np.float64) / np.maximum(spread, 1e-12)
     return np.minimum(factor, _LARGEST_STRETCH)
