@@ -97,20 +97,26 @@ class Acquisition(Worker):
             return self._still_expected()
         self._heard_at = chunk.arrived_s
         self.n_raw += chunk.n_times
-        if self._on_raw is not None:
-            self._on_raw(chunk)
+        try:
+            self._pass_on(chunk)
+        finally:  # after the ring, so that the recorder does not wake before the decoder; but whatever happens
+            if self._on_raw is not None:
+                self._on_raw(chunk)
         self._tell_what_is_wrong(chunk)
+        return True
+
+    def _pass_on(self, chunk: Chunk) -> None:
+        """Filter the chunk and put it where the decoder waits for it."""
         if self._after_bad and not chunk.gap_before:
             chunk = Chunk(chunk.data, chunk.times, chunk.first_sample, chunk.arrived_s, gap_before=True)
         try:
             kept = self._preprocessor.process(chunk)
         except SignalError as error:
             self._leave_out(chunk, str(error))
-            return True
+            return
         self._after_bad = False
         if kept.n_times:
             self._ring.write(kept)
-        return True
 
     def close(self) -> None:
         """Close the inlet, in the thread that pulled from it."""

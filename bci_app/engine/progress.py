@@ -19,7 +19,7 @@ def progress_bar(console: Console) -> Iterator[Callable[[int, int, str], None]]:
         yield _lines(console)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),

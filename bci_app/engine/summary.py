@@ -154,10 +154,7 @@ def paragraph(summary: dict[str, Any]) -> str:
             else "This does not show that pictures were read from the EEG: see the intervals."
         )
     else:
-        words.append(
-            f"{summary['counts']['read']} pictures were read from the EEG. What was on screen is known for "
-            f"{identification['n_trials']} of them, so no identification can be computed; it needs two."
-        )
+        words.append(_unscored(summary["counts"]["read"], identification["n_trials"]))
     if total:
         words.append(
             f"From the arrival of the last sample needed to the picture in Qt: {total['p50']:.1f} ms (median), "
@@ -165,6 +162,14 @@ def paragraph(summary: dict[str, Any]) -> str:
         )
     words.append(f"Models ran on: {summary['device']}.")
     return " ".join(words)
+
+
+def _unscored(n_read: int, n_known: int) -> str:
+    if n_read == 0:
+        return "No picture was read from the EEG."
+    if n_known:
+        return "One picture was read from the EEG; identification compares at least two."
+    return f"{n_read} pictures were read from the EEG; what was on screen is not known to this program, so they are not scored."
 
 
 def _percent(score: dict[str, float]) -> str:
