@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SWITCH_S = 1e-3
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 
 
@@ -150,6 +151,17 @@ def _application(appearance: str) -> QApplication:
     app = existing if isinstance(existing, QApplication) else QApplication(["bci-app"])
     theme.dress(app, theme.THEMES[appearance])
     return app
+
+
+@contextmanager
+def _prompt_threads() -> Iterator[None]:
+    """Let a thread that has something to show wait 1 ms for the interpreter at most, not the usual 5 ms."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager
