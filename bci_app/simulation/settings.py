@@ -70,7 +70,7 @@ class ParticipantSettings(BaseModel):
     blink_uv: float = Field(120.0, ge=0.0, le=1000.0)
     pop_rate_hz: float = Field(0.005, ge=0.0, le=10.0)
     pop_uv: float = Field(60.0, ge=0.0, le=5000.0)
-    drop_out_rate_hz: float = Field(0.0, ge=0.0, le=2.0)
+    drop_out_rate_hz: float = Field(0.005, ge=0.0, le=2.0)
     drop_out_s: float = Field(1.5, gt=0.0, le=60.0)
     stream_name: str = Field("Simulated EEG", min_length=1)
     source_id: str = Field("bci-app-simulated-participant", min_length=1)
