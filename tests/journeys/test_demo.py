@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 def demo_settings(path: Path, generator: Path | None = None, **presentation: Any) -> Path:
     """A demo of seconds: 16 channels, 100 pictures of calibration, one picture every 0.6 s."""
     settings: dict[str, Any] = {
-        "participant": {"n_channels": 16, "snr": 1.0},
+        "participant": {"n_channels": 16, "snr": 1.0, "drop_out_rate_hz": 0.0},
         "calibration_trials": 100,
         "session": {"presentation": {"soa_s": 0.6, "show_s": 0.3, **presentation}},
     }
