@@ -8,12 +8,12 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from bci_app.calibration.export import provenance_here, write_decoder_bundle
-from bci_app.calibration.ridge import LinearReader, NoiseModel
+from bci_app.calibration.ridge import LinearReader
 from bci_app.contract.bundle import Bundle, pack_arrays, sha256_of, write_bundle
 from bci_app.contract.manifest import GeneratorManifest, Golden, LatentSpace
+from bci_app.contract.noise import NoiseModel
 from bci_app.contract.preprocessing import PreprocessingSpec
-from bci_app.contract.units import Frequency
-from bci_app.contract.windowing import TrialSpec, WindowSpec
+from bci_app.contract.windowing import TrialSpec, WindowSpec, samples_per_window
 from bci_app.inference.generator import tensor_specs
 
 DIM, SIZE = 6, 16
@@ -104,11 +104,7 @@ def tiny_decoder(
     """A random linear reader with real filters, for any channels, rate and cut."""
     assert isinstance(generator.manifest, GeneratorManifest)
     spec = PreprocessingSpec.design(channels, sfreq, (1.0, 0.3 * sfreq / decimation), decimation=decimation)
-    rate = Frequency(spec.output_sfreq)
-    if isinstance(cut, TrialSpec):
-        n_times = rate.samples(cut.stop_s) - rate.samples(cut.start_s)
-    else:
-        n_times = rate.samples(cut.window_s)
+    n_times = samples_per_window(cut, spec.output_sfreq)
     rng = np.random.default_rng(seed)
     scale = 1 / (10 * np.sqrt(len(channels) * n_times))
     reader = LinearReader(

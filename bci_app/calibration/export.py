@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
-from bci_app.calibration.ridge import LinearReader, NoiseModel
+from bci_app.calibration.ridge import LinearReader
 from bci_app.contract.bundle import Bundle, pack_arrays, write_bundle
 from bci_app.contract.manifest import EegDecoderManifest, GeneratorManifest, Golden, Provenance, Score, TensorSpec
+from bci_app.contract.noise import NoiseModel
 from bci_app.contract.preprocessing import PreprocessingSpec, Preprocessor
 from bci_app.contract.signal import Chunk
 from bci_app.contract.windowing import TrialSpec, WindowSpec
@@ -52,6 +53,7 @@ def write_decoder_bundle(
     generator: GeneratorManifest,
     provenance: Provenance,
     metrics: Sequence[Score],
+    trained_on: tuple[str, ...] = (),
 ) -> Bundle:
     """Export a linear reader for the latent space of `generator`.
 
@@ -82,13 +84,14 @@ def write_decoder_bundle(
         preprocessing=preprocessing,
         cut=cut,
         latent_mean=tuple(float(value) for value in reader.mean_target),
+        trained_on=trained_on,
     )
     return write_bundle(
         folder,
         manifest,
         {
             "decoder.onnx": graph,
-            "noise.npz": pack_arrays(mean=noise.mean, space=noise.space, time=noise.time),
+            "noise.npz": noise.pack(),
             "golden.npz": golden,
             "card.md": decoder_card(manifest).encode(),
         },

@@ -45,7 +45,7 @@ class CalibrationRecipe(BaseModel):
         For controls and intervals.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     band_hz: tuple[float | None, float | None] = (1.0, 30.0)
     notch_hz: float | None = 50.0
@@ -179,6 +179,7 @@ def calibrate(
         generator=generator,
         provenance=provenance,
         metrics=scores,
+        trained_on=tuple(dict.fromkeys(data.pictures)),
     )
     tell(steps, steps, "decoder ready")
     return bundle

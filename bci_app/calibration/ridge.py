@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from bci_app.contract.errors import SettingsError
 from bci_app.contract.identification import bootstrap_interval, pairwise_identification
 from bci_app.contract.manifest import Score
+from bci_app.contract.noise import NoiseModel
 
 Floats = NDArray[np.float32]
 
@@ -36,24 +37,6 @@ _ERROR = "neg_mean_squared_error"
 _LARGEST_STRETCH = 10.0
 
 OnProgress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NoiseModel:
-    """Gaussian noise matched to the training trials: their mean, and covariance in space times covariance in time.
-
-    `mean` (n_channels, n_times) microvolts, `space` (n_channels, n_channels) and `time` (n_times, n_times) lower
-    Cholesky factors; a draw is ``mean + space @ N(0, 1) @ time.T``.
-    """
-
-    mean: Floats
-    space: Floats
-    time: Floats
-
-    def draw(self, rng: np.random.Generator, n: int) -> Floats:
-        """`n` windows of matched noise (n, n_channels, n_times)."""
-        white = rng.standard_normal((n, *self.mean.shape), dtype=np.float32)
-        return (self.mean + self.space @ white @ self.time.T).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,9 @@ import io
 import json
 import os
 import tempfile
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,6 +23,11 @@ from bci_app.contract.manifest import EegDecoderManifest, FileEntry, GeneratorMa
 
 MANIFEST = "manifest.json"
 _LARGEST_FILE = 2**28
+_UNREADABLE = (
+    ValueError, OSError, EOFError, NotImplementedError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error,
+    tokenize.TokenError,
+)  # fmt: skip
+"""What numpy and zipfile raise on bytes that are no npz."""
 
 
 def sha256_of(content: bytes) -> str:
@@ -60,8 +67,7 @@ class Bundle:
     @property
     def digest(self) -> str:
         """One digest of everything in the bundle, to name it in a result."""
-        listing = {name: entry.sha256 for name, entry in sorted(self.manifest.files.items())}
-        return sha256_of(json.dumps(listing).encode())
+        return self.manifest.seal
 
 
 def read_arrays(content: bytes, what: str) -> dict[str, NDArray[Any]]:
@@ -69,7 +75,7 @@ def read_arrays(content: bytes, what: str) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+    except _UNREADABLE as error:
         raise BundleCorruptError(f"{what} must be an npz file of plain arrays; reading it failed: {error}.") from None
 
 
@@ -109,11 +115,19 @@ def open_bundle(folder: Path | str) -> Bundle:
             f"The {MANIFEST} of bundle '{folder.name}' must be a JSON object; got a {type(raw).__name__}."
         )
     manifest = parse_manifest(raw, folder.name)
-    contents = {name: _verified(folder, name, entry) for name, entry in manifest.files.items()}
-    unlisted = {path.name for path in folder.iterdir()} - set(contents) - {MANIFEST}
+    try:
+        contents = {name: _verified(folder, name, entry) for name, entry in manifest.files.items()}
+        unlisted = {path.name for path in folder.iterdir()} - set(contents) - {MANIFEST}
+    except OSError as error:
+        raise BundleError(f"Bundle '{folder.name}' cannot be read: {error}. Check the disk and your rights.") from None
     if unlisted:
         raise BundleCorruptError(
             f"Bundle '{folder.name}' holds file(s) its manifest does not list: {', '.join(sorted(unlisted))}. Remove them."
+        )
+    if manifest.seal != _seal(manifest):
+        raise BundleCorruptError(
+            f"The {MANIFEST} of bundle '{folder.name}' is not the one that was exported (its seal is broken). "
+            "Copy the bundle again; do not edit it."
         )
     return Bundle(folder, manifest, contents)
 
@@ -149,6 +163,24 @@ def _verified(folder: Path, name: str, entry: FileEntry) -> bytes:
     return content
 
 
+def _seal(manifest: GeneratorManifest | EegDecoderManifest) -> str:
+    """Digest of the manifest without its seal, in one fixed spelling."""
+    return sha256_of(json.dumps(manifest.model_dump(mode="json", exclude={"seal"}), sort_keys=True).encode())
+
+
+def _swap(draft: Path, place: Path, aside: Path) -> None:
+    """Put `draft` into `place`; what stood there goes `aside`, and comes back if that fails."""
+    had_one = place.exists()
+    if had_one:
+        os.replace(place, aside)
+    try:
+        os.replace(draft, place)
+    except OSError:
+        if had_one:
+            os.replace(aside, place)
+        raise
+
+
 def write_bundle(
     folder: Path | str, manifest: GeneratorManifest | EegDecoderManifest, files: Mapping[str, bytes]
 ) -> Bundle:
@@ -176,6 +208,7 @@ def write_bundle(
     folder = Path(folder)
     entries = {name: FileEntry(sha256=sha256_of(content), size=len(content)) for name, content in files.items()}
     complete = manifest.model_copy(update={"files": entries})
+    complete = complete.model_copy(update={"seal": _seal(complete)})
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as workplace:
@@ -185,9 +218,7 @@ def write_bundle(
                 (draft / name).write_bytes(content)
             (draft / MANIFEST).write_text(complete.model_dump_json(indent=1) + "\n", "utf-8")
             open_bundle(draft)
-            if folder.exists():
-                os.replace(folder, Path(workplace) / "replaced")
-            os.replace(draft, folder)
+            _swap(draft, folder, Path(workplace) / "replaced")
     except OSError as error:
         raise BundleError(
             f"The bundle could not be written to '{folder}': {error}. Free space or choose another place."

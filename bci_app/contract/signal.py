@@ -154,7 +154,7 @@ class Recording:
         Yields
         ------
         Chunk
-            A time step off by more than half a sample starts a new chunk with `gap_before` set.
+            A time step that is off by more than 1.5 samples starts a new chunk with `gap_before` set.
         """
         period = Frequency(self.sfreq).period_s
         gaps = np.flatnonzero(np.abs(np.diff(self.times) - period) > 1.5 * period) + 1

@@ -18,11 +18,14 @@ from bci_app.contract.errors import SettingsError
 from bci_app.contract.signal import Marker, Samples, Times, Trial, Window
 from bci_app.contract.units import Frequency
 
+_AHEAD_S = 10.0
+"""A marker this far ahead of the newest sample is not waited for."""
+
 
 class WindowSpec(BaseModel):
     """Sliding windows: `window_s` seconds long, a new one every `hop_s` seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     window_s: float = Field(gt=0, le=60)
     hop_s: float = Field(gt=0, le=60)
@@ -31,7 +34,7 @@ class WindowSpec(BaseModel):
 class TrialSpec(BaseModel):
     """Trials: from `start_s` to `stop_s` round the marker; `baseline_s` (from, to) is averaged and subtracted."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     start_s: float = Field(ge=-10, le=60)
     stop_s: float = Field(ge=-10, le=60)
@@ -48,6 +51,14 @@ class TrialSpec(BaseModel):
                     f"The baseline must lie inside the trial ({self.start_s} to {self.stop_s} s); got {low} to {high} s."
                 )
         return self
+
+
+def samples_per_window(cut: WindowSpec | TrialSpec, sfreq: float) -> int:
+    """How many preprocessed samples at `sfreq` Hz one window or trial holds."""
+    rate = Frequency(sfreq)
+    if isinstance(cut, WindowSpec):
+        return rate.samples(cut.window_s)
+    return rate.samples(cut.stop_s) - rate.samples(cut.start_s)
 
 
 class SampleStore(Protocol):
@@ -158,7 +169,7 @@ class HopWindows:
     """
 
     def __init__(self, spec: WindowSpec, sfreq: float) -> None:
-        self.n_times = Frequency(sfreq).samples(spec.window_s)
+        self.n_times = samples_per_window(spec, sfreq)
         self.n_hop = Frequency(sfreq).samples(spec.hop_s)
         if self.n_times < 1 or self.n_hop < 1:
             raise SettingsError(
@@ -223,7 +234,7 @@ class MarkerTrials:
         self._earlier_s = 0.0 if decimation % 2 else 0.5 * frequency.period_s / decimation
         self.start = frequency.samples(spec.start_s)
         self.stop = frequency.samples(spec.stop_s)
-        self.n_times = self.stop - self.start
+        self.n_times = samples_per_window(spec, sfreq)
         if self.n_times < 1:
             raise SettingsError(f"A trial from {spec.start_s} to {spec.stop_s} s holds no sample at {sfreq:g} Hz.")
         self._baseline: slice | None = None
@@ -269,6 +280,10 @@ class MarkerTrials:
         centre = store.index_at(marker.time - self._earlier_s)
         if centre is None:
             _, newest_time = store.read(store.newest - 1, store.newest)
+            if marker.time > newest_time[0] + _AHEAD_S:
+                return (
+                    "it lies far ahead of the newest sample: the stream stands still, or the marker has another clock"
+                )
             return None if marker.time > newest_time[0] else "its samples came before the first one held"
         start, stop = centre + self.start, centre + self.stop
         if start < store.oldest:

@@ -17,7 +17,7 @@ S = TypeVar("S", bound=BaseModel)
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class StreamChoice(_Frozen):
@@ -38,7 +38,7 @@ class StreamChoice(_Frozen):
 class Presentation(_Frozen):
     """Pictures shown by this program: `n_trials` read, one every `soa_s`, each on screen for `show_s`."""
 
-    n_trials: int = Field(default=64, ge=2, le=100_000)
+    n_trials: int = Field(default=64, ge=2, le=2000)
     soa_s: float = Field(default=1.0, ge=0.4, le=60)
     show_s: float = Field(default=0.8, gt=0, le=60)
     families: tuple[Literal["shapes", "letters", "digits"], ...] = ("shapes", "letters", "digits")

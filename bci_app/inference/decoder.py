@@ -11,6 +11,8 @@ from bci_app.contract.bundle import Bundle, open_bundle
 from bci_app.contract.checks import check_finite, check_shape
 from bci_app.contract.errors import BundleCorruptError, BundleVersionError, LatentSpaceError
 from bci_app.contract.manifest import EegDecoderManifest
+from bci_app.contract.noise import unpack_noise
+from bci_app.contract.windowing import samples_per_window
 from bci_app.inference.generator import Generator
 from bci_app.inference.golden import verify_golden, verify_preprocessing
 from bci_app.inference.session import Device, OnnxModel
@@ -39,7 +41,8 @@ class Decoder:
         self.device = model.device
         self.fell_back = model.fell_back
         self._model = model
-        self._noise = _read_noise(bundle, self.n_channels, self.n_times)
+        arrays = bundle.arrays("noise.npz")
+        self._noise = unpack_noise(arrays, self.n_channels, self.n_times, bundle.folder.name)
 
     @classmethod
     def open(
@@ -81,6 +84,7 @@ class Decoder:
                 f"{name} must have one input (batch, n_channels, n_times) and one output. Export it again."
             )
         model.expect(manifest.inputs[0], manifest.outputs[0])
+        _check_window(manifest, name)
         verify_golden(opened, {"decoder": model})
         verify_preprocessing(opened, manifest.preprocessing)
         return cls(opened, manifest, model)
@@ -134,9 +138,18 @@ class Decoder:
         The model is Gaussian with a covariance that is the product of one over channels and one over times: what
         remains when everything that depends on the picture is taken out.
         """
-        draw = rng.standard_normal((n, self.n_channels, self.n_times))
-        windows = self._noise["mean"] + self._noise["space"] @ draw @ self._noise["time"].T
-        return windows.astype(np.float32)
+        return self._noise.draw(rng, n)
+
+
+def _check_window(manifest: EegDecoderManifest, name: str) -> None:
+    """Raise BundleCorruptError unless channels and cut give just the window that the graph reads."""
+    n_times = samples_per_window(manifest.cut, manifest.preprocessing.output_sfreq)
+    wanted, got = (len(manifest.channels), n_times), manifest.inputs[0].shape[1:]
+    if wanted != got:
+        raise BundleCorruptError(
+            f"{name} must read windows of {wanted[0]} channels and {wanted[1]} samples, as its manifest cuts them; it reads "
+            f"{got}. Export the bundle again."
+        )
 
 
 def check_latent_space(manifest: EegDecoderManifest, generator: Generator) -> None:
@@ -148,17 +161,3 @@ def check_latent_space(manifest: EegDecoderManifest, generator: Generator) -> No
             f"numbers, digest {wanted.generator_sha256[:12]}); generator '{generator.manifest.name}' has '{got.id}' "
             f"({got.dim} numbers, digest {got.generator_sha256[:12]}). Choose its own generator, or calibrate again."
         )
-
-
-def _read_noise(bundle: Bundle, n_channels: int, n_times: int) -> dict[str, NDArray[np.float64]]:
-    wanted = {"mean": (n_channels, n_times), "space": (n_channels, n_channels), "time": (n_times, n_times)}
-    arrays = bundle.arrays("noise.npz")
-    for name, shape in wanted.items():
-        sound = name in arrays and arrays[name].shape == shape and arrays[name].dtype.kind == "f"
-        if not sound or not np.isfinite(arrays[name]).all():
-            found = f"{arrays[name].dtype} {arrays[name].shape}" if name in arrays else "nothing"
-            raise BundleCorruptError(
-                f"noise.npz of bundle '{bundle.folder.name}' must hold '{name}' as finite numbers {shape}; "
-                f"it holds {found}. Export the bundle again."
-            )
-    return {name: arrays[name].astype(np.float64) for name in wanted}

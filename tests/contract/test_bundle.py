@@ -30,7 +30,13 @@ def manifest(**changes: Any) -> GeneratorManifest:
         "outputs": (TensorSpec(name="image", axes=("batch", "h", "w", "c"), dtype="uint8", shape=("batch", 8, 8, 3)),),
         "golden": Golden(atol=1e-3, rtol=0),
         "provenance": Provenance(
-            created="2026-01-01T00:00:00+00:00", command="test", commit="0", recipe={}, data=(), licence="BSD-3-Clause", versions={}
+            created="2026-01-01T00:00:00+00:00",
+            command="test",
+            commit="0",
+            recipe={},
+            data=(),
+            licence="BSD-3-Clause",
+            versions={},
         ),
         "latent_space": LatentSpace(id="tiny", dim=3, generator_sha256=sha256_of(GRAPH)),
         "image_size": 8,
@@ -74,6 +80,17 @@ def test_a_changed_byte_is_found(bundle: Bundle) -> None:
     path.write_bytes(content)
     with pytest.raises(BundleCorruptError, match=r"generator\.onnx.*sha256 differs"):
         open_bundle(bundle.folder)
+
+
+def test_a_changed_letter_of_the_manifest_is_found(bundle: Bundle) -> None:
+    edit(bundle, lambda raw: raw.update(name="tinY"))
+    with pytest.raises(BundleCorruptError, match="seal is broken"):
+        open_bundle(bundle.folder)
+
+
+def test_the_digest_names_everything(bundle: Bundle, tmp_path: Path) -> None:
+    other = write_bundle(tmp_path / "other", manifest(latent_mean=(0.0, 0.0, 1.0)), bundle.contents)
+    assert other.digest != bundle.digest
 
 
 def test_a_truncated_file_is_found(bundle: Bundle) -> None:

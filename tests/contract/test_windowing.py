@@ -77,7 +77,13 @@ def test_markers_may_come_before_or_after_their_samples_and_trials_keep_their_or
 
 @pytest.mark.parametrize(
     ("marker_s", "reason"),
-    [(0.05, "never, held"), (-3.0, "before the first"), (1.35, "missing inside"), (1.5, "missing"), (1.36 + 0.15, "missing")],
+    [
+        (0.05, "never, held"),
+        (-3.0, "before the first"),
+        (1.35, "missing inside"),
+        (1.5, "missing"),
+        (1.36 + 0.15, "missing"),
+    ],
 )
 def test_a_trial_that_cannot_be_is_dropped_with_the_reason(marker_s: float, reason: str) -> None:
     trials = MarkerTrials(TrialSpec(start_s=-0.1, stop_s=0.3), SFREQ)
@@ -97,6 +103,13 @@ def test_a_clock_error_does_not_move_a_marker_that_stands_on_a_raw_sample(decima
         exact.add(Marker(time, "m"))
         off.add(Marker(time + error_s, "m"))
         assert exact.due(store)[0].window.first_sample == off.due(store)[0].window.first_sample
+
+
+def test_a_marker_of_another_clock_is_not_waited_for() -> None:
+    trials = MarkerTrials(TrialSpec(start_s=0, stop_s=0.1), SFREQ)
+    trials.add(Marker(1.7e9, "unix time"))
+    assert trials.due(store_of(300)) == []
+    assert "another clock" in trials.dropped[0][1]
 
 
 def test_the_baseline_is_subtracted() -> None:
