@@ -3,8 +3,9 @@
 The channels are whitened by the training trials' own covariance, the trial is averaged in bins of time, each feature
 is scaled by its training spread, and scikit-learn's RidgeCV chooses one penalty per latent component by leave-one-out
 error inside the training trials. Ridge shrinks what it is unsure of towards the mean, and a generator draws a grey
-average from shrunk latents; so each component is stretched to the spread of the training latents, by a factor found on
-trials left out of the fit. Everything fitted is then folded into one matrix over the preprocessed window, so that the
+average from shrunk latents; so each component is stretched towards the spread of the training latents, by a factor found
+on trials left out of the fit, two thirds of the way: all of it would make the least certain components as loud as the
+others. Everything fitted is then folded into one matrix over the preprocessed window, so that the
 exported graph is a single product.
 
 Sources: multivariate noise normalisation, Guggenmos, Sterzer & Cichy, NeuroImage 173 (2018) 434-447, here from training
@@ -35,6 +36,8 @@ PENALTIES = np.logspace(0, 6, 13)
 
 _ERROR = "neg_mean_squared_error"
 _LARGEST_STRETCH = 10.0
+_STRETCH_POWER = 2 / 3
+"""1 would give every component the full spread, 0 would leave it as ridge shrank it; figures in LOG.md."""
 
 OnProgress = Callable[[int, int, str], None]
 
@@ -98,7 +101,7 @@ def fit_reader(windows: Floats, targets: Floats, bin_times: int = 5) -> LinearRe
 
 
 def _stretch(ridge: Any, targets: Floats) -> NDArray[np.float64]:
-    """Spread of each target over that of its leave-one-out prediction, at most tenfold.
+    """Spread of each target over that of its leave-one-out prediction, at most tenfold, to the power `_STRETCH_POWER`.
 
     With a scoring of its own, RidgeCV keeps the leave-one-out predictions (n_trials, n_targets, n_penalties).
     """
@@ -106,7 +109,7 @@ def _stretch(ridge: Any, targets: Floats) -> NDArray[np.float64]:
     predicted = np.take_along_axis(ridge.cv_results_, chosen[np.newaxis, :, np.newaxis], axis=2)[:, :, 0]
     spread = np.sqrt(((predicted - targets.mean(axis=0)) ** 2).mean(axis=0))
     factor: NDArray[np.float64] = targets.std(axis=0, dtype=np.float64) / np.maximum(spread, 1e-12)
-    return np.minimum(factor, _LARGEST_STRETCH)
+    return np.minimum(factor, _LARGEST_STRETCH) ** _STRETCH_POWER
 
 
 def _whitening(windows: Floats) -> Floats:

@@ -47,12 +47,13 @@ class RunningIdentification:
         if n < 2:
             return own
         latents = self.latents()
-        with self._lock:
-            for name, points in self._points.items():
-                scores = pairwise_identification(latents[name], latents["shown"], self._centre)
-                points.append((n, *bootstrap_interval(scores)))
-                if name == "read":
-                    own = float(scores[-1])
+        for name, points in self._points.items():
+            scores = pairwise_identification(latents[name], latents["shown"], self._centre)
+            point = (n, *bootstrap_interval(scores))
+            with self._lock:
+                points.append(point)
+            if name == "read":
+                own = float(scores[-1])
         return own
 
     def latents(self) -> dict[str, NDArray[np.float32]]:

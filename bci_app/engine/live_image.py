@@ -85,7 +85,7 @@ class TrialDecoding(Worker):
         self._on_dropped = on_dropped
         self._lock = threading.Lock()
         self._arrivals: list[tuple[Marker, Shown | None]] = []
-        self._shown: dict[Marker, Shown | None] = {}
+        self._shown: dict[Marker, list[Shown | None]] = {}  # two markers may be equal
         self._seen = 0
 
     def add(self, marker: Marker, shown: Shown | None = None) -> None:
@@ -100,17 +100,32 @@ class TrialDecoding(Worker):
         with self._lock:
             arrivals, self._arrivals = self._arrivals, []
         for marker, shown in arrivals:
-            self._shown[marker] = shown
+            self._shown.setdefault(marker, []).append(shown)
             self._trials.add(marker)
         for trial in self._trials.due(self._ring):
-            shown = self._shown.pop(trial.marker)
+            shown = self._take(trial.marker)
             result = self._reader.read(trial.window, shown)
             self._reconstructions.put(result)
             self._on_trial(trial, result, shown)
+        self._tell_dropped()
+        return True
+
+    def close(self) -> None:
+        """Count the markers whose trial never became complete; decoding thread."""
+        self._trials.drop_pending("the session ended before its last sample")
+        self._tell_dropped()
+
+    def _take(self, marker: Marker) -> Shown | None:
+        """What was on screen at `marker`; the first come, if several markers are equal."""
+        shown = self._shown[marker].pop(0)
+        if not self._shown[marker]:
+            del self._shown[marker]
+        return shown
+
+    def _tell_dropped(self) -> None:
         while self._trials.dropped:
             marker, reason = self._trials.dropped.pop(0)
-            self._on_dropped(marker, reason, self._shown.pop(marker))
-        return True
+            self._on_dropped(marker, reason, self._take(marker))
 
 
 class Reader:

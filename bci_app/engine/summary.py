@@ -12,12 +12,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bci_app.contract.errors import RecordingError
-from bci_app.contract.identification import bootstrap_interval, pairwise_identification
+from bci_app.contract.identification import bootstrap_interval, pairwise_identification, shuffled_identification
 from bci_app.engine.session import Session
+
+_FEWEST = 10
 
 
 @contextmanager
@@ -93,26 +92,18 @@ def identification_summary(session: Session) -> dict[str, Any]:
     n = len(latents["shown"])
     if n < 2:
         return {"n_trials": n}
-    centre = np.array(session.plan.decoder.manifest.latent_mean)
+    centre = session.plan.decoder.latent_mean
     return {
         "n_trials": n,
         "chance": 0.5,
-        "decoder": _with_interval(pairwise_identification(latents["read"], latents["shown"], centre)),
-        "noise_twin": _with_interval(pairwise_identification(latents["noise"], latents["shown"], centre)),
-        "shuffled_pairing": _shuffled(latents["read"], latents["shown"], centre),
+        "decoder": _score(bootstrap_interval(pairwise_identification(latents["read"], latents["shown"], centre))),
+        "noise_twin": _score(bootstrap_interval(pairwise_identification(latents["noise"], latents["shown"], centre))),
+        "shuffled_pairing": _score(shuffled_identification(latents["read"], latents["shown"], centre)),
     }
 
 
-def _with_interval(scores: NDArray[np.float64]) -> dict[str, float]:
-    value, low, high = bootstrap_interval(scores)
-    return {"value": value, "low": low, "high": high}
-
-
-def _shuffled(read: NDArray[Any], shown: NDArray[Any], centre: NDArray[Any]) -> dict[str, float]:
-    rng = np.random.default_rng(0)
-    means = [pairwise_identification(read[rng.permutation(len(read))], shown, centre).mean() for _ in range(500)]
-    low, high = np.quantile(means, (0.025, 0.975))
-    return {"value": float(np.mean(means)), "low": float(low), "high": float(high)}
+def _score(value_low_high: tuple[float, float, float]) -> dict[str, float]:
+    return dict(zip(("value", "low", "high"), value_low_high, strict=True))
 
 
 def _versions() -> dict[str, str]:
@@ -146,13 +137,7 @@ def paragraph(summary: dict[str, Any]) -> str:
             f"{_percent(real)} of pairs (chance 50 %); the same decoder fed matched noise: {_percent(twin)}; its "
             f"readings dealt to the trials at random: {_percent(shuffled)}."
         )
-        contains = twin["low"] <= 0.5 <= twin["high"]
-        above = real["low"] > max(0.5, twin["high"])
-        words.append(
-            "The pictures were read from the EEG: the decoder's interval lies above chance and above its noise twin's."
-            if above and contains
-            else "This does not show that pictures were read from the EEG: see the intervals."
-        )
+        words.append(_verdict(identification["n_trials"], real, twin, shuffled))
     else:
         words.append(_unscored(summary["counts"]["read"], identification["n_trials"]))
     if total:
@@ -162,6 +147,20 @@ def paragraph(summary: dict[str, Any]) -> str:
         )
     words.append(f"Models ran on: {summary['device']}.")
     return " ".join(words)
+
+
+def _verdict(n_trials: int, real: dict[str, float], twin: dict[str, float], shuffled: dict[str, float]) -> str:
+    """What the figures allow to say, and why not more."""
+    if n_trials < _FEWEST:
+        return f"{n_trials} trials are too few to say whether pictures were read from the EEG; {_FEWEST} are the least."
+    if twin["low"] > 0.5:
+        return "The noise twin lies above chance, so something else than the EEG gives the pictures away: check the set-up."
+    if real["low"] > max(0.5, twin["high"]) and real["value"] > shuffled["high"]:
+        return (
+            "The pictures were read from the EEG: the decoder's interval lies above chance and above its noise twin's, and "
+            "its score above that of readings dealt at random."
+        )
+    return "This does not show that pictures were read from the EEG: see the intervals."
 
 
 def _unscored(n_read: int, n_known: int) -> str:

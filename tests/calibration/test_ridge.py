@@ -49,7 +49,7 @@ def by_hand(windows: np.ndarray, targets: np.ndarray, new: np.ndarray) -> np.nda
         for trial in range(len(x)):
             others = np.arange(len(x)) != trial
             left_out[trial] = solved(x[others], y[others], best, x[[trial]])[0]
-        stretch = min(y.std() / np.sqrt(np.mean((left_out - y.mean()) ** 2)), 10.0)
+        stretch = min(y.std() / np.sqrt(np.mean((left_out - y.mean()) ** 2)), 10.0) ** (2 / 3)
         read[:, d] = y.mean() + stretch * (solved(x, y, best, x_new) - y.mean())
     return read
 

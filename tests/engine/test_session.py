@@ -131,7 +131,7 @@ def test_the_summary_stands_with_its_controls(shown: Run) -> None:
 
 
 def test_six_trials_of_noise_are_not_said_to_be_read(shown: Run) -> None:
-    assert "This does not show that pictures were read" in shown.result.paragraph
+    assert "6 trials are too few" in shown.result.paragraph
 
 
 def test_the_report_holds_every_trial_and_no_markup_of_others(shown: Run) -> None:
