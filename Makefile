@@ -1,9 +1,16 @@
 # Each target makes its own environment on a fresh machine; a second run starts at once.
 PYTHON ?= python3
 DEVICE ?= cpu
-VENV := .venv
+# The two builds of onnxruntime share one module and must never meet in one environment.
+VENV := $(if $(filter gpu,$(DEVICE)),.venv-gpu,.venv)
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready-$(DEVICE)
+PROGRAM := $(VENV)/.ready-program
+WORKSHOP := $(VENV)/.ready-workshop
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+ifeq ($(filter cpu gpu,$(DEVICE)),)
+$(error DEVICE is cpu or gpu; got '$(DEVICE)')
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo app test lint types bench clean
@@ -11,33 +18,39 @@ READY := $(VENV)/.ready-$(DEVICE)
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml constraints.txt
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Set PYTHON=/path/to/python3."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(DEVICE),train,dev]'
+
+$(PROGRAM): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) '.[$(DEVICE)]'
 	@touch $@
 
-setup: $(READY)  ## make .venv and install everything (DEVICE=gpu for NVIDIA machines)
+$(WORKSHOP): $(PROGRAM)
+	$(INSTALL) '.[$(DEVICE),train,dev]'
+	@touch $@
 
-demo: $(READY)  ## the whole loop on real LSL streams: picture shown, EEG, latent, picture read
-	$(BIN)/bci-app demo
+setup: $(WORKSHOP)  ## program, workshop and test tools in .venv (DEVICE=gpu: in .venv-gpu, for NVIDIA machines)
 
-app: $(READY)  ## the window on a live EEG stream: make app ARGS="--stream NAME --decoder FOLDER"
+demo: $(PROGRAM)  ## the whole loop on real LSL streams: picture shown, EEG, latent, picture read
+	$(BIN)/bci-app demo $(ARGS)
+
+app: $(PROGRAM)  ## the window on a live EEG stream: make app ARGS="--stream NAME --decoder FOLDER"
 	$(BIN)/bci-app run $(ARGS)
 
-test: $(READY)  ## all tests, import contracts and the wheel included
+test: $(WORKSHOP)  ## all tests, import contracts and the wheel included
 	$(BIN)/python -m pytest
 
-lint: $(READY)  ## ruff
+lint: $(WORKSHOP)  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(READY)  ## mypy, strict on the program
+types: $(WORKSHOP)  ## mypy, strict on the program
 	$(BIN)/mypy
 
-bench: $(READY)  ## every figure, each with a table and runs/benchmarks/NAME.json
-	$(BIN)/python -m tests.benchmarks
+bench: $(WORKSHOP)  ## every figure, each with a table and runs/benchmarks/NAME.json
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-clean:  ## remove the environment and what builds left
-	rm -rf $(VENV) build dist *.egg-info
+clean:  ## remove the environments and what builds left
+	rm -rf .venv .venv-gpu build dist *.egg-info
