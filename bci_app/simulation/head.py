@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,7 +148,7 @@ def _read_cache(file: Path) -> Head | None:
             return Head(tuple(str(name) for name in stored["channels"]), stored["electrodes"], stored["gain"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # whatever is wrong with it, it is computed again
         logger.warning("Cached lead field %s cannot be read (%s); computing it again", file.name, error)
         return None
 

@@ -4,22 +4,48 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from bci_app.contract.errors import RecordingError
 
 _MAX_XDF_CHUNK = 2**31
+_PIECE = 2**20
 _XDF_STREAM_HEADER, _XDF_SAMPLES, _XDF_STREAM_FOOTER = 2, 3, 6
 _FIF_BLOCK_START, _FIF_BLOCK_END = 104, 105
-_END_HINT = "Read an intact copy, or ask for what is there with partial=True."
+_END_HINT = "Read an intact copy, or ask for what is there with --partial."
 
 
-def open_maybe_packed(path: Path) -> BinaryIO:
-    """The file for reading bytes, unpacked on the way if it is a gzip file."""
-    packed = path.suffix in (".gz", ".xdfz")
-    return cast("BinaryIO", gzip.open(path, "rb")) if packed else path.open("rb")
+def open_maybe_packed(path: Path, partial: bool = False) -> BinaryIO:
+    """The file for reading bytes, unpacked if it is a gzip file; if `partial`, as far as it can be unpacked."""
+    if path.suffix.lower() not in (".gz", ".xdfz"):
+        return path.open("rb")
+    packed = cast("BinaryIO", gzip.open(path, "rb"))  # noqa: SIM115
+    return _unpacked(packed) if partial else packed
+
+
+def _unpacked(packed: BinaryIO) -> BinaryIO:
+    whole = BytesIO()
+    with packed, suppress(EOFError, zlib.error, gzip.BadGzipFile):
+        while piece := packed.read1(_PIECE):  # type: ignore[attr-defined]
+            whole.write(piece)
+    whole.seek(0)
+    return whole
+
+
+@contextmanager
+def _walked(path: Path, partial: bool = False, hint: str = "Read an intact copy.") -> Iterator[BinaryIO]:
+    """The file for reading bytes; whatever keeps it from being read is a RecordingError."""
+    try:
+        with open_maybe_packed(path, partial) as file:
+            yield file
+    except (EOFError, OSError, zlib.error) as error:
+        raise RecordingError(f"'{path.name}' is cut or damaged, or cannot be opened: {error}. {hint}") from error
 
 
 def count_xdf_samples(path: Path, partial: bool = False) -> dict[int, int]:
@@ -45,7 +71,7 @@ def count_xdf_samples(path: Path, partial: bool = False) -> dict[int, int]:
     """
     samples: Counter[int] = Counter()
     opened: set[int] = set()
-    with open_maybe_packed(path) as file:
+    with _walked(path, partial, _END_HINT) as file:
         if file.read(4) != b"XDF:":
             raise RecordingError(f"'{path.name}' must begin with 'XDF:'; it does not, so it is no XDF file.")
         while (block := _next_xdf_block(file, path, partial)) is not None:
@@ -96,8 +122,9 @@ def _variable_int(content: bytes) -> int:
 
 def check_fif_is_whole(path: Path) -> None:
     """Raise RecordingError if a FIF file ends inside a tag, or with a block that was not closed."""
-    with open_maybe_packed(path) as file:
+    with _walked(path) as file:
         depth = n_tags = 0
+        jumped: set[int] = set()
         while len(head := file.read(16)) == 16:
             kind, _, size, follows = struct.unpack(">iIii", head)
             n_tags += 1
@@ -107,7 +134,10 @@ def check_fif_is_whole(path: Path) -> None:
             if follows == -1:
                 head = b""
                 break
+            if follows in jumped:  # a damaged pointer may lead round in circles
+                break
             if follows > 0:
+                jumped.add(follows)
                 file.seek(follows)
         if head or depth or not n_tags:
             raise RecordingError(

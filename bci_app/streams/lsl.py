@@ -33,6 +33,8 @@ from bci_app.contract.signal import Samples, Times
 from bci_app.contract.units import Frequency
 from bci_app.streams.network import mark_started
 from bci_app.streams.source import (
+    MAX_CHANNELS,
+    MAX_SFREQ_HZ,
     OnState,
     StreamDescription,
     StreamState,
@@ -41,8 +43,6 @@ from bci_app.streams.source import (
     several_found,
 )
 
-MAX_CHANNELS = 1024
-MAX_SFREQ_HZ = 100_000.0
 SLICE_S = 0.2
 """No call into LSL waits longer than this before it looks whether it should stop."""
 # One look at the network. LSL asks at 0, 0.5 and 1 s; a look that ends in the moment of a query may hang for 5 s.

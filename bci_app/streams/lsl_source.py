@@ -13,8 +13,8 @@ from bci_app.contract.checks import channel_order
 from bci_app.contract.errors import ChannelError, RateError
 from bci_app.contract.signal import Chunk
 from bci_app.streams.cutting import ChunkCutter
-from bci_app.streams.lsl import MAX_CHANNELS, MAX_SFREQ_HZ, SLICE_S, Link, local_clock
-from bci_app.streams.source import OnState, StreamDescription, StreamState, microvolts_per
+from bci_app.streams.lsl import SLICE_S, Link, local_clock
+from bci_app.streams.source import MAX_CHANNELS, MAX_SFREQ_HZ, OnState, StreamDescription, StreamState, microvolts_per
 
 _MAX_LABEL = 64
 _MAX_PULL_S = 1.0

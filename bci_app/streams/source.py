@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 from bci_app.contract.errors import UnitError
 from bci_app.contract.signal import Chunk
 
+MAX_CHANNELS = 1024
+MAX_SFREQ_HZ = 100_000.0
 StreamState = Literal["searching", "connected", "stale", "lost", "back"]
 OnState = Callable[[StreamState, str], None]
 
@@ -100,9 +102,10 @@ def nothing_found(asked: Mapping[str, str], there: Sequence[StreamDescription], 
 
 def several_found(asked: Mapping[str, str], found: Sequence[StreamDescription]) -> str:
     """The message when more than one stream has the properties `asked` for."""
+    way_out = "Stop" if "source_id" in asked else "Choose one with --source-id, or stop"
     return (
         f"One stream with {_said(asked)} was expected; {len(found)} answer: {'; '.join(map(str, found))}. "
-        "Choose one by its source_id or its host, or stop the others."
+        f"{way_out} the others."
     )
 
 
@@ -136,6 +139,6 @@ def microvolts_per(unit: str, what: str, declared: str | None = None) -> float:
         came = f"says '{unit}'" if stripped else "gives no unit"
         raise UnitError(
             f"The unit of {what} must be a voltage (uV, mV, V, nV or the word); it {came}. "
-            "Set the unit at the sender, or declare it yourself if you know it."
+            "Set the unit at the sender, or declare it with --unit if you know it."
         )
     return scale

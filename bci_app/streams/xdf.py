@@ -12,11 +12,9 @@ import pyxdf
 
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.signal import Marker, Recording, Samples, Times
-from bci_app.streams.integrity import count_xdf_samples
-from bci_app.streams.source import microvolts_per
+from bci_app.streams.integrity import count_xdf_samples, open_maybe_packed
+from bci_app.streams.source import MAX_CHANNELS, MAX_SFREQ_HZ, microvolts_per
 
-MAX_CHANNELS = 1024
-MAX_SFREQ_HZ = 100_000.0
 _EEG_TYPES = ("eeg", "exg")
 _MARKER_TYPES = ("marker", "event")
 _BREAK_S = 0.25  # a longer silence is a gap and is kept as one when jitter is taken out
@@ -47,13 +45,13 @@ def read_xdf(path: Path, stream: str | None = None, unit: str | None = None, par
         If a channel is in no known unit and none was declared.
     """
     declared = count_xdf_samples(path, partial)
-    streams = _load(path, regular=False)
+    streams = _load(path, regular=False, partial=partial)
     chosen = _choose(streams, stream, path)
     _check_complete(chosen, declared, path)
     sfreq = _checked_rate(chosen, path)
     times: Times = np.asarray(chosen["time_stamps"], dtype=np.float64)
     if not (np.diff(times) > 0.5 / sfreq).all():
-        streams = _load(path, regular=True)
+        streams = _load(path, regular=True, partial=partial)
         chosen = next(each for each in streams if each["info"]["stream_id"] == chosen["info"]["stream_id"])
         times = np.asarray(chosen["time_stamps"], dtype=np.float64)
     if not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
@@ -65,15 +63,16 @@ def read_xdf(path: Path, stream: str | None = None, unit: str | None = None, par
     return Recording(data, times, channels, sfreq, _markers(streams), path.stem)
 
 
-def _load(path: Path, regular: bool) -> list[dict[str, Any]]:
+def _load(path: Path, regular: bool, partial: bool) -> list[dict[str, Any]]:
     try:
-        streams, _ = pyxdf.load_xdf(
-            path,
-            dejitter_timestamps=regular,
-            jitter_break_threshold_seconds=_BREAK_S,
-            jitter_break_threshold_samples=1,
-            verbose=False,
-        )
+        with open_maybe_packed(path, partial) as file:
+            streams, _ = pyxdf.load_xdf(
+                file,
+                dejitter_timestamps=regular,
+                jitter_break_threshold_seconds=_BREAK_S,
+                jitter_break_threshold_samples=1,
+                verbose=False,
+            )
     except Exception as error:  # pyxdf lets whatever a damaged file provokes through
         raise RecordingError(f"'{path.name}' cannot be read as XDF: {error}. Read an intact copy.") from error
     return list(streams)
@@ -100,7 +99,7 @@ def _choose(streams: Sequence[dict[str, Any]], wanted: str | None, path: Path) -
     asked = "of type EEG" if wanted is None else f"'{wanted}'"
     raise RecordingError(
         f"'{path.name}' must hold exactly one stream of numbers {asked} that is not empty; it holds "
-        f"{len(found)}. Its streams: {listed or 'none'}. Name the one you mean with stream=, by its name or id."
+        f"{len(found)}. Its streams: {listed or 'none'}. Name the one you mean with --stream, by its name or id."
     )
 
 
@@ -125,7 +124,7 @@ def _checked_rate(stream: Mapping[str, Any], path: Path) -> float:
     if not (math.isfinite(sfreq) and 0 < sfreq <= MAX_SFREQ_HZ):
         raise RecordingError(
             f"EEG must have a regular rate of at most {MAX_SFREQ_HZ:g} Hz; stream '{_one(stream, 'name')}' "
-            f"in '{path.name}' says {sfreq:g} Hz. Choose another stream with stream=."
+            f"in '{path.name}' says {sfreq:g} Hz. Choose another stream with --stream."
         )
     times = np.asarray(stream["time_stamps"], dtype=np.float64)
     measured = 1.0 / max(float(np.mean(_steps(times, sfreq))), 1e-9) if len(times) > 2 else sfreq

@@ -35,7 +35,7 @@ def test_two_streams_of_one_name_are_an_error_that_tells_how_to_choose(opened: C
     with pytest.raises(AmbiguousStreamError) as caught:
         find(name="twin")
     assert all(each.description.source_id in str(caught.value) for each in (one, two))
-    assert "Choose one by its source_id" in str(caught.value)
+    assert "Choose one with --source-id" in str(caught.value)
     assert find(name="twin", source_id=two.description.source_id).uid == two.description.uid
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +54,27 @@ def test_npz_that_is_cut_is_refused(tmp_path: Path) -> None:
             read_recording(path)
 
 
+def test_npz_with_one_changed_byte_is_read_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "one.npz"
+    write_recording(counting_recording(4), path)
+    content = path.read_bytes()
+    headers = [place for place in range(len(content)) if content[place : place + 2] == b"PK"]
+    for place in [place + within for place in headers for within in (4, 6, 7, 8, 9, 10)]:
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x29]) + content[place + 1 :])
+        with suppress(RecordingError):
+            read_recording(path)
+
+
+def test_npz_that_asks_for_a_password_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "one.npz"
+    write_recording(counting_recording(4), path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match="cut or damaged"):
+        read_recording(path)
+
+
 def test_foreign_npz_is_refused_and_pickles_are_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "foreign.npz"
     np.savez(path, images=np.zeros(3))
@@ -97,6 +121,28 @@ def test_fif_cut_anywhere_is_refused(tmp_path: Path) -> None:
         cut.write_bytes(content[:length])
         with pytest.raises(RecordingError, match="cut or damaged"):
             read_recording(cut)
+
+
+def test_packed_fif_that_is_cut_or_not_packed_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "made_raw.fif.gz"
+    made_raw(["eeg"]).save(path, verbose="error")
+    content = path.read_bytes()
+    for wrong in (content[: len(content) // 2], content[:-4], gzip.decompress(content)):
+        path.write_bytes(wrong)
+        with pytest.raises(RecordingError, match=r"made_raw.fif.gz.*Read an intact copy"):
+            read_recording(path)
+
+
+def test_fif_whose_pointers_lead_round_in_circles_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "made_raw.fif"
+    made_raw(["eeg"]).save(path, verbose="error")
+    content = bytearray(path.read_bytes())
+    content[12:16] = struct.pack(">i", 16)
+    second = 16 + struct.unpack(">iIii", content[:16])[2]
+    content[second + 12 : second + 16] = struct.pack(">i", second)
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match="cut or damaged"):
+        read_recording(path)
 
 
 def test_file_without_eeg_tells_what_it_holds(tmp_path: Path) -> None:

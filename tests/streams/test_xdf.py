@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def test_jittered_stamps_become_a_straight_line_up_to_the_gap(path: Path) -> Non
 
 def test_several_eeg_streams_are_named_and_one_can_be_chosen(path: Path) -> None:
     path.write_bytes(xdf.whole(xdf.eeg(1, TIMES, DATA, name="left"), xdf.eeg(2, TIMES, DATA + 1, name="right")))
-    with pytest.raises(RecordingError, match=r"holds 2.*'left' \(id 1.*'right' \(id 2.*stream="):
+    with pytest.raises(RecordingError, match=r"holds 2.*'left' \(id 1.*'right' \(id 2.*--stream"):
         read_recording(path)
     assert read_recording(path, stream="right").data[0, 0] == 1
     assert read_recording(path, stream="1").data[0, 0] == 0
@@ -85,7 +86,7 @@ def test_file_cut_anywhere_is_refused(path: Path) -> None:
 def test_cut_file_gives_what_is_there_when_asked(path: Path) -> None:
     signal = xdf.eeg(1, TIMES, DATA)
     path.write_bytes(xdf.whole(signal[:-1])[:-10])
-    with pytest.raises(RecordingError, match=r"cut or damaged at byte.*partial=True"):
+    with pytest.raises(RecordingError, match=r"cut or damaged at byte.*--partial"):
         read_recording(path)
     assert read_recording(path, partial=True).n_times == 20
 
@@ -124,6 +125,34 @@ def test_packed_files_are_read_too(tmp_path: Path) -> None:
     path = tmp_path / "made.xdf.gz"
     path.write_bytes(gzip.compress(xdf.whole(xdf.eeg(1, TIMES, DATA))))
     assert read_recording(path).n_times == 40
+
+
+def test_packed_file_cut_anywhere_is_refused_and_gives_what_is_there_when_asked(tmp_path: Path) -> None:
+    path = tmp_path / "made.xdf.gz"
+    times, noise = 50.0 + np.arange(2000) / 100, np.random.default_rng(0).normal(size=(2, 2000))
+    content = gzip.compress(xdf.whole(xdf.eeg(1, times, noise.astype(np.float32))))
+    for length in range(0, len(content), len(content) // 20):
+        path.write_bytes(content[:length])
+        with pytest.raises(RecordingError, match=r"made.xdf.gz"):
+            read_recording(path)
+    path.write_bytes(content[: len(content) * 3 // 4])
+    assert read_recording(path, partial=True).n_times == 1000
+
+
+def test_file_that_is_packed_by_name_only_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "made.xdfz"
+    path.write_bytes(xdf.whole(xdf.eeg(1, TIMES, DATA)))
+    with pytest.raises(RecordingError, match="Not a gzipped file"):
+        read_recording(path)
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_file_with_one_changed_byte_is_read_or_refused(path: Path, partial: bool) -> None:
+    content, rng = xdf.whole(xdf.eeg(1, TIMES, DATA), xdf.markers(2, [50.05], ["face"])), np.random.default_rng(0)
+    for place in rng.integers(0, len(content), 60):
+        path.write_bytes(content[:place] + bytes([content[place] ^ rng.integers(1, 256)]) + content[place + 1 :])
+        with suppress(BciError):
+            read_recording(path, partial=partial)
 
 
 @pytest.mark.parametrize(
