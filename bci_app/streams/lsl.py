@@ -22,13 +22,7 @@ import pylsl
 from numpy.typing import NDArray
 
 from bci_app.contract.checks import check_shape, check_unique
-from bci_app.contract.errors import (
-    AmbiguousStreamError,
-    BciError,
-    NoStreamError,
-    StreamError,
-    StreamLostError,
-)
+from bci_app.contract.errors import AmbiguousStreamError, BciError, NoStreamError, StreamError, StreamLostError
 from bci_app.contract.signal import Samples, Times
 from bci_app.contract.units import Frequency
 from bci_app.streams.network import mark_started
@@ -49,6 +43,7 @@ SLICE_S = 0.2
 _WAVE_S = 0.6
 _BUFFER_S = 60  # of samples, held by LSL while nobody pulls
 _OPEN_S = 2.0
+_ALONE_S = 1.0  # how long a lost stream must be the only one of its source_id, after several were seen
 _LSL_ERRORS = (pylsl.util.LostError, pylsl.util.TimeoutError, pylsl.util.InternalError)
 
 # Samples (n_times, n_stream_channels) in the type of the stream (bytes for text), and their LSL seconds.
@@ -196,6 +191,7 @@ class Link:
         self._inlet: pylsl.StreamInlet | None = None
         self._header: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self._refused: set[str] = set()
+        self._several_told = False
         self._failures, self._not_before = 0, -math.inf
         self.tell("searching", f"Looking for stream {description}.")
         self._open(_by_uid(description.uid, timeout_s), check)
@@ -269,6 +265,7 @@ class Link:
         self._release()
         self.losses += 1
         self._refused.clear()
+        self._several_told = False
         self._failures, self._not_before = 0, -math.inf
         again = (
             "It is taken back when it returns." if self.description.source_id else "Without a source_id: choose anew."
@@ -280,7 +277,10 @@ class Link:
         visible = _visible()
         candidates = [info for info in visible if self._returned(info)]
         if len(candidates) > 1:
-            self._refuse(candidates, "several streams carry its source_id")
+            self._not_before = time.monotonic() + _ALONE_S
+            if not self._several_told:
+                self._several_told = True
+                self._refuse([], "several streams carry its source_id")
         elif candidates and time.monotonic() >= self._not_before:
             self._take_back(candidates[0])
 
@@ -296,9 +296,9 @@ class Link:
         return same
 
     def _refuse(self, infos: Sequence[pylsl.StreamInfo], reason: str) -> None:
-        """Say once why these are not taken."""
+        """Say why these are not taken, and do not look at them again."""
         self._refused.update(info.uid() for info in infos)
-        self.tell("lost", f"Stream {self.description} is still lost: {reason}. Stop that, or choose anew.")
+        self.tell("lost", f"Stream {self.description} is still lost: {reason}. Stop the wrong one, or choose anew.")
 
     def _take_back(self, info: pylsl.StreamInfo) -> None:
         try:

@@ -225,6 +225,23 @@ def test_another_stream_with_the_same_source_id_is_not_taken(
     source.close()
 
 
+def test_of_two_streams_with_the_lost_source_id_the_one_that_stays_is_taken(opened: Callable[[Any], Any]) -> None:
+    fields: dict[str, Any] = {"name": "one", "channels": ["A", "B"], "sfreq": 100.0, "source_id": "same"}
+    messages: list[tuple[str, str]] = []
+    first = LslOutlet(**fields)
+    source = opened(LslSource(first.description, on_state=lambda *told: messages.append(told)))
+    impostor, true = LslOutlet(**fields), opened(LslOutlet(**fields))
+    first.close()
+    pull_until(source, lambda: len(messages) > 3)
+    assert "several streams carry its source_id" in messages[-1][1]
+    assert source.pull(0.3) is None
+    assert len(messages) == 4
+    impostor.close()
+    pull_until(source, lambda: source.state == "back")
+    assert source.description.uid == true.description.uid
+    source.close()
+
+
 def test_loss_of_a_stream_is_no_error_and_close_works_while_it_lasts(opened: Callable[[Any], Any]) -> None:
     outlet = LslOutlet("brief", ["A"], 100.0, "brief-1")
     source = LslSource(outlet.description)
