@@ -10,6 +10,7 @@ before the first sample, and knows neither random chunks nor any speed but 1.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import subprocess
@@ -32,6 +33,8 @@ from bci_app.streams.lsl import LslOutlet, discover, local_clock
 from bci_app.streams.markers import MAX_LABEL, MarkerOutlet
 from bci_app.streams.recordings import read_recording
 from bci_app.streams.source import StreamDescription, nothing_found, several_found
+
+logger = logging.getLogger(__name__)
 
 _MAX_RANDOM_CHUNK = 64
 FASTEST = 50.0  # receivers here hold 60 s of signal: they may be late by a second
@@ -185,7 +188,7 @@ class ReplayProcess:
         Of the EEG stream, see `marker_stream_id` for that of the markers; None makes a new one.
     pace : Pace
         How it is played.
-    stream, unit : str or None
+    stream, unit, partial : str or None, str or None, bool
         As for `read_recording`.
     start_s : float
         How long the start may take.
@@ -206,11 +209,15 @@ class ReplayProcess:
         pace: Pace | None = None,
         stream: str | None = None,
         unit: str | None = None,
+        partial: bool = False,
         start_s: float = 30.0,
     ) -> None:
         self.source_id = source_id or f"replay-{uuid4().hex}"
+        self._pace = pace or Pace()
+        self._failed: str | None = None
         self._words = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
-        command = _command(path, name, self.source_id, pace or Pace(), stream, unit)
+        command = _command(path, name, self.source_id, self._pace, stream, unit)
+        command += ["--partial"] if partial else []
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._words)
         try:
             self.description, self.marker_description = self._find(start_s)
@@ -229,6 +236,24 @@ class ReplayProcess:
         """Whether it still plays."""
         return self._process.poll() is None
 
+    @property
+    def speed(self) -> float:
+        """Recorded seconds per second, as it plays; a pace of 0 is `FASTEST`."""
+        return self._pace.speed or FASTEST
+
+    @property
+    def failure(self) -> str:
+        """Why it ended before the recording did; empty while it plays, after the end, and if `close` ended it."""
+        if self._failed is not None:
+            return self._failed
+        status = self._process.poll()
+        if not status:
+            return ""
+        return self._said() or (
+            f"The replay ended with status {status} before the recording did: something stopped or killed it. "
+            "Start it again."
+        )
+
     def wait(self, timeout_s: float) -> None:
         """Until the recording has been played.
 
@@ -242,7 +267,7 @@ class ReplayProcess:
         except subprocess.TimeoutExpired as error:
             raise StreamError(f"The replay was to end within {timeout_s:g} s; it still plays.") from error
         if status:
-            raise StreamError(self._said() or f"The replay ended with status {status}.")
+            raise StreamError(self.failure)
 
     def kill(self) -> None:
         """End the child at once, without any farewell: what a crash of the sender looks like."""
@@ -251,6 +276,7 @@ class ReplayProcess:
 
     def close(self) -> None:
         """End the child if it still plays; may be called twice."""
+        self._failed = self.failure
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -303,6 +329,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--wait", type=float, nargs="?", const=30.0, default=0.0, help="s for a listener")
     parser.add_argument("--stream", help="XDF: name or id of the EEG stream")
     parser.add_argument("--unit", help="XDF: unit of channels that the file gives none for")
+    parser.add_argument("--partial", action="store_true", help="XDF: take a file that was cut for what it holds")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input closes")
     return parser.parse_args(arguments)
 
@@ -321,12 +348,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         threading.Thread(target=_stop_at_end_of_input, args=(stop,), name="parent-watch", daemon=True).start()
     try:
         pace = Pace(given.speed, given.chunk, given.seed, given.wait)
-        recording = read_recording(given.file, stream=given.stream, unit=given.unit)
+        recording = read_recording(given.file, stream=given.stream, unit=given.unit, partial=given.partial)
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         signal.signal(signal.SIGINT, lambda *_: stop.set())
         play(recording, given.name, given.source_id, pace, stop)
     except BciError as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except Exception as error:
+        logger.debug("The replay of %s failed", given.file, exc_info=True)  # a traceback is no last word for a user
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.stderr.write(f"The replay of '{given.file.name}' failed: {what}. Try an intact copy of the file.\n")
         return 1
     return 0
 

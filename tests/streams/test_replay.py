@@ -16,11 +16,23 @@ import pytest
 
 from bci_app.contract.errors import NoStreamError, SettingsError, StreamError
 from bci_app.contract.signal import Marker, Recording
+from bci_app.streams import replay
 from bci_app.streams.lsl import find
 from bci_app.streams.lsl_source import LslSource
 from bci_app.streams.markers import MarkerInlet
 from bci_app.streams.recordings import write_recording
-from bci_app.streams.replay import Pace, ReplayProcess, main, marker_offsets, marker_stream_id, play, pushes, ticks
+from bci_app.streams.replay import (
+    FASTEST,
+    Pace,
+    ReplayProcess,
+    main,
+    marker_offsets,
+    marker_stream_id,
+    play,
+    pushes,
+    ticks,
+)
+from tests.streams import xdf_files as xdf
 from tests.streams.conftest import counting_recording, pull_samples
 
 
@@ -135,6 +147,55 @@ def test_close_ends_a_replay_that_nobody_listens_to(tmp_path: Path) -> None:
         assert process.running
     assert not process.running
     process.close()
+
+
+def test_replay_that_is_killed_says_so_and_one_that_is_closed_does_not(
+    tmp_path: Path, opened: Callable[[Any], Any]
+) -> None:
+    write_recording(counting_recording(5000), tmp_path / "run.npz")
+    killed, closed = (opened(ReplayProcess(tmp_path / "run.npz", pace=Pace(speed=speed))) for speed in (0.0, 2.0))
+    assert (killed.speed, closed.speed) == (FASTEST, 2.0)
+    assert killed.failure == closed.failure == ""
+    psutil.Process(killed._process.pid).kill()
+    with pytest.raises(StreamError, match="ended with status"):
+        killed.wait(5.0)
+    killed.close()
+    closed.close()
+    assert "something stopped or killed it" in killed.failure
+    assert closed.failure == ""
+
+
+def test_failure_is_the_last_words_of_the_child_and_a_played_recording_is_none(
+    tmp_path: Path, opened: Callable[[Any], Any]
+) -> None:
+    write_recording(counting_recording(400), tmp_path / "run.npz")
+    lonely = opened(ReplayProcess(tmp_path / "run.npz", pace=Pace(wait_s=2.0)))
+    played = opened(ReplayProcess(tmp_path / "run.npz", pace=Pace(wait_s=0.0)))
+    played.wait(10.0)
+    with pytest.raises(StreamError, match="nobody did"):
+        lonely.wait(10.0)
+    assert "Start the receiver" in lonely.failure
+    assert played.failure == ""
+
+
+def test_cut_recording_is_played_when_asked(tmp_path: Path, opened: Callable[[Any], Any]) -> None:
+    path = tmp_path / "cut.xdf"
+    signal = xdf.eeg(1, 50.0 + np.arange(40) / 100, np.zeros((2, 40), np.float32))
+    path.write_bytes(xdf.whole(signal[:-1])[:-10])
+    with pytest.raises(StreamError, match="--partial"):
+        ReplayProcess(path)
+    assert opened(ReplayProcess(path, partial=True)).description.n_channels == 2
+
+
+def test_whatever_else_goes_wrong_in_the_child_is_one_sentence_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object, **__: object) -> None:
+        raise MemoryError("no room for\n8 TiB")
+
+    monkeypatch.setattr(replay, "read_recording", read)
+    assert main([str(tmp_path / "big.npz")]) == 1
+    assert capsys.readouterr().err.startswith("The replay of 'big.npz' failed: MemoryError: no room for 8 TiB.")
 
 
 def test_command_line_reports_errors_in_one_paragraph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
