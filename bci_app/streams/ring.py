@@ -81,13 +81,6 @@ class Ring:
         """Number of the first sample after the newest gap; 0 without one."""
         return self._gaps[-1] if self._gaps else 0
 
-    @property
-    def gap_times(self) -> tuple[float, ...]:
-        """LSL seconds of the samples held before which others are missing."""
-        with self._grown:
-            oldest = self.oldest
-            return tuple(float(self._times[gap % self._length]) for gap in self._gaps if gap > oldest)
-
     def write(self, chunk: Chunk) -> None:
         """Append the samples of `chunk` and wake those who wait. The chunk's own numbers are not used."""
         if chunk.data.shape[0] != self.n_channels:
@@ -103,11 +96,6 @@ class Ring:
         """Whether a sample beyond `newest == index` was written within `timeout_s` seconds; waits for it."""
         with self._grown:
             return self._grown.wait_for(lambda: self._newest > index, timeout_s)
-
-    def wake(self) -> None:
-        """Make all who wait look up, so that they can stop."""
-        with self._grown:
-            self._grown.notify_all()
 
     def read(self, start: int, stop: int) -> tuple[Samples, Times]:
         """Copies of samples [start, stop): float32 (n_channels, n) and float64 (n,).
@@ -134,10 +122,6 @@ class Ring:
     def first_gap(self, start: int, stop: int) -> int | None:
         """Number of the first sample in (start, stop) before which samples are missing; None without one."""
         return first_between(self._gaps, start, stop)
-
-    def gap_in(self, start: int, stop: int) -> bool:
-        """Whether samples are missing between two samples inside [start, stop)."""
-        return self.first_gap(start, stop) is not None
 
     def arrived_at(self, index: int) -> float:
         """LSL seconds at which sample `index` was in hand; NaN offline.
