@@ -12,6 +12,8 @@ from bci_app.contract.signal import Chunk, Times
 # A sender that stamps samples as they arrive brings some of them too close together; how much, tells its
 # jitter. The memory of it halves in this many seconds of signal.
 _JITTER_HALF_LIFE_S = 30.0
+# More than this is not believed to be jitter: a rate above the nominal one looks like an endless hurry.
+_MAX_JITTER_S = 0.2
 # Stamps that go back further than this are a clock that was set, not jitter.
 _CLOCK_SET_BACK_S = 0.1
 
@@ -21,7 +23,7 @@ class ChunkCutter:
 
     A step between two time stamps that is late by more than ``max(1.5 / sfreq, jitter_s, 2 x observed
     jitter)`` is a gap. The observed jitter is the time that stamps lately made up by coming too close
-    together: a sender that stamps on a regular grid never does that, so it is held to 1.5 samples, while
+    together, 0.2 s at most: a sender that stamps on a regular grid never does that, so it is held to 1.5 samples, while
     one that stamps on arrival shows its own unsteadiness and is not accused of losing samples at every
     hiccup. LSL's dejitter filter is not used: it needs a minute to settle, smears true gaps over many
     samples and would shift the EEG against the markers, which it cannot touch. Stamps that step back a
@@ -53,6 +55,11 @@ class ChunkCutter:
         self._held = -np.inf
         self._interrupted = False
         self.count = 0
+
+    @property
+    def tolerance_s(self) -> float:
+        """Lateness in seconds that is not taken for a gap at present."""
+        return max(self._floor, 2 * self._jitter)
 
     def interrupt(self) -> None:
         """The connection was lost: the next chunk follows a gap, whatever its stamps say."""
@@ -90,8 +97,7 @@ class ChunkCutter:
         previous = expected if self._last is None or self._interrupted else self._last
         late = np.diff(times, prepend=previous) - self._period
         self._jitter = max(self._jitter * self._decay ** len(times), self._hurry(late))
-        tolerance = max(self._floor, 2 * self._jitter)
-        is_gap = (late > tolerance) | (late < -_CLOCK_SET_BACK_S)
+        is_gap = (late > self.tolerance_s) | (late < -_CLOCK_SET_BACK_S)
         is_gap[0] |= self._interrupted
         self._interrupted = False
         return [int(gap) for gap in np.flatnonzero(is_gap)]
@@ -102,7 +108,7 @@ class ChunkCutter:
         made_up = self._run + np.cumsum(np.where(hurried, -late, 0.0))
         runs = made_up - np.maximum.accumulate(np.where(hurried, 0.0, made_up))
         self._run = float(runs[-1])
-        return float(runs.max())
+        return min(float(runs.max()), _MAX_JITTER_S)
 
     def _growing(self, times: Times, fresh: bool) -> Times:
         """`times`, those that step back held just above the greatest so far; a gap starts afresh."""

@@ -14,6 +14,7 @@ from bci_app.contract.errors import ChannelError, RateError
 from bci_app.contract.signal import Chunk
 from bci_app.streams.cutting import ChunkCutter
 from bci_app.streams.lsl import SLICE_S, Link, local_clock
+from bci_app.streams.rate import RateWatch
 from bci_app.streams.source import MAX_CHANNELS, MAX_SFREQ_HZ, OnState, StreamDescription, StreamState, microvolts_per
 
 _MAX_LABEL = 64
@@ -53,7 +54,7 @@ class LslSource:
     ChannelError
         If a channel is missing or doubled, or the header is absurd.
     RateError
-        If the rate is not regular and finite.
+        If the rate is not regular and finite (`pull` raises it too).
     UnitError
         If a wanted channel is in no known unit and none was declared.
     """
@@ -102,7 +103,13 @@ class LslSource:
         return self._clock() - self._last_arrival > max(1.0, 10 * self._chunk_s)
 
     def pull(self, timeout_s: float) -> Chunk | None:
-        """The next chunk without a gap inside, as soon as it is there; None after `timeout_s`."""
+        """The next chunk without a gap inside, as soon as it is there; None after `timeout_s`.
+
+        Raises
+        ------
+        RateError
+            If the time stamps show another rate than the stream declares, see `RateWatch`.
+        """
         deadline = time.monotonic() + timeout_s
         while not self._queue:
             left = max(deadline - time.monotonic(), 0.0)
@@ -137,7 +144,9 @@ class LslSource:
             self._link.tell("back", f"Samples of {self._what} arrive again.")
         self._last_arrival = arrived_s
         self._chunk_s += 0.1 * (len(times) / self._sfreq - self._chunk_s)
-        self._queue.extend(self._cutter.cut(samples, times, arrived_s))
+        for chunk in self._cutter.cut(samples, times, arrived_s):
+            self._queue.append(chunk)
+            self._rate.add(chunk, self._cutter.tolerance_s)
 
     def _check_core(self, description: StreamDescription) -> None:
         """Refuse what cannot be EEG before anything is opened."""
@@ -169,6 +178,7 @@ class LslSource:
         scale = np.array([self._scale(present[index], units[index] if index < len(units) else "") for index in order])
         self._channels = wanted
         self._cutter = ChunkCutter(order, scale, self._sfreq, self._jitter_s)
+        self._rate = RateWatch(self._sfreq, self._what)
 
     def _scale(self, channel: str, unit: str) -> float:
         """Microvolts per unit of one channel; the declared unit serves where the sender's is unknown."""

@@ -72,6 +72,13 @@ def test_stall_that_is_made_up_in_one_block_is_no_gap() -> None:
     assert [chunk.n_times for chunk in chunks] == [15]
 
 
+def test_gap_of_a_sender_that_is_faster_than_it_declares_is_seen() -> None:
+    cut = cutter()
+    cut.cut(np.zeros((4000, 2)), 5.0 + np.arange(4000) / (2 * SFREQ), 0.0)
+    assert cut.tolerance_s <= 0.4
+    assert cut.cut(np.zeros((1, 2)), np.array([25.5]), 0.0)[0].gap_before
+
+
 def test_clock_that_is_set_back_is_a_gap() -> None:
     cut = cutter()
     cut.cut(np.zeros((4, 2)), grid(100, 104), 0.0)

@@ -72,6 +72,16 @@ def test_samples_left_out_by_the_sender_are_a_gap(sender: Sender, opened: Callab
     assert sum(chunk.gap_before for chunk in chunks) == 1
 
 
+def test_sender_that_is_faster_than_it_declares_is_refused(opened: Callable[[Any], Any]) -> None:
+    outlet = opened(LslOutlet("hasty", ["A"], 250.0, "hasty-1"))
+    source = opened(LslSource(outlet.description))
+    for number in range(150):
+        outlet.push(np.zeros((1, 20), np.float32), 100.0 + number * 20 / 500)
+    with pytest.raises(RateError, match=r"stream 'hasty' must come at the 250 Hz.*about 496 Hz"):
+        pull_samples(source, 3000)
+    source.close()
+
+
 def foreign(opened: Callable[[Any], Any], labels: list[str], units: list[str], **core: Any) -> Any:
     """An outlet made without our own checks, and its description."""
     fields = {"channel_count": len(labels), "nominal_srate": 100.0, "channel_format": "double64", **core}
