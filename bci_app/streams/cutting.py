@@ -80,6 +80,8 @@ class ChunkCutter:
         """
         if len(times) == 0:
             return []
+        if self._is_even(times):
+            return [self._whole(block, times, arrived_s)]
         gaps = self._gaps(times)
         self._last = float(times[-1])
         data = self._microvolts(block)
@@ -90,6 +92,24 @@ class ChunkCutter:
             chunks.append(Chunk(data[:, start:stop], stamps, self.count, arrived_s, start in gaps))
             self.count += stop - start
         return chunks
+
+    def _is_even(self, times: Times) -> bool:
+        """Whether the block goes on where the last one ended, a period from stamp to stamp: the usual case, quickly seen."""
+        last = self._last
+        if last is None or self._interrupted or self._run or not self._held <= last:
+            return False
+        steps = np.empty(len(times))
+        steps[0] = times[0] - last
+        np.subtract(times[1:], times[:-1], out=steps[1:])
+        return bool(np.abs(steps - self._period).max() <= 0.2 * self._period)
+
+    def _whole(self, block: NDArray[np.generic], times: Times, arrived_s: float) -> Chunk:
+        """The block as one chunk that follows the last without a gap."""
+        self._jitter *= self._decay ** len(times)
+        self._last = self._held = float(times[-1])
+        chunk = Chunk(self._microvolts(block), times, self.count, arrived_s)
+        self.count += len(times)
+        return chunk
 
     def _gaps(self, times: Times) -> list[int]:
         """Positions in the block before which samples are missing."""

@@ -105,3 +105,22 @@ def test_gaps_do_not_depend_on_the_blocks(size: int) -> None:
         chunks += cut.cut(np.zeros((len(piece), 1)), 5.0 + piece / SFREQ, 0.0)
     found = [chunk.first_sample for chunk in chunks if chunk.gap_before]
     np.testing.assert_array_equal(found, np.flatnonzero(np.diff(ticks) > 2) + 1)
+
+
+def test_the_quick_way_gives_what_the_careful_way_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    steps = np.where(rng.random(4000) < 0.01, rng.uniform(-2, 6, 4000), 1 + 0.05 * rng.normal(size=4000))
+    stamps = np.cumsum(steps) / 500
+    block = rng.normal(size=(4000, 3)).astype(np.float32)
+    sizes = rng.integers(1, 20, 1000).cumsum()
+
+    def cut_all() -> list[tuple[int, int, bool, float, float]]:
+        cutter = ChunkCutter(np.array([2, 0]), np.ones(2), 500.0)
+        pieces = zip(np.split(block, sizes[sizes < 4000]), np.split(stamps, sizes[sizes < 4000]), strict=True)
+        chunks = [chunk for data, times in pieces for chunk in cutter.cut(data, times, 0.0)]
+        return [(c.first_sample, c.n_times, c.gap_before, float(c.times.sum()), float(c.data.sum())) for c in chunks]
+
+    quick = cut_all()
+    monkeypatch.setattr(ChunkCutter, "_is_even", lambda self, times: False)
+    assert quick == cut_all()
+    assert any(gap for _, _, gap, _, _ in quick)
