@@ -23,9 +23,18 @@ arrival of the last sample to the picture given to Qt."""
 
 
 class LatencyLog:
-    """The last `length` results with the time of each step; any thread may add and read."""
+    """The last `length` results with the time of each step; any thread may add and read.
 
-    def __init__(self, length: int = 2000) -> None:
+    Parameters
+    ----------
+    length : int
+        Results held.
+    with_age : bool
+        Whether time stamps tell when samples were taken; if not, the transport age is left out of `rows`.
+    """
+
+    def __init__(self, length: int = 2000, with_age: bool = True) -> None:
+        self._first_row = 0 if with_age else 1
         self._lock = threading.Lock()
         self._steps: deque[tuple[float, ...]] = deque(maxlen=length)
         self.first_handed_s: float | None = None
@@ -60,4 +69,5 @@ class LatencyLog:
         return tuple(
             LatencyRow(step, float(p50[i]), float(p95[i]), float(p99[i]), float(top[i]), len(steps))
             for i, step in enumerate(STEPS)
+            if i >= self._first_row
         )

@@ -137,20 +137,24 @@ class Reader:
     ----------
     n_read : int
         Windows read so far.
+    reading : bool
+        Whether a window is being read at this moment.
     """
 
     def __init__(self, decoder: Decoder, generator: Generator, clock: Callable[[], float]) -> None:
         self.decoder = decoder
         self.generator = generator
         self.n_read = 0
+        self.reading = False
         self._clock = clock
 
     def read(self, window: Window, shown: Shown | None = None) -> Reconstruction:
         """The picture read from one window; any one thread."""
-        cut_s = self._clock()
+        cut_s, self.reading = self._clock(), True
         latent = self.decoder.decode(window.data)
         decoded_s = self._clock()
         image = self.generator.generate(latent[np.newaxis])[0]
+        generated_s, self.reading = self._clock(), False
         self.n_read += 1
         return Reconstruction(
             image=image,
@@ -160,7 +164,7 @@ class Reader:
             arrived_s=window.arrived_s,
             cut_s=cut_s,
             decoded_s=decoded_s,
-            generated_s=self._clock(),
+            generated_s=generated_s,
             sampled_s=float(window.times[-1]),
             first_sample=window.first_sample,
         )

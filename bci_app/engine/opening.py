@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bci_app.bundles import shipped
-from bci_app.contract.errors import SettingsError
+from bci_app.contract.errors import SettingsError, StreamError
 from bci_app.engine.demo import GENERATOR, endless, picture_notes, picture_source
 from bci_app.engine.plan import Outlets, SessionPlan
 from bci_app.engine.recorded import read_run
@@ -37,8 +37,8 @@ def open_models(settings: SessionSettings) -> tuple[Decoder, Generator]:
     if settings.decoder is None:
         raise SettingsError(
             "A decoder bundle is needed, since every participant and cap needs its own; none was named. Give its folder with "
-            "--decoder. `bci-app demo` makes one for the simulated participant (RUN/decoder), and `python -m "
-            "training.train_eeg_decoder` makes one from a recipe."
+            "--decoder. `bci-app demo` makes one for its simulated participant (RUN/decoder); for your own recordings, "
+            "`bci_app.calibration.recipe` makes one from trials and their pictures."
         )
     generator = Generator.open(settings.generator or shipped(GENERATOR), settings.device, settings.require_gpu)
     return Decoder.open(settings.decoder, generator, settings.device, settings.require_gpu), generator
@@ -51,7 +51,9 @@ def open_plan(settings: SessionSettings, title: str, folder: Path | None, waterm
     if settings.presentation is not None:
         source = picture_source(settings.presentation, generator.image_size)
         plan.notes = picture_notes(source)
-        plan.pictures = endless(source, np.random.default_rng(settings.seed), generator.image_size, set())
+        plan.pictures = endless(
+            source, np.random.default_rng(settings.seed), generator.image_size, set(decoder.manifest.trained_on)
+        )
         plan.outlets = Outlets(MarkerOutlet(MARKERS, MARKERS.replace(" ", "-")))
     return plan
 
@@ -90,8 +92,18 @@ def replay_plan(
             decoder,
             generator,
             watermark="REPLAY",
-            source_ended=lambda: not player.running,
+            source_ended=lambda: _has_ended(player),
+            stamps_are_live=player.speed == 1,
         )
+
+
+def _has_ended(player: ReplayProcess) -> bool:
+    """Whether the whole recording was played; StreamError if the player ended before."""
+    if player.running:
+        return False
+    if player.failure:
+        raise StreamError(player.failure)
+    return True
 
 
 @contextmanager

@@ -53,6 +53,8 @@ class SessionPlan:
     watermark: str = ""
     source_ended: Callable[[], bool] | None = None
     """Whether the sender has said its last, such as a replay at the end of its file; None for a live stream."""
+    stamps_are_live: bool = True
+    """Whether time stamps tell when samples were taken; not so in a replay at another speed than 1."""
     notes: tuple[str, ...] = ()
     """What the user should know from the start; told as problems that end nothing."""
 

@@ -107,6 +107,8 @@ class Presenter(Worker):
     def trial_done(self, trial: int, read: bool) -> None:
         """`trial` was read, or dropped; decoding thread."""
         with self._changed:
+            if trial not in self._open:  # given up before; another one was shown in its place
+                return
             self._open.discard(trial)
             self._n_read += read
             self._changed.notify_all()

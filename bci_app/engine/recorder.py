@@ -91,6 +91,11 @@ class Recorder(Worker):
         """Keep a picture uint8 (h, w, 3) as PNG; any thread, returns at once."""
         self._put((f"pictures/{name}.png", image))
 
+    @property
+    def n_waiting(self) -> int:
+        """Pieces not written yet; any thread."""
+        return self._items.qsize()
+
     def step(self) -> bool:
         """Write what has come since the last time; recorder thread.
 

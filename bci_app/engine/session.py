@@ -38,6 +38,9 @@ from bci_app.streams.source import StreamState
 
 logger = logging.getLogger(__name__)
 
+_RECORDER_S = 30.0
+_REMIND_AFTER_S = 10.0
+
 
 class Session:
     """A running session; its public methods say which thread may call them.
@@ -65,11 +68,10 @@ class Session:
         self.title = plan.title
         self.shows_pictures = plan.pictures is not None
         self.reconstructions: Mailbox[Reconstruction] = Mailbox()
-        self.latency = LatencyLog()
+        self.latency = LatencyLog(with_age=plan.stamps_are_live)
         self.n_dropped = 0
-        manifest = plan.decoder.manifest
         self._reader = Reader(plan.decoder, plan.generator, clock)
-        self._evidence = RunningIdentification(np.array(manifest.latent_mean, np.float32))
+        self._evidence = RunningIdentification(plan.decoder.latent_mean)
         self._rng = np.random.default_rng(plan.settings.seed)
         self._emit: Callable[[Event], None] = lambda event: None
         self._state: StreamState = "searching"
@@ -81,22 +83,27 @@ class Session:
         self._stopped = False
         self._presenter: Presenter | None = None
         self._n_foreign = 0
+        self._told_dropped: dict[str, float] = {}
         with ExitStack() as undo:
             if plan.outlets is not None:
                 undo.callback(plan.outlets.close)
             plan.check()
             self._source = self._connect()
             undo.callback(self._source.close)
-            self._build()
+            self._build(undo)
             undo.pop_all()
 
     # -- building ------------------------------------------------------------------------------------------------
 
-    def _build(self) -> None:
-        plan, manifest = self.plan, self.plan.decoder.manifest
-        spec = manifest.preprocessing
+    def _build(self, undo: ExitStack) -> None:
+        plan, spec = self.plan, self.plan.decoder.manifest.preprocessing
         self._ring = Ring(len(spec.channels), spec.output_sfreq, plan.settings.buffer_s)
-        self._recorder = self._new_recorder()
+        self._decoding = self._new_decoding()
+        self._listener = self._new_listener()
+        if self._listener is not None:
+            undo.callback(self._listener.close)
+        self._presenter = self._new_presenter()
+        self._recorder = self._new_recorder()  # last of those that may refuse: it makes files
         self._acquisition = Acquisition(
             self._source,
             Preprocessor(spec),
@@ -112,9 +119,6 @@ class Session:
                 plan.source_ended,
             ),
         )
-        self._decoding = self._new_decoding()
-        self._listener = self._new_listener()
-        self._presenter = self._new_presenter()
 
     def _connect(self) -> LslSource:
         choice, manifest = self.plan.settings.stream, self.plan.decoder.manifest
@@ -194,11 +198,20 @@ class Session:
                 worker.stop()
         for worker in workers:
             worker.stop()
-            if not worker.join(max(deadline - time.monotonic(), 0.05)):
+            if worker is not self._recorder and not worker.join(max(deadline - time.monotonic(), 0.05)):
                 logger.warning("the %s thread did not end within %.1f s", worker.name, timeout_s)
+        self._let_the_recorder_finish()
         self._source.close()
         if self.plan.outlets is not None:
             self.plan.outlets.close()
+
+    def _let_the_recorder_finish(self) -> None:
+        """What was recorded comes before a prompt end: a slow disk gets half a minute."""
+        if self._recorder is not None and not self._recorder.join(_RECORDER_S):
+            self._failed(
+                f"The recording was to be written to '{self.plan.folder}' within {_RECORDER_S:g} s after the end; "
+                f"{self._recorder.n_waiting} pieces are still waiting and are lost. Record to a faster disk."
+            )
 
     def picture_shown(self, trial: int, picture_id: str, at_s: float) -> None:
         """The picture of `trial` was painted at `at_s` (LSL seconds). GUI thread."""
@@ -225,6 +238,11 @@ class Session:
             at = self._ring.first_gap(at, newest)
         markers = tuple(marker for marker in tuple(self._markers) if marker.time >= times[0])
         return SignalSnapshot(self._source.channels, self._ring.sfreq, data, times, markers, tuple(gaps))
+
+    @property
+    def reading(self) -> bool:
+        """Whether a window is being read at this moment. Any thread."""
+        return self._reader.reading
 
     def identification(self) -> Identification:
         """Running identification of decoder and noise twin. Any thread."""
@@ -388,6 +406,8 @@ class Session:
 
     def _trial_dropped(self, marker: Marker, reason: str, shown: Shown | None) -> None:
         self.n_dropped += 1
-        self._problem(f"No trial for the marker {marker.label}: {reason}.")
+        if self.clock() - self._told_dropped.get(reason, -math.inf) > _REMIND_AFTER_S:
+            self._told_dropped[reason] = self.clock()
+            self._problem(f"No trial for the marker {marker.label}: {reason}.")
         if shown is not None and self._presenter is not None:
             self._presenter.trial_done(shown.trial, read=False)

@@ -54,7 +54,7 @@ class Worker(ABC):
 
     @abstractmethod
     def step(self) -> bool:
-        """One turn of the loop, at most about 0.2 s; False when there is nothing more to do. Worker's thread."""
+        """One turn of the loop, short; False when there is nothing more to do. Worker's thread."""
 
     def close(self) -> None:
         """Let go of what the worker holds; called once at its end, in its own thread."""

@@ -6,6 +6,7 @@ Qt is imported inside the functions: the platform must be chosen before, and the
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -101,7 +102,7 @@ def run_window(
         try:
             window.show()
             window.begin()
-            with _closes_on_signal(window.close):
+            with _closes_on_signal(window.close), _prompt_threads():
                 app.exec()
         finally:
             window.bridge.close()
@@ -155,12 +156,15 @@ def _application(appearance: str) -> QApplication:
 
 @contextmanager
 def _prompt_threads() -> Iterator[None]:
-    """Let a thread that has something to show wait 1 ms for the interpreter at most, not the usual 5 ms."""
+    """No long waits for the interpreter: threads change every 1 ms instead of 5, and what is loaded is not searched for garbage."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
+    gc.collect()
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         sys.setswitchinterval(before)
 
 

@@ -26,6 +26,7 @@ from bci_app.engine.mailbox import Mailbox
 from bci_app.engine.views import Identification, LatencyRow, Reconstruction, SignalSnapshot, Status
 
 TICK_MS = 40
+MOST_PUT_OFF = 2
 TURNS = 8
 """Every panel that changes slowly is read once in this many ticks, each in a tick of its own."""
 
@@ -35,6 +36,10 @@ class Session(Protocol):
 
     title: str
     shows_pictures: bool
+
+    @property
+    def reading(self) -> bool:
+        """Whether a window is being read at this moment."""
 
     @property
     def reconstructions(self) -> Mailbox[Reconstruction]:
@@ -104,6 +109,7 @@ class Bridge(QObject):
         self._session = session
         self._closed = False
         self._tick = 0
+        self._put_off = 0
         self.span_s = 5.0
         self.signal_wanted = True
         self._posted.connect(self._dispatch, Qt.ConnectionType.QueuedConnection)
@@ -155,6 +161,8 @@ class Bridge(QObject):
         if newest is not None:
             self.reconstructed.emit(newest)  # a direct connection: the view has it when this returns
             self._session.handed_to_qt(newest, self._session.clock())
+            if self._put_off:
+                self._poll()
 
     def _dispatch(self, event: Event) -> None:
         if self._closed:
@@ -176,6 +184,11 @@ class Bridge(QObject):
                 self.finished.emit(event)
 
     def _poll(self) -> None:
+        """Read what is due; put off while a window is being read, whose picture would have to wait for the painting."""
+        if self._session.reading and self._put_off < MOST_PUT_OFF:
+            self._put_off += 1
+            return
+        self._put_off = 0
         self._tick += 1
         turn = self._tick % TURNS
         if turn == 1:

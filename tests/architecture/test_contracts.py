@@ -107,7 +107,10 @@ def test_no_text_names_a_machine_or_a_registry() -> None:
     pattern = re.compile("/ro" + "ot/|/wo" + r"rk/|pypi\.or" + "g|pythonhos" + "ted")
     hits = []
     for name in tracked:
-        if Path(name).suffix in {".py", ".md", ".toml", ".txt", ".yaml", ".json", ".html", ""} and (ROOT / name).is_file():
+        if (
+            Path(name).suffix in {".py", ".md", ".toml", ".txt", ".yaml", ".json", ".html", ""}
+            and (ROOT / name).is_file()
+        ):
             text = (ROOT / name).read_text("utf-8", errors="ignore")
             hits += [f"{name}: {match.group()}" for match in pattern.finditer(text)]
     assert hits == []

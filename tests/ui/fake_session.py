@@ -55,6 +55,7 @@ class FakeSession:
 
     def __init__(self, *, n_channels: int = 32, sfreq: float = 250.0, shows_pictures: bool = True) -> None:
         self.shows_pictures = shows_pictures
+        self.reading = False
         self.reconstructions: Mailbox[Reconstruction] = Mailbox()
         self.shown: list[tuple[int, str, float]] = []
         self.handed: list[tuple[Reconstruction, float]] = []
