@@ -236,7 +236,7 @@ def test_two_streams_of_one_name_must_be_told_apart(live: Command) -> None:
         assert "One stream with name 'twin' was expected; 2 answer" in complaint
         assert one.source_id in complaint
         assert other.source_id in complaint
-        assert "Choose one by its source_id" in complaint
+        assert "Choose one with --source-id" in complaint
 
 
 def test_a_missing_unit_can_be_declared(tmp_path: Path, live: Command) -> None:
