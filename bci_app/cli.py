@@ -143,6 +143,9 @@ def replay(
     speed: Annotated[float, typer.Option(help="Times real time; 0 for as fast as it goes.")] = 1.0,
     stream: Annotated[str | None, typer.Option(help="XDF with several streams: name or id of the EEG.")] = None,
     unit: Annotated[str | None, typer.Option(help="XDF: unit of channels that the file gives none for.")] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Play what is whole of a file that was cut short.")
+    ] = False,
     folder: Folder = Path("runs"),
     seconds: Seconds = None,
     offscreen: Offscreen = False,
@@ -160,7 +163,7 @@ def replay(
     )
     settings: SessionSettings = parse_settings(SessionSettings, values, "The command line of replay")
     _use_private_lsl()
-    with replay_plan(settings, file, speed, stream, unit) as plan, run_folder(folder, "replay") as plan.folder:
+    with replay_plan(settings, file, speed, stream, unit, partial) as plan, run_folder(folder, "replay") as plan.folder:
         _live(plan, offscreen, light)
 
 

@@ -60,7 +60,12 @@ def open_plan(settings: SessionSettings, title: str, folder: Path | None, waterm
 
 @contextmanager
 def replay_plan(
-    settings: SessionSettings, file: Path, speed: float, stream: str | None = None, unit: str | None = None
+    settings: SessionSettings,
+    file: Path,
+    speed: float,
+    stream: str | None = None,
+    unit: str | None = None,
+    partial: bool = False,
 ) -> Iterator[SessionPlan]:
     """The plan of a session on a recording that is played back; the player ends with the block.
 
@@ -74,14 +79,16 @@ def replay_plan(
         A recording, or a run folder of this program.
     speed : float
         Times real time; 0 for as fast as nothing gets lost.
-    stream, unit : str, optional
+    stream, unit, partial
         See `bci_app.streams.recordings.read_recording`.
     """
     pace = Pace(speed=speed)
     decoder, generator = open_models(settings)
     with (
         _as_file(file) as path,
-        ReplayProcess(path, name=f"Replay of {file.name}", pace=pace, stream=stream, unit=unit) as player,
+        ReplayProcess(
+            path, name=f"Replay of {file.name}", pace=pace, stream=stream, unit=unit, partial=partial
+        ) as player,
     ):
         choice = settings.stream.model_copy(
             update={"source_id": player.source_id, "markers": player.marker_description.name}

@@ -24,14 +24,14 @@ def progress_bar(console: Console) -> Iterator[Callable[[int, int, str], None]]:
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
     )
-    progress = Progress(*columns, console=console)
+    progress = Progress(*columns, console=console, auto_refresh=False)  # no thread of its own, which would outlive it
     task = progress.add_task("starting", total=None)
 
     def tell(done: int, total: int, text: str) -> None:
         if done < 0:
             progress.stop()
             return
-        progress.update(task, completed=done, total=max(total, 1), description=text)
+        progress.update(task, completed=done, total=max(total, 1), description=text, refresh=True)
 
     with progress:
         yield tell

@@ -156,7 +156,7 @@ def _application(appearance: str) -> QApplication:
 
 @contextmanager
 def _prompt_threads() -> Iterator[None]:
-    """No long waits for the interpreter: threads change every 1 ms instead of 5, and what is loaded is not searched for garbage."""
+    """No long waits for the interpreter: threads change every 1 ms, not 5, and old objects are not searched for garbage."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
     gc.collect()

@@ -64,6 +64,7 @@ def test_the_wheel_holds_the_program_alone(tmp_path: Path) -> None:
 UNSAFE_NAMES = {"pickle", "joblib", "dill", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec"}
 UNSAFE_ATTRIBUTES = {("torch", "load"), ("yaml", "load"), ("os", "system"), ("torch", "hub")}
+UNSAFE_KEYWORDS = {("allow_pickle", "True"), ("shell", "True")}
 
 
 def unsafe_lines(source: str) -> list[str]:
@@ -78,9 +79,8 @@ def unsafe_lines(source: str) -> list[str]:
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             if (node.value.id, node.attr) in UNSAFE_ATTRIBUTES:
                 found.append(f"{line}: {node.value.id}.{node.attr}")
-        elif isinstance(node, ast.keyword) and isinstance(node.value, ast.Constant) and node.value.value is True:
-            if node.arg in {"allow_pickle", "shell"}:
-                found.append(f"{node.value.lineno}: {node.arg}=True")
+        elif isinstance(node, ast.keyword) and (node.arg, ast.unparse(node.value)) in UNSAFE_KEYWORDS:
+            found.append(f"{node.value.lineno}: {node.arg}=True")
     return found
 
 

@@ -37,7 +37,7 @@ def test_the_same_windows_come_however_the_samples_arrive() -> None:
     store = store_of(1000, gaps=(333,))
     whole = [w.first_sample for w in HopWindows(WindowSpec(window_s=0.4, hop_s=0.07), SFREQ).due(store)]
     piecewise = HopWindows(WindowSpec(window_s=0.4, hop_s=0.07), SFREQ)
-    steps = sorted(np.random.default_rng(0).integers(1, 1000, 60).tolist()) + [1000]
+    steps = [*sorted(np.random.default_rng(0).integers(1, 1000, 60).tolist()), 1000]
     found = [w.first_sample for part in growing(store, steps) for w in piecewise.due(part)]
     assert found == whole
 

@@ -215,8 +215,10 @@ def test_a_session_that_cannot_begin_lets_go_of_its_streams(
         with pytest.raises(RateError, match=r"made for 100 Hz; stream '.*' runs at 50 Hz"):
             Session(replace(plan, settings=other))
         (tmp_path / "file").write_text("")
-        with pytest.raises(RecordingError, match="writing failed"):
-            Session(replace(plan, folder=tmp_path / "file"))
+        with MarkerOutlet("real markers", uuid4().hex):
+            heard = SessionSettings(stream=found.model_copy(update={"markers": "real markers", "timeout_s": 5.0}))
+            with pytest.raises(RecordingError, match="writing failed"):
+                Session(replace(plan, settings=heard, folder=tmp_path / "file"))
 
 
 def test_run_folders_are_new_private_and_vanish_if_nothing_came_into_them(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from bci_app.contract.bundle import sha256_of
+from bci_app.contract.bundle import open_bundle, write_bundle
 from bci_app.contract.signal import Recording
 from bci_app.engine.recorded import read_run
 from bci_app.streams.recordings import write_recording
@@ -53,13 +53,15 @@ def keep_weights_elsewhere(folder: Path) -> None:
     for tensor in model.graph.initializer:
         tensor.ClearField("raw_data")
         tensor.data_location = onnx.TensorProto.EXTERNAL
-    content = model.SerializeToString()
-    (folder / "decoder.onnx").write_bytes(content)
-    entry = {"sha256": sha256_of(content), "size": len(content)}
-    edit_manifest(folder, lambda raw: raw["files"].update({"decoder.onnx": entry}))
+    sound = open_bundle(folder)
+    write_bundle(folder, sound.manifest, {**sound.contents, "decoder.onnx": model.SerializeToString()})
 
 
 BROKEN_BUNDLES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a changed word": (
+        lambda f: edit_manifest(f, lambda raw: raw["provenance"].update(licence="none")),
+        "its seal is broken",
+    ),
     "a changed byte": (change_a_byte, "decoder.onnx of bundle 'copy' is not the one that was exported"),
     "a cut file": (cut_a_file, "decoder.onnx of bundle 'copy' must have"),
     "an unknown key": (lambda f: edit_manifest(f, lambda raw: raw.update(extra=1)), "extra: Extra inputs"),
@@ -316,8 +318,8 @@ def test_nan_a_flat_channel_and_a_gap_are_told_and_the_session_goes_on(tmp_path:
 
 def test_a_stream_that_dies_and_comes_back_is_told_and_read_on(tmp_path: Path, live: Command) -> None:
     with Sender(CHANNELS, SFREQ, marker_every_s=0.5) as sender:
-        script = Script(sender, (1.0, sender.die), (2.0, sender.revive))
-        outcome = live("trials", "--source-id", sender.source_id, "--markers", f"{sender.name} markers", "--for", "6")
+        script = Script(sender, (2.5, sender.die), (3.5, sender.revive))
+        outcome = live("trials", "--source-id", sender.source_id, "--markers", f"{sender.name} markers", "--for", "8")
         script.join()
     assert outcome.status == 0, outcome.err
     for words in ("broke off. It is taken back when it returns", "is back."):
