@@ -31,7 +31,7 @@ def test_all_formats_are_read_square_and_of_the_asked_size(images: Path) -> None
 def test_broken_files_are_named_counted_and_skipped(images: Path, caplog: pytest.LogCaptureFixture) -> None:
     (images / "cut.png").write_bytes((images / "a.png").read_bytes()[:200])
     (images / "text.jpg").write_text("not an image")
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="bci_app"):
         source = from_folder(images)
     assert {file.path.name for file in source.skipped} == {"cut.png", "text.jpg"}
     assert len(source.files) == 4

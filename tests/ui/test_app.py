@@ -81,8 +81,12 @@ def test_interrupt_closes_the_window_and_restores_the_handler(qapp: QApplication
 
 def test_fatal_problem_makes_the_run_fail(qapp: QApplication) -> None:
     session = FakeSession()
-    QTimer.singleShot(50, lambda: session.say(Problem("The disk is full.", fatal=True)))
-    QTimer.singleShot(200, lambda: _close_window(qapp))
+
+    def fail_then_close() -> None:
+        session.say(Problem("The disk is full.", fatal=True))
+        QTimer.singleShot(150, lambda: _close_window(qapp))  # after the problem has come through
+
+    QTimer.singleShot(50, fail_then_close)
     assert run_window(session, offscreen=True) == 1
 
 
