@@ -100,7 +100,7 @@ class DemoSettings(_Frozen):
     participant: ParticipantSettings = ParticipantSettings()
     session: SessionSettings = SessionSettings(presentation=Presentation())
     recipe: CalibrationRecipe = CalibrationRecipe()
-    calibration_trials: int = Field(default=900, ge=50, le=20_000)
+    calibration_trials: int = Field(default=1200, ge=50, le=20_000)
     calibration_seed: int = Field(default=1, ge=0)
 
     @model_validator(mode="after")
