@@ -9,7 +9,6 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-from onnx import TensorProto, checker, helper, numpy_helper
 
 from bci_app.calibration.ridge import LinearReader
 from bci_app.contract.bundle import Bundle, pack_arrays, write_bundle
@@ -24,6 +23,8 @@ _OPSET = 20
 
 def linear_graph(reader: LinearReader) -> bytes:
     """The reader as an ONNX graph: window (batch, n_channels, n_times) -> latent (batch, latent_dim)."""
+    from onnx import TensorProto, checker, helper, numpy_helper
+
     n_channels, n_times, dim = reader.weights.shape
     matrix = numpy_helper.from_array(np.ascontiguousarray(reader.weights.reshape(-1, dim)), "weights")
     intercept = numpy_helper.from_array(np.ascontiguousarray(reader.intercept), "intercept")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from bci_app.contract.errors import SignalError
 
@@ -95,9 +94,10 @@ def _wins(fit: NDArray[np.float64], other: NDArray[np.bool_]) -> NDArray[np.floa
 
 
 def n_way_accuracy(predicted: Floats, target: Floats, centre: Floats) -> float:
-    """Share of trials whose own target fits best of all n; ties go to the mean rank."""
-    ranks = rankdata(-correlations(predicted, target, centre), axis=1)
-    return float((np.diagonal(ranks) == 1).mean())
+    """Share of trials whose own target fits better than all others; a tie is none."""
+    fit = correlations(predicted, target, centre)
+    own = np.diagonal(fit)[:, np.newaxis]
+    return float(((fit >= own).sum(axis=1) == 1).mean())
 
 
 def bootstrap_interval(

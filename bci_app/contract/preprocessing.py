@@ -12,7 +12,6 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy import signal
 
 from bci_app.contract.checks import check_finite, check_unique
 from bci_app.contract.errors import SettingsError, SignalError
@@ -103,6 +102,8 @@ class PreprocessingSpec(BaseModel):
         SettingsError
             If the band does not fit below half the rate, or above the rate kept after decimation.
         """
+        from scipy import signal
+
         low, high = band_hz
         nyquist = sfreq / 2
         corners = [corner for corner in (low, high, notch_hz) if corner is not None]
@@ -146,6 +147,8 @@ class PreprocessingSpec(BaseModel):
 
     def delay_s(self, at_hz: float) -> float:
         """Group delay of the filters at `at_hz`, in seconds: how late that rhythm reaches the decoder."""
+        from scipy import signal
+
         total = 0.0
         for section in self.sos:
             _, delay = signal.group_delay((section[:3], section[3:]), w=[at_hz], fs=self.sfreq)
@@ -162,7 +165,10 @@ class Preprocessor:
     """
 
     def __init__(self, spec: PreprocessingSpec) -> None:
+        from scipy import signal  # here, not above: it takes longer to import than all of the contract
+
         self.spec = spec
+        self._sosfilt = signal.sosfilt
         self._sos = np.array(spec.sos, dtype=np.float64).reshape(-1, 6)
         self._rest = signal.sosfilt_zi(self._sos)[:, np.newaxis, :] if len(self._sos) else None
         self._state: NDArray[np.float64] | None = None
@@ -226,7 +232,7 @@ class Preprocessor:
             return data
         if self._state is None:
             self._state = self._rest * data[np.newaxis, :, :1]
-        filtered, self._state = signal.sosfilt(self._sos, data, axis=-1, zi=self._state)
+        filtered, self._state = self._sosfilt(self._sos, data, axis=-1, zi=self._state)
         return np.asarray(filtered, dtype=np.float64)
 
 

@@ -21,7 +21,6 @@ from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.pictures.picture import Picture
 from bci_app.pictures.source import FolderSource, PictureSource, builtin, from_folder
-from bci_app.simulation.participant import simulate_session
 from bci_app.simulation.process import ParticipantProcess
 from bci_app.simulation.settings import ParticipantSettings
 from bci_app.streams.markers import MarkerOutlet, PictureOutlet
@@ -88,6 +87,8 @@ def simulated_calibration(
     -------
     Bundle
     """
+    from bci_app.simulation.participant import simulate_session  # brings scipy.signal, half a second to import
+
     onsets = 1.0 + soa_s * np.arange(len(pictures))
     recording = simulate_session(
         participant,

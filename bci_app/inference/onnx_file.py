@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import onnx
+from typing import TYPE_CHECKING
 
 from bci_app.contract.errors import BundleCorruptError, BundleUnsafeError
+
+if TYPE_CHECKING:
+    import onnx
 
 LARGEST_FILE = 200 * 2**20
 """Bytes; a model of a live loop is far smaller."""
@@ -43,6 +45,8 @@ def check_onnx(content: bytes, what: str) -> None:
     model = _parse(content, what)
     _refuse_external(model, what)
     _refuse_code(model, what)
+    import onnx
+
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:
@@ -51,6 +55,8 @@ def check_onnx(content: bytes, what: str) -> None:
 
 
 def _parse(content: bytes, what: str) -> onnx.ModelProto:
+    import onnx
+
     model = onnx.ModelProto()
     try:
         model.ParseFromString(content)
@@ -81,7 +87,7 @@ def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 def _refuse_external(model: onnx.ModelProto, what: str) -> None:
     for tensor in _tensors(model):
-        if tensor.data_location != onnx.TensorProto.DEFAULT or tensor.external_data:
+        if tensor.data_location != tensor.DEFAULT or tensor.external_data:
             raise BundleUnsafeError(
                 f"{what} must hold all its weights; '{tensor.name}' lies in another file. {_ADVICE}"
             )
