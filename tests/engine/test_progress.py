@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import signal
+from contextlib import suppress
 
+import pytest
 from rich.console import Console
 
 from bci_app.engine.progress import progress_bar
@@ -29,3 +32,17 @@ def test_a_file_gets_one_line_for_each_text() -> None:
     file = io.StringIO()
     progressed(Console(file=file))
     assert file.getvalue() == "recording ...\n[b]fitting[/b] ...\n"
+
+
+def go_on_after_an_interrupt_that_is_swallowed() -> None:
+    with progress_bar(Console(file=io.StringIO())) as tell:
+        tell(0, 2, "recording")
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        tell(1, 2, "recording")
+
+
+def test_an_interrupt_that_was_swallowed_is_raised_at_the_next_step() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        go_on_after_an_interrupt_that_is_swallowed()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
