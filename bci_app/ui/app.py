@@ -101,8 +101,8 @@ def run_window(
         window.closed.connect(app.quit)
         try:
             window.show()
-            window.begin()
             with _closes_on_signal(window.close), _prompt_threads():
+                window.begin()
                 app.exec()
         finally:
             window.bridge.close()

@@ -99,8 +99,13 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QT_")}
     return subprocess.Popen(
         [sys.executable, "-m", "bci_app", *map(str, arguments)], cwd=ROOT, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=_heed_interrupts,
     )  # fmt: skip
+
+
+def _heed_interrupts() -> None:
+    """A terminal lets its programs hear Ctrl-C; one that runs these tests in the background does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def interrupt(process: subprocess.Popen[str]) -> tuple[str, str]:
