@@ -24,7 +24,7 @@ from bci_app.inference.generator import tensor_specs
 from models.layers import Whitening
 from models.portable import PortableEncoder, PortableGenerator
 from training.evaluate.metrics import reconstruction_scores
-from training.settings import GeneratorRecipe
+from training.settings import GeneratorRecipe, PictureSettings
 
 OPSET = 20
 N_GOLDEN = 8
@@ -62,7 +62,7 @@ def standardise(generator: nn.Module, encoder: nn.Module, latent_dim: int, train
 def apply(network: nn.Module, inputs: NDArray[Any]) -> NDArray[Any]:
     """Outputs of a portable network for a numpy batch, in parts that fit in memory."""
     with torch.no_grad():
-        parts = [network(torch.from_numpy(inputs[start : start + 256])) for start in range(0, len(inputs), 256)]
+        parts = [network(torch.tensor(inputs[start : start + 256])) for start in range(0, len(inputs), 256)]
     outputs: NDArray[Any] = torch.cat(parts).numpy()
     return outputs
 
@@ -154,16 +154,20 @@ def export_generator(
     with tempfile.TemporaryDirectory() as workplace:
         draft = write_bundle(Path(workplace) / recipe.bundle.name, manifest, files)
         opened = OpenedGenerator.open(draft, device="cpu")
-        scores = reconstruction_scores(opened.encode, opened.generate, test, train, rng, HELD_OUT)
+        scores = reconstruction_scores(opened.encode, opened.generate, test, train, rng, held_out(recipe.pictures))
     manifest = manifest.model_copy(update={"metrics": scores})
-    card = _card(manifest, {name: len(content) for name, content in files.items()})
+    card = _card(manifest, held_out(recipe.pictures), {name: len(content) for name, content in files.items()})
     return write_bundle(folder, manifest, {**files, "card.md": card.encode()})
 
 
-HELD_OUT = (
-    "Drawings with other positions, sizes, turns, strokes, hues and contrasts (no picture is in both); "
-    "the kinds, colours and handwriting samples themselves were all trained on."
-)
+def held_out(pictures: PictureSettings) -> str:
+    """What the test pictures are to the training pictures, in plain words."""
+    if pictures.source == "builtin":
+        return (
+            "Drawings with other positions, sizes, turns, strokes, hues and contrasts (no picture is in both); "
+            "the kinds, colours and handwriting samples themselves were all trained on."
+        )
+    return "Other pictures of the same source (none with the same pixels is in both)."
 
 
 def _provenance(recipe: GeneratorRecipe, commit: str, command: str) -> Provenance:
@@ -172,13 +176,19 @@ def _provenance(recipe: GeneratorRecipe, commit: str, command: str) -> Provenanc
         command=command,
         commit=commit,
         recipe=recipe.model_dump(mode="json"),
-        data=tuple(f"built-in pictures: {family}" for family in recipe.pictures.families),
+        data=_data(recipe.pictures),
         licence=recipe.bundle.licence,
         versions={name: version(name) for name in VERSIONS},
     )
 
 
-def _card(manifest: GeneratorManifest, sizes: dict[str, int]) -> str:
+def _data(pictures: PictureSettings) -> tuple[str, ...]:
+    if pictures.source == "builtin":
+        return tuple(f"built-in pictures: {family}" for family in pictures.families)
+    return (f"pictures of {Path(pictures.source).name}",)
+
+
+def _card(manifest: GeneratorManifest, withheld: str, sizes: dict[str, int]) -> str:
     """The page a person reads before using the bundle."""
     lines = [
         f"# {manifest.name}",
@@ -197,7 +207,7 @@ def _card(manifest: GeneratorManifest, sizes: dict[str, int]) -> str:
         "|---|---|---|---|---|---|",
         *(_row(score) for score in manifest.metrics),
         "",
-        f"Held out: {HELD_OUT}",
+        f"Held out: {withheld}",
         "",
     ]
     return "\n".join(lines)

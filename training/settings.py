@@ -24,11 +24,20 @@ class _Frozen(BaseModel):
 
 
 class PictureSettings(_Frozen):
-    """Which pictures, how many, and the shares kept out of training."""
+    """Which pictures, how many, how they are made to fit, and the shares kept out of training."""
 
+    source: Annotated[str, Field(min_length=1)] = "builtin"
+    """``builtin``, or a path: a folder or .zip of images, an .npz with x_train, or the idx files of MNIST."""
     families: tuple[str, ...] = ("shapes", "letters", "digits")
-    n: Count = 30000
+    """Of the built-in pictures."""
+    n: Count | None = None
+    """How many built-in pictures to draw (30,000), or how many of a source to read at most (all)."""
     size: Literal[16, 32, 64, 128] = 64
+    channels: Literal[1, 3] = 3
+    resize: Literal["crop", "pad"] = "crop"
+    """Cut the middle square and resize it, or set a smaller picture into a black square."""
+    flip: bool = False
+    """Mirror half of the pictures of each training step left to right."""
     validation: Share = 0.05
     test: Share = 0.05
 

@@ -12,17 +12,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from bci_app.contract.bundle import Bundle
-from bci_app.contract.errors import BciError
-from bci_app.pictures.source import builtin
-from training.data.images import draw_split
+from bci_app.contract.errors import BciError, SettingsError
+from training.data.images import read_split
 from training.export import export_generator, standardise
 from training.loops import autoencoder
 from training.run_folder import RunFolder, new_run, open_run
-from training.settings import GeneratorRecipe, read_recipe
+from training.settings import GeneratorRecipe, PictureSettings, read_recipe
 
 N_TEST = 1000
 N_SHOWN = 16
@@ -31,7 +29,9 @@ N_SHOWN = 16
 def train(recipe: GeneratorRecipe, run: RunFolder) -> Bundle:
     """Train from the newest checkpoint of the run, if there is one, to the bundle."""
     torch.set_num_threads(recipe.optimiser.threads)
-    split = draw_split(builtin(recipe.pictures.families), np.random.default_rng(recipe.seed), recipe.pictures)
+    _refuse_other_pictures(recipe.pictures)
+    split = read_split(recipe.pictures, recipe.seed, cache=run.path)
+    images = split.train.images
     state = autoencoder.begin(recipe)
     if run.checkpoint.is_file():
         autoencoder.restore(state, run.checkpoint)
@@ -40,17 +40,25 @@ def train(recipe: GeneratorRecipe, run: RunFolder) -> Bundle:
         run.log(step=step, **losses)
         if step % recipe.optimiser.save_every == 0 or step == recipe.optimiser.steps:
             autoencoder.save(state, run.checkpoint)
-            run.save_grid(f"step-{step:06d}", autoencoder.preview(state, split.validation[:N_SHOWN]))
+            run.save_grid(f"step-{step:06d}", autoencoder.preview(state, split.validation.images[:N_SHOWN]))
 
     try:
-        autoencoder.fit(state, split.train, recipe, on_step)
+        autoencoder.fit(state, images, recipe, on_step)
     except KeyboardInterrupt:
         autoencoder.save(state, run.checkpoint)
         raise
-    portable = standardise(state.generator, state.encoder, recipe.network.latent_dim, split.train)
+    portable = standardise(state.generator, state.encoder, recipe.network.latent_dim, images)
     folder = Path(recipe.bundle.folder) if recipe.bundle.folder else run.path / "bundle"
-    test, origin = split.test[:N_TEST], (run.origin("commit"), run.origin("command"))
-    return export_generator(portable, recipe, folder, split.train, test, *origin)
+    test, origin = split.test.images[:N_TEST], (run.origin("commit"), run.origin("command"))
+    return export_generator(portable, recipe, folder, images, test, *origin)
+
+
+def _refuse_other_pictures(pictures: PictureSettings) -> None:
+    if pictures.channels != 3 or pictures.flip:
+        raise SettingsError(
+            "train_generator learns pictures in colour and as they are; the recipe has "
+            f"pictures.channels {pictures.channels}, pictures.flip {pictures.flip}. Set them to 3 and false."
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,8 +7,10 @@ import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from bci_app.contract.errors import PictureError
@@ -22,6 +24,7 @@ MAX_PIXELS = 50_000_000
 MAX_FILES = 20_000
 NAMED_IN_MESSAGE = 5
 _LONGEST_NAME = 80
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +64,48 @@ def read_picture(path: Path, size: int = 64) -> Picture:
     PictureError
         If the file cannot be read as an image or has more than `MAX_PIXELS` pixels.
     """
+    return make_picture(
+        resize(decode_image(path, path.name), size), _name(path.resolve().parent.name), _name(path.stem)
+    )
+
+
+def decode_image(file: Path | IO[bytes], name: str) -> NDArray[np.uint8]:
+    """Pixels of one image, upright; transparency is laid on mid grey.
+
+    Parameters
+    ----------
+    file : Path or binary file
+        PNG, JPEG, BMP or WebP.
+    name : str
+        What a message calls it.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w, 3)
+
+    Raises
+    ------
+    PictureError
+        If it cannot be read as an image or has more than `MAX_PIXELS` pixels.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as opened:
+            with Image.open(file, formats=FORMATS) as opened:
                 if opened.width * opened.height > MAX_PIXELS:
                     raise PictureError(
-                        f"{path.name!r} has {opened.width} x {opened.height} pixels, more than "
+                        f"{name!r} has {opened.width} x {opened.height} pixels, more than "
                         f"{MAX_PIXELS:,}. Make it smaller."
                     )
-                upright = ImageOps.exif_transpose(opened).convert("RGBA")
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
-        raise PictureError(f"{path.name!r} is not a readable PNG, JPEG, BMP or WebP image: {error}") from error
-    grey = Image.new("RGBA", upright.size, (128, 128, 128, 255))
-    flat = np.asarray(Image.alpha_composite(grey, upright).convert("RGB"), dtype=np.uint8)
-    return make_picture(resize(flat, size), _name(path.resolve().parent.name), _name(path.stem))
+                upright = ImageOps.exif_transpose(opened)
+                return np.asarray(_opaque(upright) if upright.has_transparency_data else upright.convert("RGB"))
+    except _UNREADABLE as error:
+        raise PictureError(f"{name!r} is not a readable PNG, JPEG, BMP or WebP image: {error}") from error
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    grey = Image.new("RGBA", image.size, (128, 128, 128, 255))
+    return Image.alpha_composite(grey, image.convert("RGBA")).convert("RGB")
 
 
 def read_folder(path: Path, size: int = 64) -> FolderPictures:

@@ -9,14 +9,14 @@ import pytest
 
 from bci_app.contract.errors import SettingsError
 from bci_app.pictures.source import builtin, picture_hash
-from training.data.images import ImageSplit, batch_indices, draw_split, refuse_leak, to_images, to_tensor
+from training.data.images import ImageSplit, Pictures, batch_indices, read_split, refuse_leak, to_images, to_tensor
 from training.settings import PictureSettings
 
 WANTED = PictureSettings(n=200, size=16, validation=0.2, test=0.3)
 
 
 def _split(seed: int, wanted: PictureSettings = WANTED) -> ImageSplit:
-    return draw_split(builtin(), np.random.default_rng(seed), wanted)
+    return read_split(wanted, seed)
 
 
 def _hashes(images: np.ndarray) -> set[str]:
@@ -25,7 +25,7 @@ def _hashes(images: np.ndarray) -> set[str]:
 
 def test_sides_share_no_picture_and_keep_every_one() -> None:
     split = _split(0)
-    sides = [_hashes(side) for side in (split.train, split.validation, split.test)]
+    sides = [_hashes(side.images) for side in (split.train, split.validation, split.test)]
     drawn = {picture_hash(picture.image) for picture in builtin().sample(np.random.default_rng(0), 200, 16)}
     assert set.union(*sides) == drawn
     assert sum(len(side) for side in sides) == len(drawn)
@@ -34,15 +34,16 @@ def test_sides_share_no_picture_and_keep_every_one() -> None:
 
 def test_a_picture_falls_on_the_same_side_in_every_draw() -> None:
     small, large = _split(0), _split(0, WANTED.model_copy(update={"n": 400}))
-    assert _hashes(small.test) <= _hashes(large.test)
-    assert _hashes(small.train) <= _hashes(large.train)
+    assert _hashes(small.test.images) <= _hashes(large.test.images)
+    assert _hashes(small.train.images) <= _hashes(large.train.images)
 
 
 def test_a_split_that_leaks_is_refused() -> None:
     split = _split(0)
     refuse_leak(split)
+    leaky = np.concatenate([split.test.images, split.train.images[:1]])
     with pytest.raises(SettingsError, match="1 stand on two"):
-        refuse_leak(replace(split, test=np.concatenate([split.test, split.train[:1]])))
+        refuse_leak(replace(split, test=Pictures(leaky)))
 
 
 def test_an_empty_side_is_refused() -> None:
@@ -51,7 +52,7 @@ def test_an_empty_side_is_refused() -> None:
 
 
 def test_tensors_go_back_to_the_same_bytes() -> None:
-    images = _split(0).test
+    images = _split(0).test.images
     tensor = to_tensor(images)
     assert tensor.shape == (len(images), 3, 16, 16)
     assert float(tensor.min()) >= -1.0
