@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
 
 SLOPE = 0.1
 """Slope of the leaky rectifier below zero. The rectifier runs inside the convolution in onnxruntime; SiLU does not."""
@@ -90,3 +91,45 @@ class Whitening(nn.Module):
     def identity(cls, dim: int) -> Whitening:
         """No change."""
         return cls(torch.zeros(dim), torch.eye(dim))
+
+
+class GlobalBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation over the batches of all processes.
+
+    torch has one for accelerators alone (`nn.SyncBatchNorm`); this one gives the same on any device, so that a run on
+    several processes can be compared with a run on one.
+    """
+
+    @classmethod
+    def convert(cls, network: nn.Module) -> None:
+        """Make every batch normalisation of a network global, in place, values and names kept."""
+        for module in network.modules():
+            if type(module) is nn.BatchNorm2d:
+                module.__class__ = cls
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map (batch, n_channels, h, w) to the same shape, with the statistics of all processes in training."""
+        if not (self.training and torch.distributed.is_available() and torch.distributed.is_initialized()):
+            return super().forward(input)
+        x = input.float()
+        n_here = x.new_full((1,), float(x.numel() // x.shape[1]))
+        sums = torch.cat([x.sum(dim=(0, 2, 3)), x.square().sum(dim=(0, 2, 3)), n_here])
+        sums = all_reduce(sums)
+        n = sums[-1]
+        mean, square = sums[:-1].div(n).chunk(2)
+        variance = square - mean.square()
+        self._remember(mean.detach(), variance.detach(), n.detach())
+        scale = torch.rsqrt(variance + self.eps)
+        shift = -mean * scale
+        if self.affine:
+            scale, shift = scale * self.weight, shift * self.weight + self.bias
+        return (x * scale[:, None, None] + shift[:, None, None]).to(input.dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor, n: Tensor) -> None:
+        """Running statistics as `nn.BatchNorm2d` keeps them: the variance without bias."""
+        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
+        momentum = self.momentum if self.momentum is not None else 0.1
+        self.num_batches_tracked.add_(1)
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance * n / (n - 1), momentum)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,7 +21,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bci_app.contract.errors import BundleCorruptError, SettingsError
-from training.settings import EegDecoderRecipe, GeneratorRecipe
+from training.errors import DiskError
+from training.gan_recipe import GanRecipe
+from training.settings import EegDecoderRecipe, GeneratorRecipe, Recipe
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 CHECKPOINT = "checkpoint.safetensors"
 SOURCES = ("models", "training", "configs/train", "bci_app/contract", "bci_app/pictures", "bci_app/inference")
@@ -42,25 +49,46 @@ class RunFolder:
         return str(json.loads((self.path / "origin.json").read_text("utf-8"))[key])
 
     def log(self, **record: float | int | str) -> None:
-        """Append one line to ``log.jsonl``."""
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+        """Append one line to ``log.jsonl``; DiskError if it cannot be written."""
+        path = self.path / "log.jsonl"
+        with writing(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
-    def save_grid(self, name: str, rows: Sequence[NDArray[np.uint8]]) -> Path:
-        """Write a PNG of pictures, one array (n, h, w, 3) per row, all of the same n."""
+    def board(self) -> SummaryWriter:
+        """The run's TensorBoard events; another program shows them: tensorboard --logdir runs."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        with writing(self.path / "tensorboard"):
+            return SummaryWriter(str(self.path / "tensorboard"))
+
+    def save_grid(self, name: str, rows: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """Write a PNG of pictures, one array (n, h, w, channels) per row, all of the same n; returns its pixels.
+
+        Raises
+        ------
+        DiskError
+            If it cannot be written.
+        """
         lines = [np.concatenate(list(np.pad(row, ((0, 0), (1, 1), (1, 1), (0, 0)))), axis=1) for row in rows]
+        pixels = np.concatenate(lines, axis=0)
+        pixels = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
         path = self.path / f"{name}.png"
-        Image.fromarray(np.concatenate(lines, axis=0)).save(path)
-        return path
+        with writing(path):
+            Image.fromarray(pixels).save(path)
+        return pixels
 
 
-def new_run(root: Path, recipe: GeneratorRecipe | EegDecoderRecipe, now: datetime, command: str) -> RunFolder:
+def new_run(
+    root: Path, recipe: GeneratorRecipe | EegDecoderRecipe | GanRecipe, now: datetime, command: str
+) -> RunFolder:
     """Make ``root/<name>-<date>`` with the resolved recipe, and the commit and command it ran from.
 
     Raises
     ------
     SettingsError
         If a run of this name began in the same second.
+    DiskError
+        If the folder cannot be made or written.
     """
     path = root / f"{recipe.name}-{now:%Y%m%d-%H%M%S}"
     try:
@@ -69,14 +97,17 @@ def new_run(root: Path, recipe: GeneratorRecipe | EegDecoderRecipe, now: datetim
         raise SettingsError(
             f"A run needs a folder of its own; '{path}' exists. Wait a second or change the name."
         ) from None
-    (path / "recipe.json").write_text(recipe.model_dump_json(indent=1) + "\n", "utf-8")
+    except OSError as error:
+        raise DiskError(_unwritable(path, error)) from None
     origin = {"commit": commit(), "command": command, "seed": recipe.seed, "started": now.isoformat(timespec="seconds")}
-    (path / "origin.json").write_text(json.dumps(origin, indent=1) + "\n", "utf-8")
+    with writing(path):
+        (path / "recipe.json").write_text(recipe.model_dump_json(indent=1) + "\n", "utf-8")
+        (path / "origin.json").write_text(json.dumps(origin, indent=1) + "\n", "utf-8")
     return RunFolder(path)
 
 
-def open_run(path: Path) -> tuple[RunFolder, GeneratorRecipe]:
-    """A run to go on with, and its recipe.
+def open_run(path: Path, kind: type[Recipe]) -> tuple[RunFolder, Recipe]:
+    """A run to go on with, and its recipe, which must be of `kind`.
 
     Raises
     ------
@@ -84,7 +115,7 @@ def open_run(path: Path) -> tuple[RunFolder, GeneratorRecipe]:
         If there is no such run, or nothing was saved in it.
     """
     try:
-        recipe = GeneratorRecipe.model_validate_json((path / "recipe.json").read_text("utf-8"))
+        recipe = kind.model_validate_json((path / "recipe.json").read_text("utf-8"))
     except (OSError, ValidationError) as error:
         raise SettingsError(
             f"A run to resume is a folder with a recipe.json; '{path}' has none that can be read: {error}."
@@ -111,10 +142,43 @@ def commit() -> str:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write a safetensors file beside its place and rename it there."""
+    """Write a safetensors file beside its place and rename it there.
+
+    Raises
+    ------
+    DiskError
+        If it cannot be written; what lay at `path` is still there.
+    """
     draft = path.with_suffix(".draft")
-    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, str(draft))
-    draft.replace(path)
+    try:
+        with writing(path):
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, str(draft))
+            draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what a full or read-only disk raises into one message.
+
+    Raises
+    ------
+    DiskError
+        In place of it.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise DiskError(_unwritable(path, error)) from None
+
+
+def _unwritable(path: Path, error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return (
+        f"'{path}' cannot be written: {reason}. Make room on the disk or choose another --runs folder; what was saved "
+        "before is whole, go on with --resume."
+    )
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW
 
-from bci_app.contract.errors import BundleCorruptError
 from models.autoencoder import Encoder, Generator, LinearView, sample_posterior
+from training.checkpoint import fitting, network_tensors, optimiser_tensors, put_network, put_optimiser
 from training.data.images import Images, batch_indices, to_images, to_tensor
 from training.losses import coarse_loss, edge_loss, pixel_loss, prior_divergence
+from training.progress import training_progress
 from training.run_folder import read_tensors, write_tensors
 from training.settings import GeneratorRecipe, OptimiserSettings
 
@@ -84,15 +83,6 @@ def train_step(state: TrainingState, image: Tensor, recipe: GeneratorRecipe) -> 
     return {name: float(part.detach()) for name, part in parts.items()}
 
 
-class _Speed(ProgressColumn):
-    def __init__(self, batch_size: int) -> None:
-        super().__init__()
-        self._batch_size = batch_size
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{(task.speed or 0.0) * self._batch_size:.0f} images/s")
-
-
 def fit(
     state: TrainingState,
     images: Images,
@@ -117,8 +107,7 @@ def fit(
     """
     optimiser = recipe.optimiser
     stop = optimiser.steps if stop_at is None else min(stop_at, optimiser.steps)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, _Speed(optimiser.batch_size), TimeRemainingColumn()) as progress:
+    with training_progress(optimiser.batch_size) as progress:
         task = progress.add_task("training", total=optimiser.steps, completed=state.step)
         while state.step < stop:
             chosen = batch_indices(len(images), optimiser.batch_size, state.step, recipe.seed)
@@ -139,10 +128,9 @@ def preview(state: TrainingState, shown: Images) -> list[Images]:
 
 def save(state: TrainingState, path: Path) -> None:
     """Write the state as safetensors, whole or not at all."""
-    tensors = {f"{part}.{name}": value for part, name, value in _network_tensors(state)}
-    for index, weight in enumerate(_weights(state)):
-        for name, value in state.optimiser.state.get(weight, {}).items():
-            tensors[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
+    tensors = optimiser_tensors("optimiser", state.optimiser)
+    for part, network in _networks(state):
+        tensors |= network_tensors(part, network)
     tensors["noise"] = state.noise.get_state()
     tensors["step"] = torch.tensor(state.step)
     write_tensors(path, tensors)
@@ -157,28 +145,13 @@ def restore(state: TrainingState, path: Path) -> None:
         If the file cannot be read or belongs to another recipe.
     """
     tensors = read_tensors(path)
-    try:
-        for part, name, value in _network_tensors(state):
-            value.copy_(tensors[f"{part}.{name}"])
-        for index, weight in enumerate(_weights(state)):
-            prefix = f"optimiser.{index}."
-            kept = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-            state.optimiser.state[weight] = {
-                name: torch.empty_like(weight).copy_(value) if value.shape == weight.shape else value
-                for name, value in kept.items()
-            }
+    with fitting(path):
+        for part, network in _networks(state):
+            put_network(part, network, tensors)
+        put_optimiser("optimiser", state.optimiser, tensors)
         state.noise.set_state(tensors["noise"])
         state.step = int(tensors["step"])
-    except (KeyError, RuntimeError) as error:
-        raise BundleCorruptError(
-            f"The checkpoint {path} must fit the recipe beside it; it does not: {error}. Start a new run."
-        ) from None
 
 
-def _weights(state: TrainingState) -> list[Tensor]:
-    return [weight for group in state.optimiser.param_groups for weight in group["params"]]
-
-
-def _network_tensors(state: TrainingState) -> list[tuple[str, str, Tensor]]:
-    parts = (("encoder", state.encoder), ("generator", state.generator), ("linear", state.linear))
-    return [(part, name, value) for part, module in parts for name, value in module.state_dict().items()]
+def _networks(state: TrainingState) -> tuple[tuple[str, nn.Module], ...]:
+    return (("encoder", state.encoder), ("generator", state.generator), ("linear", state.linear))

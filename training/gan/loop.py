@@ -1,0 +1,222 @@
+"""The loop: steps, what is logged, watched and saved, and how it stops."""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+import torch
+from lightning_fabric import Fabric
+
+from training.data.images import Images, ImageSplit
+from training.errors import TrainingError
+from training.gan import checkpoint
+from training.gan.networks import build, optimisers, place
+from training.gan.step import Facts, GanState, train_step
+from training.gan.watch import View, Watch, view
+from training.gan_recipe import GanRecipe
+from training.progress import training_progress
+from training.run_folder import RunFolder
+
+logger = logging.getLogger(__name__)
+BEST = "best.safetensors"
+
+
+def begin(recipe: GanRecipe, fabric: Fabric) -> GanState:
+    """Untrained networks on the process's device; the same on every process."""
+    networks = build(recipe)
+    place(networks, fabric)
+    averaged = networks.copy()
+    for network in averaged.parts().values():
+        network.requires_grad_(False)
+    return GanState(networks, averaged, optimisers(networks, recipe))
+
+
+def fit(
+    state: GanState,
+    split: ImageSplit,
+    recipe: GanRecipe,
+    fabric: Fabric,
+    run: RunFolder,
+    stop_at: int | None = None,
+    until: Callable[[], bool] | None = None,
+) -> None:
+    """Train from `state.step` to the end of the recipe.
+
+    Parameters
+    ----------
+    state : GanState
+        Changed in place.
+    split : ImageSplit
+        Training pictures, and validation pictures to watch with.
+    recipe : GanRecipe
+        All settings.
+    fabric : Fabric
+        Device, precision, processes; process 0 alone writes.
+    run : RunFolder
+        Gets log, TensorBoard events, sample grids, ``checkpoint.safetensors`` and ``best.safetensors``.
+    stop_at : int, optional
+        Stop earlier, as if interrupted, without an error.
+    until : callable, optional
+        Asked after each step; true stops too.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C, once the step is done and saved.
+    TrainingError
+        If a number is no longer finite; the checkpoint of before is kept.
+    """
+    stop = recipe.updates.steps if stop_at is None else min(stop_at, recipe.updates.steps)
+    keeper = _Keeper(state, split.validation.images, recipe, fabric, run)
+    with training_progress(recipe.updates.batch_size, fabric.is_global_zero) as bar, _heeding_interrupts() as asked:
+        task = bar.add_task("training", total=recipe.updates.steps, completed=state.step)
+        while state.step < stop:
+            facts = train_step(state, split.train.images, recipe, fabric)
+            broken, ended = _agree(facts, asked.is_set or (until is not None and until()), fabric)
+            if broken:
+                raise _not_finite(state, facts, run)
+            keeper.after(facts, last=ended or state.step == stop)
+            bar.update(task, advance=1, description=keeper.headline)
+            if ended:
+                break
+        if fabric.is_global_zero and not run.checkpoint.is_file():
+            checkpoint.save(state, run.checkpoint)
+    keeper.close()
+    if asked.is_set:
+        raise KeyboardInterrupt
+
+
+def open_fabric(recipe: GanRecipe) -> Fabric:
+    """Lightning Fabric as the recipe's machine wants it.
+
+    Raises
+    ------
+    TrainingError
+        If the accelerator asked for is not there, or it has fewer devices.
+    """
+    machine = recipe.machine
+    several = machine.devices * machine.nodes > 1
+    try:
+        return Fabric(
+            accelerator=machine.accelerator,
+            devices=machine.devices,
+            num_nodes=machine.nodes,
+            strategy="ddp" if several else "auto",
+            precision="bf16-mixed" if machine.precision == "bfloat16" else "32-true",
+        )
+    except Exception as error:  # Lightning has no error of its own for a device that is missing
+        raise TrainingError(
+            f"The recipe wants machine.accelerator={machine.accelerator} with {machine.devices} device(s): {error} "
+            "Set machine.accelerator=cpu, or fewer devices."
+        ) from error
+
+
+class _Keeper:
+    """Writes what a run leaves behind; silent on all processes but the first."""
+
+    def __init__(self, state: GanState, shown: Images, recipe: GanRecipe, fabric: Fabric, run: RunFolder) -> None:
+        self._state, self._shown, self._recipe, self._fabric, self._run = state, shown, recipe, fabric, run
+        self._watch, self._sums, self._n = Watch(best_distance=state.best), {}, 0
+        self._board = run.board() if fabric.is_global_zero else None
+        self.headline = "training"
+
+    def after(self, facts: Facts, last: bool) -> None:
+        """Log, look and save as the recipe wants after this step."""
+        if self._board is None:
+            return
+        step, watch = self._state.step, self._recipe.watch
+        for name, value in facts.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._n += 1
+        if step % watch.log_every == 0 or last:
+            self._log({name: float(value) / self._n for name, value in self._sums.items()})
+            self._sums, self._n = {}, 0
+        if step % watch.watch_every == 0 or last:
+            self._look()
+        if step % watch.save_every == 0 or last:
+            checkpoint.save(self._state, self._run.checkpoint)
+
+    def _log(self, means: dict[str, float]) -> None:
+        assert self._board is not None
+        self._run.log(step=self._state.step, **means)
+        for name, value in means.items():
+            self._board.add_scalar(name, value, self._state.step)
+        self.headline = f"D {means['discriminator']:.2f} G {means['generator']:.2f}"
+        self._warn(means)
+
+    def _look(self) -> None:
+        assert self._board is not None
+        recipe, step = self._recipe, self._state.step
+        seen: View = view(
+            self._state.averaged, self._shown, recipe.watch.n, recipe.network.latent_dim, self._fabric.device
+        )
+        self._run.log(step=step, **seen.facts)
+        for name, value in seen.facts.items():
+            self._board.add_scalar(f"watch/{name}", value, step)
+        grid = self._run.save_grid(f"step-{step:07d}", seen.grid)
+        self._board.add_image("samples", grid, step, dataformats="HWC")
+        self._warn(seen.facts)
+        if seen.facts["distance"] < self._state.best:
+            self._state.best = seen.facts["distance"]
+            checkpoint.save_averaged(self._state, self._run.path / BEST)
+
+    def _warn(self, facts: dict[str, float]) -> None:
+        for text in self._watch.look(facts):
+            logger.warning("Step %d: %s", self._state.step, text)
+            self._run.log(step=self._state.step, warning=text)
+
+    def close(self) -> None:
+        """Write what TensorBoard still holds."""
+        if self._board is not None:
+            self._board.close()
+
+
+def _agree(facts: Facts, ended: bool, fabric: Fabric) -> tuple[bool, bool]:
+    """Whether on any process a number is not finite, and whether any wants to stop."""
+    finite = torch.isfinite(torch.stack([value.float() for value in facts.values()])).all()
+    flags = torch.stack([(~finite).float(), torch.tensor(float(ended), device=finite.device)])
+    if fabric.world_size > 1:
+        flags = fabric.all_reduce(flags, reduce_op="sum")
+    broken, stopped = (bool(flag > 0) for flag in flags)
+    return broken, stopped
+
+
+def _not_finite(state: GanState, facts: Facts, run: RunFolder) -> TrainingError:
+    bad = [name for name, value in facts.items() if not math.isfinite(float(value))]
+    kept = f"{run.checkpoint} holds the last good state" if run.checkpoint.is_file() else "nothing was saved yet"
+    return TrainingError(
+        f"Step {state.step}: {', '.join(bad) or 'a number of another process'} must be finite and is not; {kept}. "
+        "Lower the rates or raise r1, and start again or --resume."
+    )
+
+
+@dataclass(slots=True)
+class _Asked:
+    is_set: bool = field(default=False)
+
+
+@contextmanager
+def _heeding_interrupts() -> Iterator[_Asked]:
+    """Ctrl-C is noted and left to the end of the step, so that what is saved is whole; a second one breaks off."""
+    asked = _Asked()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if asked.is_set:
+            raise KeyboardInterrupt
+        asked.is_set = True
+
+    try:
+        before = signal.signal(signal.SIGINT, note)
+    except ValueError:  # not in the main thread, where no signal arrives
+        yield asked
+        return
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,183 @@
+"""Is it learning? What is measured on the averaged networks while training, and what is said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.data.images import Images, to_images, to_tensor
+from training.evaluate.distances import frechet_distance
+from training.gan.networks import Networks
+
+COARSE = 8
+"""Side to which pictures are averaged for diversity and for the distance that chooses the best checkpoint."""
+DISTANCE = f"Fréchet distance of pixels averaged to {COARSE} x {COARSE}"
+GRID = 8
+LITTLE_DIVERSITY = 0.5
+"""Mean distance of two samples, as a share of that of two real pictures, below which modes are missing."""
+SURE = 0.99
+"""Accuracy of the discriminator on both sides at which it leaves the generator little to learn from."""
+FAINT = 0.01
+"""Gradient norm of the generator, as a share of the largest so far, that counts as vanished."""
+NARROW = 0.05
+"""Variance of the encoder's means over pictures, where the prior's is one, at which the codes have collapsed."""
+FALLING_BACK = 2.0
+"""Distance, as a multiple of the best, that counts as falling back when it lasts."""
+PATIENCE = 3
+
+
+@dataclass(slots=True)
+class Watch:
+    """Remembers what was seen and says what it means."""
+
+    largest_gradient: float = 0.0
+    best_distance: float = float("inf")
+    falling_back: int = 0
+    said: set[str] = field(default_factory=set)
+
+    def look(self, facts: Mapping[str, float]) -> list[str]:
+        """Warnings that the newest facts give reason for, each said once until its reason is gone."""
+        found = dict(self._found(facts))
+        new = [text for key, text in found.items() if key not in self.said]
+        self.said = (self.said | set(found)) - {key for key in self.said if key not in found and _known(key, facts)}
+        return new
+
+    def _found(self, facts: Mapping[str, float]) -> list[tuple[str, str]]:
+        found = []
+        if facts.get("diversity", 1.0) < LITTLE_DIVERSITY:
+            found.append(
+                (
+                    "diversity",
+                    f"Mode collapse? Two samples differ {facts['diversity']:.0%} as much as two real pictures. "
+                    "Try a lower generator_rate, more discriminator_steps or r1.",
+                )
+            )
+        found += self._gradients(facts) + self._convergence(facts)
+        if facts.get("code_spread", 1.0) < NARROW:
+            found.append(
+                (
+                    "code_spread",
+                    f"The codes collapse: over pictures the encoder's means vary by {facts['code_spread']:.3f}, the prior "
+                    "by 1. Try a higher encoder_rate or cycle_latent.",
+                )
+            )
+        return found
+
+    def _gradients(self, facts: Mapping[str, float]) -> list[tuple[str, str]]:
+        norm = facts.get("generator_gradient")
+        if norm is None:
+            return []
+        self.largest_gradient = max(self.largest_gradient, norm)
+        sure = min(facts.get("accuracy_real", 0.0), facts.get("accuracy_made", 0.0)) >= SURE
+        if not sure or norm > FAINT * self.largest_gradient:
+            return []
+        return [
+            (
+                "generator_gradient",
+                f"Vanishing gradients: the discriminator is right in {SURE:.0%} and more, and the generator's gradient "
+                f"fell to {norm / self.largest_gradient:.1%} of its largest. Try spectral_norm, r1 or a lower "
+                "discriminator_rate.",
+            )
+        ]
+
+    def _convergence(self, facts: Mapping[str, float]) -> list[tuple[str, str]]:
+        distance = facts.get("distance")
+        if distance is None:
+            return []
+        self.best_distance = min(self.best_distance, distance)
+        self.falling_back = self.falling_back + 1 if distance > FALLING_BACK * self.best_distance else 0
+        if self.falling_back < PATIENCE:
+            return []
+        return [
+            (
+                "distance",
+                f"It does not converge: the distance is {distance / self.best_distance:.1f} times the best for "
+                f"{self.falling_back} looks. The best checkpoint is kept; stop here or lower the rates.",
+            )
+        ]
+
+
+def _known(key: str, facts: Mapping[str, float]) -> bool:
+    return key in facts
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the averaged networks do at one moment: figures, and rows of pictures to look at."""
+
+    facts: dict[str, float]
+    grid: list[Images]
+
+
+def view(networks: Networks, real: Images, n: int, latent_dim: int, device: torch.device) -> View:
+    """Look at averaged networks with a fixed latent.
+
+    Parameters
+    ----------
+    networks : Networks
+        Averaged ones; left in evaluation mode.
+    real : uint8 array (m, h, w, channels)
+        Validation pictures.
+    n : int
+        Samples to compare; as many real pictures, or all there are.
+    latent_dim : int
+        Components of the latent.
+    device : torch.device
+        Where the networks lie.
+
+    Returns
+    -------
+    View
+        ``diversity`` (mean distance of two samples over that of two real pictures), ``distance`` (see `DISTANCE`),
+        with an encoder ``code_spread`` (variance of its means over pictures); and a grid: samples, and with an
+        encoder pictures shown above G(E(x)).
+    """
+    for network in networks.made_by_generator().values():
+        network.eval()
+    latent = torch.randn(n, latent_dim, generator=torch.Generator().manual_seed(0))
+    made = _apply(networks.generator, latent, device)
+    shown = to_tensor(real[:n])
+    facts = {"diversity": _spread(made) / max(_spread(shown), 1e-12), "distance": _distance(made, shown)}
+    grid = [to_images(row) for row in made[: GRID * 2 * GRID].split(2 * GRID)]
+    if networks.encoder is not None:
+        codes = _apply(_MeanOnly(networks.encoder), shown, device)
+        facts["code_spread"] = float(codes.var(dim=0).mean())
+        rows = codes[: 2 * 2 * GRID]
+        rebuilt = _apply(networks.generator, rows, device)
+        for start in range(0, len(rows) - 2 * GRID + 1, 2 * GRID):
+            grid += [to_images(each[start : start + 2 * GRID]) for each in (shown, rebuilt)]
+    return View(facts, [row for row in grid if len(row) == 2 * GRID] or [grid[0]])
+
+
+class _MeanOnly(nn.Module):
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, image: Tensor) -> Tensor:
+        mean: Tensor = self.encoder(image)[0]
+        return mean
+
+
+def _apply(network: nn.Module, inputs: Tensor, device: torch.device) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([network(part.to(device)).float().cpu() for part in inputs.split(256)])
+
+
+def _coarse(images: Tensor) -> Tensor:
+    return functional.adaptive_avg_pool2d(images, COARSE).flatten(1)
+
+
+def _spread(images: Tensor) -> float:
+    return float(torch.pdist(_coarse(images[:512])).mean())
+
+
+def _distance(made: Tensor, real: Tensor) -> float:
+    features: tuple[NDArray[np.float64], ...] = tuple(_coarse(each).double().numpy() for each in (made, real))
+    return frechet_distance(*features)

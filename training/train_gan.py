@@ -1,0 +1,79 @@
+"""Train a DCGAN or a BigBiGAN, evaluate it and export the bundle.
+
+python -m training.train_gan configs/train/bigbigan_mnist32.yaml [updates.steps=100 ...]
+python -m training.train_gan --resume runs/bigbigan-mnist32-20260101-120000
+tensorboard --logdir runs
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from rich.logging import RichHandler
+
+from bci_app.contract.errors import BciError
+from training.data.images import read_split
+from training.gan import checkpoint
+from training.gan.finish import finish
+from training.gan.loop import begin, fit, open_fabric
+from training.gan_recipe import GanRecipe
+from training.run_folder import RunFolder, new_run, open_run
+from training.settings import read_any_recipe
+
+
+def train(recipe: GanRecipe, run: RunFolder, fabric: Fabric) -> None:
+    """Train from the newest checkpoint of the run, if there is one, to the report and the bundle."""
+    torch.set_num_threads(recipe.machine.threads)
+    split = read_split(recipe.pictures, recipe.seed, cache=run.path)
+    state = begin(recipe, fabric)
+    if run.checkpoint.is_file():
+        checkpoint.restore(state, run.checkpoint)
+    fit(state, split, recipe, fabric, run)
+    if fabric.is_global_zero:
+        finish(recipe, run, split, fabric.device)
+    fabric.barrier()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 a message says what to do, 130 stopped by Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m training.train_gan", description="Train a DCGAN or BigBiGAN.")
+    parser.add_argument("recipe", nargs="?", default="configs/train/dcgan64.yaml")
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    parser.add_argument("--resume", type=Path, metavar="RUN")
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    words = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
+    command = " ".join([parser.prog, words.recipe, *words.overrides])
+    try:
+        opened = open_run(words.resume, GanRecipe) if words.resume else None
+        recipe = opened[1] if opened else read_any_recipe(GanRecipe, words.recipe, words.overrides)
+        fabric = open_fabric(recipe)
+        fabric.launch()
+        run = opened[0] if opened else _one_run(words.runs, recipe, command, fabric)
+        if fabric.is_global_zero:
+            print(f"Run folder: {run.path} · device: {fabric.device} · processes: {fabric.world_size}")
+        train(recipe, run, fabric)
+    except BciError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped. Go on with: python -m training.train_gan --resume and the run folder.")
+        return 130
+    return 0
+
+
+def _one_run(root: Path, recipe: GanRecipe, command: str, fabric: Fabric) -> RunFolder:
+    """The folder that process 0 makes, on every process."""
+    made = new_run(root, recipe, datetime.now(), command).path if fabric.is_global_zero else None
+    return RunFolder(fabric.broadcast(made))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
