@@ -128,7 +128,9 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, n: Tensor) -> None:
         """Running statistics as `nn.BatchNorm2d` keeps them: the variance without bias."""
-        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
         momentum = self.momentum if self.momentum is not None else 0.1
         self.num_batches_tracked.add_(1)
         self.running_mean.lerp_(mean, momentum)

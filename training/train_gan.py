@@ -71,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _one_run(root: Path, recipe: GanRecipe, command: str, fabric: Fabric) -> RunFolder:
     """The folder that process 0 makes, on every process."""
-    made = new_run(root, recipe, datetime.now(), command).path if fabric.is_global_zero else None
-    return RunFolder(fabric.broadcast(made))
+    made = new_run(root, recipe, datetime.now(), command) if fabric.is_global_zero else RunFolder(root)
+    return RunFolder(fabric.broadcast(made.path))
 
 
 if __name__ == "__main__":

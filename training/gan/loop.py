@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import cast
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from training.data.images import Images, ImageSplit
 from training.errors import TrainingError
@@ -122,7 +124,9 @@ class _Keeper:
 
     def __init__(self, state: GanState, shown: Images, recipe: GanRecipe, fabric: Fabric, run: RunFolder) -> None:
         self._state, self._shown, self._recipe, self._fabric, self._run = state, shown, recipe, fabric, run
-        self._watch, self._sums, self._n = Watch(best_distance=state.best), {}, 0
+        self._watch = Watch(best_distance=state.best)
+        self._sums: Facts = {}
+        self._n = 0
         self._board = run.board() if fabric.is_global_zero else None
         self.headline = "training"
 
@@ -132,7 +136,7 @@ class _Keeper:
             return
         step, watch = self._state.step, self._recipe.watch
         for name, value in facts.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
+            self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
         self._n += 1
         if step % watch.log_every == 0 or last:
             self._log({name: float(value) / self._n for name, value in self._sums.items()})
@@ -182,7 +186,7 @@ def _agree(facts: Facts, ended: bool, fabric: Fabric) -> tuple[bool, bool]:
     finite = torch.isfinite(torch.stack([value.float() for value in facts.values()])).all()
     flags = torch.stack([(~finite).float(), torch.tensor(float(ended), device=finite.device)])
     if fabric.world_size > 1:
-        flags = fabric.all_reduce(flags, reduce_op="sum")
+        flags = cast(Tensor, fabric.all_reduce(flags, reduce_op="sum"))
     broken, stopped = (bool(flag > 0) for flag in flags)
     return broken, stopped
 

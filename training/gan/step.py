@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from lightning_fabric import Fabric
@@ -88,7 +89,7 @@ def train_step(state: GanState, images: Images, recipe: GanRecipe, fabric: Fabri
     """
     for network in state.networks.parts().values():
         network.train()
-    updates, facts = recipe.updates, {}
+    updates, facts = recipe.updates, Facts()
     per_step = updates.discriminator_steps + (not updates.reuse_fakes)
     for turn in range(updates.discriminator_steps):
         parts = list(batches(images, state.step * per_step + turn, recipe, fabric))
@@ -132,10 +133,9 @@ def _penalise_gradient(
     """Add the gradient of R1 to the discriminator's; in float32, second derivatives need it."""
     image = batch.image.detach().requires_grad_()
     seen = augment(image, batch.draws[0], recipe.augment.kinds)
-    if pair.code is None:
-        score = networks.discriminator(seen)
-    else:
-        score = networks.discriminator(seen, pair.code.float())[:, [0, 2]]  # s_z does not see the picture
+    # of the three scores, s_z does not see the picture
+    code = pair.code
+    score = networks.discriminator(seen) if code is None else networks.discriminator(seen, code.float())[:, [0, 2]]
     penalty = gradient_penalty(score, image)
     fabric.backward(recipe.loss.r1 * recipe.loss.r1_every * penalty / n_parts)
     return penalty.detach()
@@ -199,11 +199,9 @@ def _adversarial(recipe: GanRecipe, real: Tensor, made: Tensor) -> Tensor:
     return (logistic_discriminator if recipe.loss.adversarial == "logistic" else hinge_discriminator)(real, made)
 
 
-def _cycle(
-    networks: Networks, batch: Batch, pair: Pair, recipe: GanRecipe, fabric: Fabric, facts: Facts
-) -> Tensor | float:
+def _cycle(networks: Networks, batch: Batch, pair: Pair, recipe: GanRecipe, fabric: Fabric, facts: Facts) -> Tensor:
     """Weighted errors of the way there and back (Li et al. 2017, ALICE, section 3.2); facts are added."""
-    loss, total = recipe.loss, 0.0
+    loss, total = recipe.loss, batch.image.new_zeros(())
     if networks.encoder is None or pair.code is None:
         return total
     if loss.cycle_image:
@@ -240,10 +238,10 @@ def _finish(optimiser: Adam, fabric: Fabric) -> Tensor:
     ]
     if fabric.world_size > 1:
         flat = torch.cat([gradient.flatten() for gradient in gradients])
-        flat = fabric.all_reduce(flat, reduce_op="mean")
-        for gradient, shared in zip(gradients, flat.split([each.numel() for each in gradients]), strict=True):
+        flat = cast(Tensor, fabric.all_reduce(flat, reduce_op="mean"))
+        for gradient, shared in zip(gradients, torch.split(flat, [each.numel() for each in gradients]), strict=True):
             gradient.copy_(shared.view_as(gradient))
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     optimiser.step()
     return norm
 

@@ -144,7 +144,7 @@ def view(networks: Networks, real: Images, n: int, latent_dim: int, device: torc
     made = _apply(networks.generator, latent, device)
     shown = to_tensor(real[:n])
     facts = {"diversity": _spread(made) / max(_spread(shown), 1e-12), "distance": _distance(made, shown)}
-    grid = [to_images(row) for row in made[: GRID * 2 * GRID].split(2 * GRID)]
+    grid = [to_images(row) for row in torch.split(made[: GRID * 2 * GRID], 2 * GRID)]
     if networks.encoder is not None:
         codes = _apply(_MeanOnly(networks.encoder), shown, device)
         facts["code_spread"] = float(codes.var(dim=0).mean())
@@ -167,7 +167,7 @@ class _MeanOnly(nn.Module):
 
 def _apply(network: nn.Module, inputs: Tensor, device: torch.device) -> Tensor:
     with torch.no_grad():
-        return torch.cat([network(part.to(device)).float().cpu() for part in inputs.split(256)])
+        return torch.cat([network(part.to(device)).float().cpu() for part in torch.split(inputs, 256)])
 
 
 def _coarse(images: Tensor) -> Tensor:
