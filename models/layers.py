@@ -114,7 +114,7 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         x = input.float()
         n_here = x.new_full((1,), float(x.numel() // x.shape[1]))
         sums = torch.cat([x.sum(dim=(0, 2, 3)), x.square().sum(dim=(0, 2, 3)), n_here])
-        sums = all_reduce(sums)
+        sums = all_reduce(sums)  # type: ignore[no-untyped-call]
         n = sums[-1]
         mean, square = sums[:-1].div(n).chunk(2)
         variance = square - mean.square()
@@ -123,7 +123,8 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         shift = -mean * scale
         if self.affine:
             scale, shift = scale * self.weight, shift * self.weight + self.bias
-        return (x * scale[:, None, None] + shift[:, None, None]).to(input.dtype)
+        out: Tensor = (x * scale[:, None, None] + shift[:, None, None]).to(input.dtype)
+        return out
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, n: Tensor) -> None:

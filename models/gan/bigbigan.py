@@ -100,7 +100,7 @@ class BigGenerator(nn.Module):
         """Images (batch, n_channels, size, size) in -1 to 1 of latents (batch, latent_dim)."""
         chunks: Sequence[Tensor | None]
         if self.skip_z:
-            first, *chunks = latent.split(self.chunk_dim, dim=1)
+            first, *chunks = torch.split(latent, self.chunk_dim, dim=1)
         else:
             first, chunks = latent, [None] * len(self.blocks)
         hidden = self.stem(first).unflatten(1, self.first)
@@ -162,7 +162,7 @@ class ImageTrunk(nn.Module):
             if self.attention is not None and index == self.attention_after:
                 hidden = self.attention(hidden)
         hidden = functional.relu(self.norm(hidden))
-        return hidden.flatten(1) if self.pooling == "flat" else hidden.sum(dim=(2, 3))  # type: ignore[no-any-return]
+        return hidden.flatten(1) if self.pooling == "flat" else hidden.sum(dim=(2, 3))
 
 
 def _attention(side: int | None, sides: Sequence[int], widths: Sequence[int]) -> tuple[SelfAttention | None, int]:

@@ -43,7 +43,8 @@ class ConditionalNorm(nn.Module):
         normal: Tensor = self.norm(x)
         if self.gain is None or self.bias is None:
             return normal
-        return normal * (1.0 + self.gain(chunk))[:, :, None, None] + self.bias(chunk)[:, :, None, None]
+        shaped: Tensor = normal * (1.0 + self.gain(chunk))[:, :, None, None] + self.bias(chunk)[:, :, None, None]
+        return shaped
 
 
 class UpBlock(nn.Module):
@@ -65,7 +66,8 @@ class UpBlock(nn.Module):
         hidden = self.conv1(functional.interpolate(hidden, scale_factor=2.0, mode="nearest"))
         hidden = self.conv2(functional.relu(self.norm2(hidden, chunk)))
         # A 1 x 1 convolution commutes with nearest-neighbour upsampling, and is four times cheaper before it.
-        return hidden + functional.interpolate(self.shortcut(x), scale_factor=2.0, mode="nearest")
+        out: Tensor = hidden + functional.interpolate(self.shortcut(x), scale_factor=2.0, mode="nearest")
+        return out
 
 
 class DownBlock(nn.Module):
@@ -136,7 +138,7 @@ class SelfAttention(nn.Module):
         key = functional.max_pool2d(self.key(x), 2).flatten(2)
         value = functional.max_pool2d(self.value(x), 2).flatten(2)
         weight = torch.softmax(query.transpose(1, 2) @ key, dim=-1)  # eq. 1, without the square root of the width
-        seen = (value @ weight.transpose(1, 2)).unflatten(2, x.shape[2:])
+        seen = (value @ weight.transpose(1, 2)).view(*value.shape[:2], *x.shape[2:])
         return x + self.gain * self.out(seen)  # type: ignore[no-any-return]  # eq. 3
 
 
