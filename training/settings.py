@@ -19,11 +19,13 @@ Widths = Annotated[tuple[Count, ...], Field(min_length=2, max_length=6)]
 Blocks = tuple[Annotated[int, Field(ge=0, le=8)], ...]
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """Unknown keys are refused, values cannot change."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class PictureSettings(_Frozen):
+class PictureSettings(Frozen):
     """Which pictures, how many, how they are made to fit, and the shares kept out of training."""
 
     source: Annotated[str, Field(min_length=1)] = "builtin"
@@ -42,7 +44,7 @@ class PictureSettings(_Frozen):
     test: Share = 0.05
 
 
-class NetworkSettings(_Frozen):
+class NetworkSettings(Frozen):
     """Generator and encoder; widths and residual blocks are one per resolution."""
 
     latent_dim: Annotated[int, Field(ge=2, le=512)] = 40
@@ -52,7 +54,7 @@ class NetworkSettings(_Frozen):
     encoder_residuals: Blocks = (0, 0, 0, 1)
 
 
-class LossSettings(_Frozen):
+class LossSettings(Frozen):
     """Weights beside the pixel loss, whose weight is one."""
 
     edge: float = Field(default=0.3, ge=0)
@@ -63,7 +65,7 @@ class LossSettings(_Frozen):
     """Steps over which the weight of the prior rises from zero."""
 
 
-class OptimiserSettings(_Frozen):
+class OptimiserSettings(Frozen):
     """How long and how fast."""
 
     steps: Count = 4500
@@ -76,7 +78,7 @@ class OptimiserSettings(_Frozen):
     save_every: Count = 500
 
 
-class BundleSettings(_Frozen):
+class BundleSettings(Frozen):
     """The bundle that comes out; `folder` null leaves it in the run folder."""
 
     name: str = "pictures64"
@@ -84,7 +86,7 @@ class BundleSettings(_Frozen):
     licence: str = "BSD-3-Clause"
 
 
-class GeneratorRecipe(_Frozen):
+class GeneratorRecipe(Frozen):
     """All that a run of `train_generator` depends on."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "pictures64"
@@ -114,7 +116,7 @@ class GeneratorRecipe(_Frozen):
         return self
 
 
-class EegDecoderRecipe(_Frozen):
+class EegDecoderRecipe(Frozen):
     """All that a run of `train_eeg_decoder` depends on: a simulated calibration session, and one more to test on."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "eeg-linear"
@@ -193,3 +195,29 @@ def _override(raw: dict[str, Any], override: str) -> None:
         place[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise SettingsError(f"The value of override {override!r} must be YAML: {error}.") from None
+
+
+class ClassifierRecipe(Frozen):
+    """All that a run of `train_classifier` depends on; `widths` are one per resolution, largest map first."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "classifier"
+    seed: int = Field(default=0, ge=0)
+    pictures: PictureSettings = PictureSettings()
+    widths: Widths = (32, 64, 96, 128)
+    steps: Count = 1800
+    batch_size: Annotated[int, Field(ge=2)] = 128
+    learning_rate: float = Field(default=3e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    warm_up: int = Field(default=50, ge=0)
+    """Steps over which the learning rate rises from zero."""
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    threads: Count = 1
+
+    @model_validator(mode="after")
+    def _size_fits(self) -> Self:
+        if 4 * 2 ** len(self.widths) != self.pictures.size:
+            raise ValueError(
+                f"widths with {len(self.widths)} numbers make pictures of {4 * 2 ** len(self.widths)} pixels, "
+                f"pictures.size is {self.pictures.size}"
+            )
+        return self
