@@ -30,6 +30,7 @@ NARROW = 0.05
 FALLING_BACK = 2.0
 """Distance, as a multiple of the best, that counts as falling back when it lasts."""
 PATIENCE = 3
+"""Looks for which something must last before it is said."""
 
 
 @dataclass(slots=True)
@@ -39,6 +40,8 @@ class Watch:
     largest_gradient: float = 0.0
     best_distance: float = float("inf")
     falling_back: int = 0
+    looks: dict[str, int] = field(default_factory=dict)
+    were_high: set[str] = field(default_factory=set)
     said: set[str] = field(default_factory=set)
 
     def look(self, facts: Mapping[str, float]) -> list[str]:
@@ -50,7 +53,7 @@ class Watch:
 
     def _found(self, facts: Mapping[str, float]) -> list[tuple[str, str]]:
         found = []
-        if facts.get("diversity", 1.0) < LITTLE_DIVERSITY:
+        if self._is_low("diversity", facts, LITTLE_DIVERSITY):
             found.append(
                 (
                     "diversity",
@@ -59,7 +62,7 @@ class Watch:
                 )
             )
         found += self._gradients(facts) + self._convergence(facts)
-        if facts.get("code_spread", 1.0) < NARROW:
+        if self._is_low("code_spread", facts, NARROW):
             found.append(
                 (
                     "code_spread",
@@ -68,6 +71,19 @@ class Watch:
                 )
             )
         return found
+
+    def _is_low(self, key: str, facts: Mapping[str, float], limit: float) -> bool:
+        """Whether a fact is below its limit and this says something.
+
+        Untrained networks are low too: low must come after high, or last to the third look.
+        """
+        if key not in facts:
+            return False
+        self.looks[key] = self.looks.get(key, 0) + 1
+        if facts[key] >= limit:
+            self.were_high.add(key)
+            return False
+        return key in self.were_high or self.looks[key] >= PATIENCE
 
     def _gradients(self, facts: Mapping[str, float]) -> list[tuple[str, str]]:
         norm = facts.get("generator_gradient")
@@ -179,5 +195,7 @@ def _spread(images: Tensor) -> float:
 
 
 def _distance(made: Tensor, real: Tensor) -> float:
+    if not bool(torch.isfinite(made).all()):  # the eigenvalues of such a covariance end the process
+        return float("nan")
     features: tuple[NDArray[np.float64], ...] = tuple(_coarse(each).double().numpy() for each in (made, real))
     return frechet_distance(*features)
