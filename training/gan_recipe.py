@@ -178,10 +178,20 @@ class GanRecipe(Frozen):
                 f"network.latent_dim must be divisible by {n_chunks} for skip-z at {size} pixels, such as {below} or "
                 f"{below + n_chunks}; got {network.latent_dim}"
             )
-        sides = [8 * 2**place for place in range(n_chunks - 1)]
-        if network.self_attention is not None and network.self_attention not in sides:
-            problems.append(f"network.self_attention must be a map's side ({sides}); got {network.self_attention}")
-        return problems
+        return problems or self._attention_problems(network, size)
+
+    def _attention_problems(self, network: BigBiganNetwork, size: int) -> list[str]:
+        side, n = network.self_attention, n_maps(size, network.fold)
+        if side is None:
+            return []
+        up, _, down = widths_of(network, size)
+        # no block of the generator ends with its smallest map, none of the discriminator with its largest
+        sides = {4 * 2**place: min(up[place], down[n - 2 - place]) for place in range(1, n - 1)}
+        if side not in sides:
+            return [f"network.self_attention must be a map's side ({', '.join(map(str, sides))}); got {side}"]
+        if sides[side] < 8:
+            return [f"network.self_attention needs 8 channels; the map of {side} has {sides[side]}: widen the network"]
+        return []
 
     def _batch_problems(self) -> list[str]:
         updates, parts = self.updates, self.updates.accumulation * self.machine.devices * self.machine.nodes
