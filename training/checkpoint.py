@@ -56,7 +56,7 @@ def put_optimiser(name: str, optimiser: Optimizer, tensors: Mapping[str, Tensor]
         prefix = f"{name}.{place}."
         kept = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         optimiser.state[weight] = {
-            key: torch.empty_like(weight).copy_(value) if value.shape == weight.shape else value
+            key: torch.empty_like(weight).copy_(value) if value.shape == weight.shape else value.to(weight.device)
             for key, value in kept.items()
         }
 
