@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import signal
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import cast
@@ -23,7 +24,7 @@ from training.gan.step import Facts, GanState, train_step
 from training.gan.watch import View, Watch, view
 from training.gan_recipe import GanRecipe
 from training.progress import training_progress
-from training.run_folder import RunFolder
+from training.run_folder import RunFolder, writing
 
 logger = logging.getLogger(__name__)
 BEST = "best.safetensors"
@@ -73,23 +74,28 @@ def fit(
         After Ctrl-C, once the step is done and saved.
     TrainingError
         If a number is no longer finite; the checkpoint of before is kept.
+    DiskError
+        If the run folder cannot be written; the checkpoint of before is kept.
     """
     stop = recipe.updates.steps if stop_at is None else min(stop_at, recipe.updates.steps)
     keeper = _Keeper(state, split.validation.images, recipe, fabric, run)
-    with training_progress(recipe.updates.batch_size, fabric.is_global_zero) as bar, _heeding_interrupts() as asked:
+    with (
+        closing(keeper),
+        training_progress(recipe.updates.batch_size, fabric.is_global_zero) as bar,
+        _heeding_interrupts() as asked,
+    ):
         task = bar.add_task("training", total=recipe.updates.steps, completed=state.step)
         while state.step < stop:
             facts = train_step(state, split.train.images, recipe, fabric)
             broken, ended = _agree(facts, asked.is_set or (until is not None and until()), fabric)
             if broken:
-                raise _not_finite(state, facts, run)
+                raise _not_finite(state, {name: float(value) for name, value in facts.items()}, run)
             keeper.after(facts, last=ended or state.step == stop)
             bar.update(task, advance=1, description=keeper.headline)
             if ended:
                 break
         if fabric.is_global_zero and not run.checkpoint.is_file():
             checkpoint.save(state, run.checkpoint)
-    keeper.close()
     if asked.is_set:
         raise KeyboardInterrupt
 
@@ -125,8 +131,7 @@ class _Keeper:
     def __init__(self, state: GanState, shown: Images, recipe: GanRecipe, fabric: Fabric, run: RunFolder) -> None:
         self._state, self._shown, self._recipe, self._fabric, self._run = state, shown, recipe, fabric, run
         self._watch = Watch(best_distance=state.best)
-        self._sums: Facts = {}
-        self._n = 0
+        self._sums: dict[str, tuple[Tensor, int]] = {}
         self._board = run.board() if fabric.is_global_zero else None
         self.headline = "training"
 
@@ -136,11 +141,11 @@ class _Keeper:
             return
         step, watch = self._state.step, self._recipe.watch
         for name, value in facts.items():
-            self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
-        self._n += 1
+            total, n = self._sums.get(name, (torch.zeros_like(value), 0))
+            self._sums[name] = (total + value, n + 1)
         if step % watch.log_every == 0 or last:
-            self._log({name: float(value) / self._n for name, value in self._sums.items()})
-            self._sums, self._n = {}, 0
+            self._log({name: float(total) / n for name, (total, n) in self._sums.items()})
+            self._sums = {}
         if step % watch.watch_every == 0 or last:
             self._look()
         if step % watch.save_every == 0 or last:
@@ -149,8 +154,9 @@ class _Keeper:
     def _log(self, means: dict[str, float]) -> None:
         assert self._board is not None
         self._run.log(step=self._state.step, **means)
-        for name, value in means.items():
-            self._board.add_scalar(name, value, self._state.step)
+        with writing(self._run.path):
+            for name, value in means.items():
+                self._board.add_scalar(name, value, self._state.step)
         self.headline = f"D {means['discriminator']:.2f} G {means['generator']:.2f}"
         self._warn(means)
 
@@ -160,11 +166,14 @@ class _Keeper:
         seen: View = view(
             self._state.averaged, self._shown, recipe.watch.n, recipe.network.latent_dim, self._fabric.device
         )
+        if not all(map(math.isfinite, seen.facts.values())):
+            raise _not_finite(self._state, seen.facts, self._run)
         self._run.log(step=step, **seen.facts)
-        for name, value in seen.facts.items():
-            self._board.add_scalar(f"watch/{name}", value, step)
         grid = self._run.save_grid(f"step-{step:07d}", seen.grid)
-        self._board.add_image("samples", grid, step, dataformats="HWC")
+        with writing(self._run.path):
+            for name, value in seen.facts.items():
+                self._board.add_scalar(f"watch/{name}", value, step)
+            self._board.add_image("samples", grid, step, dataformats="HWC")
         self._warn(seen.facts)
         if seen.facts["distance"] < self._state.best:
             self._state.best = seen.facts["distance"]
@@ -178,7 +187,8 @@ class _Keeper:
     def close(self) -> None:
         """Write what TensorBoard still holds."""
         if self._board is not None:
-            self._board.close()
+            with writing(self._run.path):
+                self._board.close()
 
 
 def _agree(facts: Facts, ended: bool, fabric: Fabric) -> tuple[bool, bool]:
@@ -191,12 +201,12 @@ def _agree(facts: Facts, ended: bool, fabric: Fabric) -> tuple[bool, bool]:
     return broken, stopped
 
 
-def _not_finite(state: GanState, facts: Facts, run: RunFolder) -> TrainingError:
-    bad = [name for name, value in facts.items() if not math.isfinite(float(value))]
-    kept = f"{run.checkpoint} holds the last good state" if run.checkpoint.is_file() else "nothing was saved yet"
+def _not_finite(state: GanState, facts: dict[str, float], run: RunFolder) -> TrainingError:
+    bad = [name for name, value in facts.items() if not math.isfinite(value)]
+    kept = f"{run.checkpoint} is from before" if run.checkpoint.is_file() else "nothing was saved yet"
     return TrainingError(
         f"Step {state.step}: {', '.join(bad) or 'a number of another process'} must be finite and is not; {kept}. "
-        "Lower the rates or raise r1, and start again or --resume."
+        "Lower the rates or raise r1, and start again."
     )
 
 
@@ -215,11 +225,11 @@ def _heeding_interrupts() -> Iterator[_Asked]:
             raise KeyboardInterrupt
         asked.is_set = True
 
-    try:
-        before = signal.signal(signal.SIGINT, note)
-    except ValueError:  # not in the main thread, where no signal arrives
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as a shell does for what it runs in the background
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield asked
         return
+    before = signal.signal(signal.SIGINT, note)
     try:
         yield asked
     finally:
