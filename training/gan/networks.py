@@ -82,7 +82,7 @@ def place(networks: Networks, fabric: Fabric) -> None:
 def optimisers(networks: Networks, recipe: GanRecipe) -> dict[str, Adam]:
     """One Adam for the discriminator, one for generator and encoder, each part at its own rate (two time scales).
 
-    With a lazy gradient penalty the discriminator makes ``r1_every + 1`` kinds of steps in ``r1_every``; rate and
+    With a lazy gradient penalty the discriminator is updated ``r1_every + 1`` times in ``r1_every`` turns; rate and
     betas are corrected for it (Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN", app. B).
     """
     updates, loss = recipe.updates, recipe.loss

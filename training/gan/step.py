@@ -111,34 +111,41 @@ def _discriminator_update(
     networks, optimiser = state.networks, state.optimisers["discriminator"]
     optimiser.zero_grad(set_to_none=True)
     pairs: list[Pair | None] = []
+    codes: list[Tensor | None] = []
     facts: Facts = {}
     for batch in parts:
         with torch.set_grad_enabled(keep and len(parts) == 1), fabric.autocast():
             pair = make_pair(networks, batch)
         pairs.append(pair if keep and len(parts) == 1 else None)
+        codes.append(pair.detached().code)
         with fabric.autocast():
             real, made = judge(networks, batch, pair.detached(), recipe)
         loss = _adversarial(recipe, real, made)
         fabric.backward(loss / len(parts))
         facts = {"discriminator": loss.detach(), **_accuracies(real, made)}
-        if recipe.loss.r1 and state.step % recipe.loss.r1_every == 0:
-            facts["r1"] = _penalise_gradient(networks, batch, pair.detached(), recipe, fabric, len(parts))
     facts["discriminator_gradient"] = _finish(optimiser, fabric)
+    if recipe.loss.r1 and state.step % recipe.loss.r1_every == 0:
+        facts["r1"] = _penalise_gradient(state, parts, codes, recipe, fabric)
     return pairs, facts
 
 
 def _penalise_gradient(
-    networks: Networks, batch: Batch, pair: Pair, recipe: GanRecipe, fabric: Fabric, n_parts: int
+    state: GanState, parts: list[Batch], codes: list[Tensor | None], recipe: GanRecipe, fabric: Fabric
 ) -> Tensor:
-    """Add the gradient of R1 to the discriminator's; in float32, second derivatives need it."""
-    image = batch.image.detach().requires_grad_()
-    seen = augment(image, batch.draws[0], recipe.augment.kinds)
-    # of the three scores, s_z does not see the picture
-    code = pair.code
-    score = networks.discriminator(seen) if code is None else networks.discriminator(seen, code.float())[:, [0, 2]]
-    penalty = gradient_penalty(score, image)
-    fabric.backward(recipe.loss.r1 * recipe.loss.r1_every * penalty / n_parts)
-    return penalty.detach()
+    """One more update of the discriminator, by R1 alone; in float32, second derivatives need it."""
+    discriminator, optimiser = state.networks.discriminator, state.optimisers["discriminator"]
+    optimiser.zero_grad(set_to_none=True)
+    mean = parts[0].image.new_zeros(())
+    for batch, code in zip(parts, codes, strict=True):
+        image = batch.image.detach().requires_grad_()
+        seen = augment(image, batch.draws[0], recipe.augment.kinds)
+        # of the three scores, s_z does not see the picture
+        score = discriminator(seen) if code is None else discriminator(seen, code.float())[:, [0, 2]]
+        penalty = gradient_penalty(score, image) / len(parts)
+        fabric.backward(recipe.loss.r1 * recipe.loss.r1_every * penalty)
+        mean += penalty.detach()
+    _finish(optimiser, fabric)
+    return mean
 
 
 def _generator_update(
