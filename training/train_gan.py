@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,7 +20,7 @@ from lightning_fabric import Fabric
 from rich.logging import RichHandler
 
 from bci_app.contract.errors import BciError
-from training.data.images import read_split
+from training.data.images import ImageSplit, read_split
 from training.gan import checkpoint
 from training.gan.finish import finish
 from training.gan.loop import begin, fit, open_fabric
@@ -31,7 +32,7 @@ from training.settings import read_any_recipe
 def train(recipe: GanRecipe, run: RunFolder, fabric: Fabric) -> None:
     """Train from the newest checkpoint of the run, if there is one, to the report and the bundle."""
     torch.set_num_threads(recipe.machine.threads)
-    split = read_split(recipe.pictures, recipe.seed, cache=run.path)
+    split = _pictures(recipe, run, fabric)
     state = begin(recipe, fabric)
     if run.checkpoint.is_file():
         checkpoint.restore(state, run.checkpoint)
@@ -39,6 +40,16 @@ def train(recipe: GanRecipe, run: RunFolder, fabric: Fabric) -> None:
     if fabric.is_global_zero:
         finish(recipe, run, split, fabric.device)
     fabric.barrier()
+
+
+def _pictures(recipe: GanRecipe, run: RunFolder, fabric: Fabric) -> ImageSplit:
+    """The pictures; a run that has not begun leaves no folder behind if they cannot be read."""
+    try:
+        return read_split(recipe.pictures, recipe.seed, cache=run.path)
+    except BciError:
+        if fabric.is_global_zero and not run.checkpoint.is_file():
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
     command = " ".join([parser.prog, words.recipe, *words.overrides])
+    run: RunFolder | None = None
     try:
         opened = open_run(words.resume, GanRecipe) if words.resume else None
         recipe = opened[1] if opened else read_any_recipe(GanRecipe, words.recipe, words.overrides)
@@ -64,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Stopped. Go on with: python -m training.train_gan --resume and the run folder.")
+        saved = run is not None and run.checkpoint.is_file()
+        print("Stopped.", f"Go on with: {parser.prog} --resume {run.path}" if run and saved else "Nothing was saved.")
         return 130
     return 0
 
