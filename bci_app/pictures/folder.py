@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,18 @@ MAX_PIXELS = 50_000_000
 MAX_FILES = 20_000
 NAMED_IN_MESSAGE = 5
 _LONGEST_NAME = 80
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+_UNREADABLE = (  # what Pillow may raise on a damaged image; the odd ones mostly come from its EXIF
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +109,21 @@ def decode_image(file: Path | IO[bytes], name: str) -> NDArray[np.uint8]:
                         f"{name!r} has {opened.width} x {opened.height} pixels, more than "
                         f"{MAX_PIXELS:,}. Make it smaller."
                     )
-                upright = ImageOps.exif_transpose(opened)
-                return np.asarray(_opaque(upright) if upright.has_transparency_data else upright.convert("RGB"))
+                return np.asarray(_opaque(_eight_bits(ImageOps.exif_transpose(opened))))
     except _UNREADABLE as error:
         raise PictureError(f"{name!r} is not a readable PNG, JPEG, BMP or WebP image: {error}") from error
 
 
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """`image`, a grey one of 16 bits brought to 8: converted as it is, Pillow would make all above 255 white."""
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray(np.rint(np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
+
+
 def _opaque(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
     grey = Image.new("RGBA", image.size, (128, 128, 128, 255))
     return Image.alpha_composite(grey, image.convert("RGBA")).convert("RGB")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.contract.errors import PictureError
-from training.data.offers import NO_CLASS, Images, Offer, Offers, Side, choose
+from training.data.offers import NO_CLASS, UNREADABLE_ARCHIVE, Images, Offer, Offers, Side, choose
 from training.settings import PictureSettings
 
 MAX_ARRAY_BYTES = 4 * 2**30
@@ -53,7 +52,7 @@ def offer_arrays(name: str, parts: dict[Side, Labelled], wanted: PictureSettings
 
 
 def _check(name: str, pixels: NDArray[Any], classes: NDArray[Any] | None) -> None:
-    shape_fits = pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] in (1, 3))
+    shape_fits = (pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] in (1, 3))) and 0 not in pixels.shape[1:]
     if pixels.dtype != np.uint8 or not shape_fits:
         raise PictureError(
             f"Pictures must be uint8 (n, h, w) or (n, h, w, 1 or 3); {name} has {pixels.dtype} {pixels.shape}. "
@@ -86,8 +85,10 @@ def offer_npz(path: Path, wanted: PictureSettings, seed: int) -> Offers:
         If the archive is damaged, holds other arrays, or needs pickle.
     """
     try:
+        if not zipfile.is_zipfile(path):
+            raise zipfile.BadZipFile("it is no archive")
         with np.load(path, allow_pickle=False) as archive:
-            if "x_train" not in archive:
+            if "x_train" not in archive.files:
                 raise PictureError(
                     f"An npz of pictures has x_train, and may have y_train, x_test, y_test; {path.name!r} has "
                     f"{', '.join(archive.files) or 'nothing'}. Rename its arrays."
@@ -96,8 +97,11 @@ def offer_npz(path: Path, wanted: PictureSettings, seed: int) -> Offers:
             parts: dict[Side, Labelled] = {
                 side: (archive[f"x_{side}"], archive.get(f"y_{side}")) for side in _PARTS if f"x_{side}" in archive
             }
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise PictureError(f"{path.name!r} is not a readable npz archive: {error}. Fetch or write it again.") from error
+    except UNREADABLE_ARCHIVE as error:
+        raise PictureError(
+            f"{path.name!r} must be an npz archive that numpy reads without pickle; reading it failed: {error}. "
+            "Fetch or write it again."
+        ) from error
     return offer_arrays(path.name, parts, wanted, seed)
 
 

@@ -18,6 +18,7 @@ from bci_app.pictures.picture import picture_hash
 from bci_app.pictures.source import BuiltinSource, builtin
 from training.data.arrays import offer_npz
 from training.data.files import offer_folder, offer_zip
+from training.data.idx import is_idx, offer_idx
 from training.data.offers import NO_CLASS, Images, Offers, offer_drawings
 from training.data.sorting import SIDES, Sorted, sort_pictures
 from training.settings import PictureSettings
@@ -151,9 +152,12 @@ def _open(wanted: PictureSettings, seed: int) -> Offers:
         return offer_drawings(builtin(wanted.families), wanted, np.random.default_rng(seed))
     path = Path(wanted.source).expanduser()
     if path.is_dir():
-        return offer_folder(path, wanted, seed)
+        has_idx = any(is_idx(file) for file in path.iterdir())
+        return offer_idx(path, wanted, seed) if has_idx else offer_folder(path, wanted, seed)
     if not path.is_file():
         raise PictureError(f"Pictures are read from {wanted.source!r}, which does not exist. Check pictures.source.")
+    if is_idx(path):
+        return offer_idx(path, wanted, seed)
     if path.suffix.lower() == ".npz":
         return offer_npz(path, wanted, seed)
     if path.suffix.lower() == ".zip":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -17,6 +19,8 @@ from training.settings import PictureSettings
 
 Images = NDArray[np.uint8]
 Side = Literal["train", "validation", "test"]
+UNREADABLE_ARCHIVE = (OSError, ValueError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What zipfile and numpy may raise on a damaged archive."""
 NO_CLASS = -1
 DRAWN_BY_DEFAULT = 30000
 _KINDS = {"shapes": tuple(SHAPES), "letters": tuple(LETTERS), "digits": tuple("0123456789")}
