@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 
 SLOPE = 0.1
 """Slope of the leaky rectifier below zero. The rectifier runs inside the convolution in onnxruntime; SiLU does not."""
@@ -93,11 +92,32 @@ class Whitening(nn.Module):
         return cls(torch.zeros(dim), torch.eye(dim))
 
 
+class _SumOfProcesses(torch.autograd.Function):
+    """The sum of a tensor over all processes. A loss is one of the terms of a sum too, so its gradient is summed alike."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        """Same shape, same values on every process."""
+        total = x.clone(memory_format=torch.contiguous_format)
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: tuple[Tensor], output: Tensor) -> None:
+        """Nothing is kept."""
+
+    @staticmethod
+    def backward(ctx: object, *gradients: Tensor) -> Tensor:
+        """Again a sum, which can be differentiated once more."""
+        total: Tensor = _SumOfProcesses.apply(gradients[0])  # type: ignore[no-untyped-call]
+        return total
+
+
 class GlobalBatchNorm2d(nn.BatchNorm2d):
     """Batch normalisation over the batches of all processes.
 
     torch has one for accelerators alone (`nn.SyncBatchNorm`); this one gives the same on any device, so that a run on
-    several processes can be compared with a run on one.
+    several processes can be compared with a run on one. It can be differentiated twice.
     """
 
     @classmethod
@@ -112,19 +132,14 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         if not (self.training and torch.distributed.is_available() and torch.distributed.is_initialized()):
             return super().forward(input)
         x = input.float()
-        n_here = x.new_full((1,), float(x.numel() // x.shape[1]))
-        sums = torch.cat([x.sum(dim=(0, 2, 3)), x.square().sum(dim=(0, 2, 3)), n_here])
-        sums = all_reduce(sums)  # type: ignore[no-untyped-call]
-        n = sums[-1]
-        mean, square = sums[:-1].div(n).chunk(2)
-        variance = square - mean.square()
-        self._remember(mean.detach(), variance.detach(), n.detach())
+        mean, variance, n = _moments_of_processes(x)
+        self._remember(mean.detach(), variance.detach(), n)
         scale = torch.rsqrt(variance + self.eps)
-        shift = -mean * scale
         if self.affine:
-            scale, shift = scale * self.weight, shift * self.weight + self.bias
-        out: Tensor = (x * scale[:, None, None] + shift[:, None, None]).to(input.dtype)
-        return out
+            scale = scale * self.weight
+        centred = x - mean[:, None, None]
+        shifted = centred * scale[:, None, None]
+        return (shifted + self.bias[:, None, None] if self.affine else shifted).to(input.dtype)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, n: Tensor) -> None:
@@ -135,4 +150,19 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         momentum = self.momentum if self.momentum is not None else 0.1
         self.num_batches_tracked.add_(1)
         self.running_mean.lerp_(mean, momentum)
-        self.running_var.lerp_(variance * n / (n - 1), momentum)
+        self.running_var.lerp_((variance * n / (n - 1)).to(variance.dtype), momentum)
+
+
+def _moments_of_processes(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean and variance (n_channels,) of (batch, n_channels, h, w) over all processes, and the places they are from.
+
+    What the processes have is put together in double precision: the square of a mean that is far from zero leaves too
+    few digits for the variance otherwise.
+    """
+    variance, mean = (each.double() for each in torch.var_mean(x, dim=(0, 2, 3), correction=0))
+    n_here = mean.new_full((1,), float(x.numel() // x.shape[1]))
+    sums: Tensor = torch.cat([n_here * mean, n_here * (variance + mean.square()), n_here])
+    sums = _SumOfProcesses.apply(sums)  # type: ignore[no-untyped-call]
+    n = sums[-1].detach()
+    mean, square = sums[:-1].div(n).chunk(2)
+    return mean.to(x.dtype), (square - mean.square()).clamp_min(0.0).to(x.dtype), n

@@ -24,6 +24,8 @@ from training.data.images import ImageSplit, read_split
 from training.gan import checkpoint
 from training.gan.finish import finish
 from training.gan.loop import begin, fit, open_fabric
+from training.gan.processes import StoppedElsewhereError, noticing_lost_processes, only_the_first_speaks, together
+from training.gan.step import GanState
 from training.gan_recipe import GanRecipe
 from training.run_folder import RunFolder, new_run, open_run
 from training.settings import read_any_recipe
@@ -32,14 +34,18 @@ from training.settings import read_any_recipe
 def train(recipe: GanRecipe, run: RunFolder, fabric: Fabric) -> None:
     """Train from the newest checkpoint of the run, if there is one, to the report and the bundle."""
     torch.set_num_threads(recipe.machine.threads)
+    split, state = together(fabric, lambda: _prepare(recipe, run, fabric))
+    fit(state, split, recipe, fabric, run)
+    if fabric.is_global_zero:  # the others are done, and would not wait as long as this may take
+        finish(recipe, run, split, fabric.device)
+
+
+def _prepare(recipe: GanRecipe, run: RunFolder, fabric: Fabric) -> tuple[ImageSplit, GanState]:
     split = _pictures(recipe, run, fabric)
     state = begin(recipe, fabric)
     if run.checkpoint.is_file():
         checkpoint.restore(state, run.checkpoint)
-    fit(state, split, recipe, fabric, run)
-    if fabric.is_global_zero:
-        finish(recipe, run, split, fabric.device)
-    fabric.barrier()
+    return split, state
 
 
 def _pictures(recipe: GanRecipe, run: RunFolder, fabric: Fabric) -> ImageSplit:
@@ -63,19 +69,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
     command = " ".join([parser.prog, words.recipe, *words.overrides])
     run: RunFolder | None = None
+    first = True
     try:
         opened = open_run(words.resume, GanRecipe) if words.resume else None
         recipe = opened[1] if opened else read_any_recipe(GanRecipe, words.recipe, words.overrides)
         fabric = open_fabric(recipe)
         fabric.launch()
-        run = opened[0] if opened else _one_run(words.runs, recipe, command, fabric)
-        if fabric.is_global_zero:
-            print(f"Run folder: {run.path} · device: {fabric.device} · processes: {fabric.world_size}")
-        train(recipe, run, fabric)
+        first = fabric.is_global_zero
+        with noticing_lost_processes(fabric):
+            only_the_first_speaks(fabric)
+            run = opened[0] if opened else _one_run(words.runs, recipe, command, fabric)
+            if first:
+                print(f"Run folder: {run.path} · device: {fabric.device} · processes: {fabric.world_size}")
+            train(recipe, run, fabric)
     except BciError as error:
+        if isinstance(error, StoppedElsewhereError) and not first:
+            return 0  # an error here would make Fabric kill the first process before it has said why
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        if not first:
+            return 0
         saved = run is not None and run.checkpoint.is_file()
         print("Stopped.", f"Go on with: {parser.prog} --resume {run.path}" if run and saved else "Nothing was saved.")
         return 130
@@ -84,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _one_run(root: Path, recipe: GanRecipe, command: str, fabric: Fabric) -> RunFolder:
     """The folder that process 0 makes, on every process."""
-    made = new_run(root, recipe, datetime.now(), command) if fabric.is_global_zero else RunFolder(root)
+    now = datetime.now()
+    made = together(fabric, lambda: new_run(root, recipe, now, command) if fabric.is_global_zero else RunFolder(root))
     return RunFolder(fabric.broadcast(made.path))
 
 

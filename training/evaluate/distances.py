@@ -54,7 +54,7 @@ def frechet_distance(features_a: Floats, features_b: Floats) -> float:
             f"{a.shape} and {b.shape}."
         )
     middle = a.mean(axis=0)  # the metric squares before it centres; this keeps the digits
-    metric = FrechetInceptionDistance(feature=_AsTheyAre(a.shape[1]))
+    metric = FrechetInceptionDistance(feature=_AsTheyAre(a.shape[1]), sync_on_compute=False)
     metric.update(torch.from_numpy(a - middle), real=True)
     metric.update(torch.from_numpy(b - middle), real=False)
     return max(float(metric.compute()), 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from training.data.images import Images, ImageSplit
 from training.errors import TrainingError
 from training.gan import checkpoint
 from training.gan.networks import build, optimisers, place
+from training.gan.processes import StoppedElsewhereError, any_of, together
 from training.gan.step import Facts, GanState, train_step
 from training.gan.watch import View, Watch, view
 from training.gan_recipe import GanRecipe
@@ -71,11 +73,13 @@ def fit(
     Raises
     ------
     KeyboardInterrupt
-        After Ctrl-C, once the step is done and saved.
+        After Ctrl-C in any process, once the step is done and saved.
     TrainingError
         If a number is no longer finite; the checkpoint of before is kept.
     DiskError
         If the run folder cannot be written; the checkpoint of before is kept.
+    StoppedElsewhereError
+        If one of these happened to another process, which says why.
     """
     stop = recipe.updates.steps if stop_at is None else min(stop_at, recipe.updates.steps)
     keeper = _Keeper(state, split.validation.images, recipe, fabric, run)
@@ -87,17 +91,19 @@ def fit(
         task = bar.add_task("training", total=recipe.updates.steps, completed=state.step)
         while state.step < stop:
             facts = train_step(state, split.train.images, recipe, fabric)
-            broken, ended = _agree(facts, asked.is_set or (until is not None and until()), fabric)
+            broken, interrupted, ended = _agree(facts, asked.is_set, until is not None and until(), fabric)
+            if broken and not fabric.is_global_zero:
+                raise StoppedElsewhereError()
             if broken:
                 raise _not_finite(state, {name: float(value) for name, value in facts.items()}, run)
-            keeper.after(facts, last=ended or state.step == stop)
+            keeper.after(facts, last=interrupted or ended or state.step == stop)
             bar.update(task, advance=1, description=keeper.headline)
+            if interrupted:
+                raise KeyboardInterrupt
             if ended:
                 break
         if fabric.is_global_zero and not run.checkpoint.is_file():
             checkpoint.save(state, run.checkpoint)
-    if asked.is_set:
-        raise KeyboardInterrupt
 
 
 def open_fabric(recipe: GanRecipe) -> Fabric:
@@ -106,10 +112,16 @@ def open_fabric(recipe: GanRecipe) -> Fabric:
     Raises
     ------
     TrainingError
-        If the accelerator asked for is not there, or it has fewer devices.
+        If the accelerator asked for is not there, it has fewer devices, or another number of processes was started.
     """
     machine = recipe.machine
     several = machine.devices * machine.nodes > 1
+    started = os.environ.get("WORLD_SIZE") if "LOCAL_RANK" in os.environ else None
+    if started is not None and int(started) != machine.devices * machine.nodes:
+        raise TrainingError(
+            f"The recipe wants machine.devices={machine.devices} on machine.nodes={machine.nodes}; {started} process(es) "
+            "were started from outside. Make the two agree, or start one process, which starts the others."
+        )
     try:
         return Fabric(
             accelerator=machine.accelerator,
@@ -126,29 +138,44 @@ def open_fabric(recipe: GanRecipe) -> Fabric:
 
 
 class _Keeper:
-    """Writes what a run leaves behind; silent on all processes but the first."""
+    """Writes what a run leaves behind. The first process writes; the others help to average, and wait."""
 
     def __init__(self, state: GanState, shown: Images, recipe: GanRecipe, fabric: Fabric, run: RunFolder) -> None:
         self._state, self._shown, self._recipe, self._fabric, self._run = state, shown, recipe, fabric, run
         self._watch = Watch(best_distance=state.best)
         self._sums: dict[str, tuple[Tensor, int]] = {}
-        self._board = run.board() if fabric.is_global_zero else None
+        self._board = together(fabric, lambda: run.board() if fabric.is_global_zero else None)
         self.headline = "training"
 
     def after(self, facts: Facts, last: bool) -> None:
         """Log, look and save as the recipe wants after this step."""
-        if self._board is None:
-            return
-        step, watch = self._state.step, self._recipe.watch
         for name, value in facts.items():
             total, n = self._sums.get(name, (torch.zeros_like(value), 0))
             self._sums[name] = (total + value, n + 1)
-        if step % watch.log_every == 0 or last:
-            self._log({name: float(total) / n for name, (total, n) in self._sums.items()})
-            self._sums = {}
-        if step % watch.watch_every == 0 or last:
+        watch = self._recipe.watch
+        log, look, save = (
+            last or self._state.step % every == 0 for every in (watch.log_every, watch.watch_every, watch.save_every)
+        )
+        means = self._means() if log else {}
+        if log or look or save:
+            together(self._fabric, lambda: self._write(means, look, save))
+
+    def _means(self) -> dict[str, float]:
+        """Of what was measured since the last time, over all processes."""
+        means = torch.stack([total.float() / n for total, n in self._sums.values()])
+        names, self._sums = list(self._sums), {}
+        if self._fabric.world_size > 1:
+            means = cast(Tensor, self._fabric.all_reduce(means, reduce_op="mean"))
+        return dict(zip(names, means.tolist(), strict=True))
+
+    def _write(self, means: dict[str, float], look: bool, save: bool) -> None:
+        if self._board is None:
+            return
+        if means:
+            self._log(means)
+        if look:
             self._look()
-        if step % watch.save_every == 0 or last:
+        if save:
             checkpoint.save(self._state, self._run.checkpoint)
 
     def _log(self, means: dict[str, float]) -> None:
@@ -191,14 +218,10 @@ class _Keeper:
                 self._board.close()
 
 
-def _agree(facts: Facts, ended: bool, fabric: Fabric) -> tuple[bool, bool]:
-    """Whether on any process a number is not finite, and whether any wants to stop."""
-    finite = torch.isfinite(torch.stack([value.float() for value in facts.values()])).all()
-    flags = torch.stack([(~finite).float(), torch.tensor(float(ended), device=finite.device)])
-    if fabric.world_size > 1:
-        flags = cast(Tensor, fabric.all_reduce(flags, reduce_op="sum"))
-    broken, stopped = (bool(flag > 0) for flag in flags)
-    return broken, stopped
+def _agree(facts: Facts, interrupted: bool, ended: bool, fabric: Fabric) -> tuple[bool, bool, bool]:
+    """Whether on any process a number is not finite, Ctrl-C was heard, or it is to end."""
+    finite = bool(torch.isfinite(torch.stack([value.float() for value in facts.values()])).all())
+    return any_of((not finite, interrupted, ended), fabric)
 
 
 def _not_finite(state: GanState, facts: dict[str, float], run: RunFolder) -> TrainingError:
