@@ -28,6 +28,7 @@ from training.settings import EegDecoderRecipe, read_any_recipe
 def train(recipe: EegDecoderRecipe, run: RunFolder) -> Bundle:
     """Two sessions of one participant, the first to learn from; the bundle is opened again before it is returned."""
     generator = Generator.open(Path(recipe.generator), "cpu")
+    generator.require_encoder()
     pictures = draw_pictures(recipe, generator.image_size)
     steps = track(zip(pictures, (0, 1), strict=True), "simulating sessions", total=2, console=Console(stderr=True))
     learn, test = [simulate(recipe, shown, generator, session) for shown, session in steps]

@@ -117,10 +117,15 @@ class _Common(_Frozen):
 
 
 class GeneratorManifest(_Common):
-    """Latent -> picture (``generator.onnx``) and picture -> latent (``encoder.onnx``)."""
+    """Latent -> picture (``generator.onnx``) and, unless it only draws, picture -> latent (``encoder.onnx``)."""
 
     kind: Literal["generator"] = "generator"
     image_size: int = Field(ge=8, le=2048)
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether it reads pictures too, which is what a decoder is learnt and scored with."""
+        return "image" in {tensor.name for tensor in self.inputs}
 
 
 class EegDecoderManifest(_Common):

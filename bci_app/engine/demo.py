@@ -140,6 +140,7 @@ def demo_plan(settings: DemoSettings, folder: Path, on_progress: OnProgress) -> 
     assert presentation is not None, "DemoSettings refuses this"
     on_progress(0, 1, "opening the generator")
     generator = Generator.open(session.generator or shipped(GENERATOR), session.device, session.require_gpu)
+    generator.require_encoder()
     size = generator.image_size
     source = picture_source(presentation, size)
     pictures = source.sample(np.random.default_rng(settings.calibration_seed), settings.calibration_trials, size)

@@ -49,6 +49,7 @@ def open_plan(settings: SessionSettings, title: str, folder: Path | None, waterm
     decoder, generator = open_models(settings)
     plan = SessionPlan(settings, title, decoder, generator, folder=folder, watermark=watermark)
     if settings.presentation is not None:
+        generator.require_encoder()
         source = picture_source(settings.presentation, generator.image_size)
         plan.notes = picture_notes(source)
         plan.pictures = endless(

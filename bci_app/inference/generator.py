@@ -1,7 +1,8 @@
-"""Latent -> picture and picture -> latent."""
+"""Latent -> picture and, where there is an encoder, picture -> latent."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,14 +11,13 @@ from numpy.typing import NDArray
 
 from bci_app.contract.bundle import Bundle, open_bundle
 from bci_app.contract.checks import check_shape
-from bci_app.contract.errors import BundleCorruptError, BundleVersionError, PictureError, SignalError
+from bci_app.contract.errors import BundleCorruptError, BundleError, BundleVersionError, PictureError, SignalError
 from bci_app.contract.manifest import GeneratorManifest, LatentSpace, TensorSpec
 from bci_app.inference.golden import verify_golden
 from bci_app.inference.session import Device, OnnxModel
 
 T = TypeVar("T", bound=np.generic)
 
-GRAPHS = ("generator", "encoder")
 _LARGEST_BATCH = 64
 """Pictures per run of a graph; more only need more memory."""
 
@@ -67,13 +67,10 @@ class Generator:
                 f"The latent space of bundle '{opened.folder.name}' must be that of its generator.onnx; "
                 "the digests differ. Export the bundle again."
             )
-        models = {
-            graph: OnnxModel(
-                opened.read(f"{graph}.onnx"), device, require_gpu, f"{graph}.onnx of bundle '{opened.folder.name}'"
-            )
-            for graph in GRAPHS
-        }
+        models = {}
         for graph, (given, made) in _tensors(manifest).items():
+            name = f"{graph}.onnx of bundle '{opened.folder.name}'"
+            models[graph] = OnnxModel(opened.read(f"{graph}.onnx"), device, require_gpu, name)
             models[graph].expect(given, made)
         verify_golden(opened, models)
         return cls(opened, manifest, models)
@@ -117,7 +114,10 @@ class Generator:
         ------
         PictureError
             If the pictures have another shape or type.
+        BundleError
+            If the bundle has no encoder.
         """
+        self.require_encoder()
         size = self.image_size
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (size, size, 3):
             raise PictureError(
@@ -126,6 +126,15 @@ class Generator:
             )
         empty = np.empty((0, self.latent_space.dim), np.float32)
         return _in_batches(self._models["encoder"], np.ascontiguousarray(images), empty)
+
+    def require_encoder(self) -> None:
+        """Raise BundleError if the bundle only draws, before work begins that needs latents of pictures."""
+        if not self.manifest.has_encoder:
+            raise BundleError(
+                f"Bundle '{self.bundle.folder.name}' has no encoder: it draws pictures from latents, but no picture has a "
+                "latent, so no decoder can be learnt for it or scored with it. Choose a generator with an encoder, such as "
+                "a BigBiGAN."
+            )
 
 
 def _in_batches(model: OnnxModel, given: NDArray[np.generic], empty: NDArray[T]) -> NDArray[T]:
@@ -136,14 +145,20 @@ def _in_batches(model: OnnxModel, given: NDArray[np.generic], empty: NDArray[T])
 
 
 def _tensors(manifest: GeneratorManifest) -> dict[str, tuple[TensorSpec, TensorSpec]]:
-    """Input and output of both graphs; the manifest lists generator first, then encoder."""
+    """Input and output of each graph; the manifest lists generator first, then encoder if there is one."""
     latent, image = tensor_specs(manifest.latent_space.dim, manifest.image_size)
-    if manifest.inputs != (latent, image) or manifest.outputs != (image, latent):
+    graphs = {"generator": (latent, image)} | ({"encoder": (image, latent)} if manifest.has_encoder else {})
+    wanted_inputs, wanted_outputs = (tuple(tensors[end] for tensors in graphs.values()) for end in (0, 1))
+    if manifest.inputs != wanted_inputs or manifest.outputs != wanted_outputs:
         raise BundleCorruptError(
-            f"Bundle '{manifest.name}' must list the inputs latent, image and the outputs image, latent, with "
-            f"latents of {latent.shape} and pictures of {image.shape}. Export it again."
+            f"Bundle '{manifest.name}' must list the inputs {_names(wanted_inputs)} and the outputs "
+            f"{_names(wanted_outputs)}, with latents of {latent.shape} and pictures of {image.shape}. Export it again."
         )
-    return {"generator": (latent, image), "encoder": (image, latent)}
+    return graphs
+
+
+def _names(tensors: Sequence[TensorSpec]) -> str:
+    return ", ".join(tensor.name for tensor in tensors)
 
 
 def tensor_specs(latent_dim: int, image_size: int) -> tuple[TensorSpec, TensorSpec]:

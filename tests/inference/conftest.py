@@ -110,9 +110,11 @@ def _tensors() -> tuple[TensorSpec, TensorSpec]:
 
 @pytest.fixture
 def make_generator(tmp_path: Path, weights: SimpleNamespace) -> Callable[..., Bundle]:
-    """Writes a generator bundle; keywords change its manifest, `off` its golden latents, `scale` its weights."""
+    """Writes a generator bundle, `only_draws` without encoder; keywords change its manifest, `off` its golden latents."""
 
-    def make(name: str = "tiny", scale: float = 1.0, off: float = 0.0, **changes: Any) -> Bundle:
+    def make(
+        name: str = "tiny", scale: float = 1.0, off: float = 0.0, only_draws: bool = False, **changes: Any
+    ) -> Bundle:
         generator = _generator_graph(weights.generator * np.float32(scale)).SerializeToString()
         latents = np.random.default_rng(1).normal(size=(3, DIM)).astype(np.float32)
         images = np.clip(latents @ weights.generator * scale + 128, 0, 255).astype(np.uint8).reshape(3, SIZE, SIZE, 3)
@@ -134,11 +136,12 @@ def make_generator(tmp_path: Path, weights: SimpleNamespace) -> Callable[..., Bu
             "golden": Golden(atol=1e-3, rtol=1e-3),
             "provenance": PROVENANCE,
         }
-        files = {
-            "generator.onnx": generator,
-            "encoder.onnx": _encoder_graph(weights.encoder).SerializeToString(),
-            "golden.npz": pack_arrays(**golden),
-        }
+        files = {"generator.onnx": generator, "encoder.onnx": _encoder_graph(weights.encoder).SerializeToString()}
+        if only_draws:
+            values |= {"inputs": (latent,), "outputs": (image,)}
+            golden = {key: array for key, array in golden.items() if key.startswith("generator.")}
+            del files["encoder.onnx"]
+        files["golden.npz"] = pack_arrays(**golden)
         return write_bundle(tmp_path / name, GeneratorManifest(**(values | changes)), files)
 
     return make

@@ -11,12 +11,13 @@ import pytest
 from bci_app.contract.bundle import Bundle
 from bci_app.contract.errors import (
     BundleCorruptError,
+    BundleError,
     BundleVersionError,
     PictureError,
     SignalError,
 )
 from bci_app.contract.manifest import LatentSpace
-from bci_app.inference.generator import Generator
+from bci_app.inference.generator import Generator, tensor_specs
 
 Make = Callable[..., Bundle]
 
@@ -86,3 +87,26 @@ def test_a_manifest_that_tells_another_size_is_refused(make_generator: Make) -> 
 def test_a_decoder_is_no_generator(make_generator: Make, make_decoder: Make) -> None:
     with pytest.raises(BundleVersionError, match="must be a generator; it is of kind 'eeg-decoder'"):
         Generator.open(make_decoder(make_generator()))
+
+
+def test_a_bundle_without_encoder_draws_and_says_that_it_cannot_read(make_generator: Make) -> None:
+    whole, drawing = (Generator.open(make_generator(only_draws=only)) for only in (False, True))
+    latents = np.random.default_rng(0).normal(size=(5, 4))
+    images = drawing.generate(latents)
+    np.testing.assert_array_equal(images, whole.generate(latents))
+    with pytest.raises(BundleError, match="'tiny' has no encoder: it draws pictures from latents"):
+        drawing.encode(images)
+    with pytest.raises(BundleError, match="no encoder"):
+        drawing.require_encoder()
+    whole.require_encoder()
+
+
+def test_an_encoder_that_the_manifest_lists_must_be_there(make_generator: Make) -> None:
+    latent, image = tensor_specs(4, 8)
+    with pytest.raises(BundleCorruptError, match=r"must hold the file encoder\.onnx"):
+        Generator.open(make_generator(only_draws=True, inputs=(latent, image), outputs=(image, latent)))
+
+
+def test_an_encoder_that_the_manifest_does_not_list_is_refused(make_generator: Make) -> None:
+    with pytest.raises(BundleCorruptError, match="must list the inputs latent and the outputs image"):
+        Generator.open(make_generator(inputs=tensor_specs(4, 8)[:1]))
