@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import tempfile
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,42 +22,102 @@ from bci_app.contract.bundle import Bundle, pack_arrays, sha256_of, write_bundle
 from bci_app.contract.manifest import GeneratorManifest, Golden, LatentSpace, Provenance, Score
 from bci_app.inference.generator import Generator as OpenedGenerator
 from bci_app.inference.generator import tensor_specs
+from models.gan.blocks import remove_spectral_norm
 from models.layers import Whitening
 from models.portable import PortableEncoder, PortableGenerator
+from training.bundle_card import write_card
 from training.evaluate.metrics import reconstruction_scores
+from training.gan_recipe import GanRecipe
 from training.settings import GeneratorRecipe, PictureSettings
 
 OPSET = 20
 N_GOLDEN = 8
-ATOL, RTOL = 1e-3, 1e-3
+ATOL, RTOL = 1e-4, 1e-4
+"""How far a latent of the graph may be off the network's; of a picture see `bci_app.inference.golden.GREY_LEVELS`."""
+SMALLEST_SHARE = 1e-3
+"""Variance of a direction, as a share of the largest, below which it is not stretched any further: the encoder says
+next to nothing in it, and to stretch it without bound would make its rounding a part of every latent."""
 VERSIONS = ("torch", "onnx", "onnxscript", "numpy")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Portable:
-    """Generator and encoder in the form they leave in, with the mean latent of the training pictures."""
+    """A generator, with its encoder if it has one, in the form they leave in.
+
+    Attributes
+    ----------
+    generator : PortableGenerator
+    encoder : PortableEncoder or None
+    latent_mean : float32 array (latent_dim,)
+        Mean latent of the training pictures; zero without an encoder.
+    about : tuple of str
+        What a person should know of the networks and their latents, in sentences for the card.
+    truncation : float or None
+        Component beyond which latents are clipped.
+    """
 
     generator: PortableGenerator
-    encoder: PortableEncoder
+    encoder: PortableEncoder | None
     latent_mean: NDArray[np.float32]
+    about: tuple[str, ...] = ()
+    truncation: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """A bundle that is nowhere yet: all but scores and card."""
+
+    manifest: GeneratorManifest
+    files: Mapping[str, bytes]
+    about: tuple[str, ...]
 
 
 def standardise(generator: nn.Module, encoder: nn.Module, latent_dim: int, train: NDArray[np.uint8]) -> Portable:
     """Wrap both networks so that the latents of the training pictures have mean zero and covariance one.
 
     It is the covariance of the encoder's means: they are what a decoder learns and what a search starts from. The
-    components come in order of their variance before, largest first.
+    components come in order of their variance before, largest first; those below `SMALLEST_SHARE` keep less than one.
     """
-    for network in (generator, encoder):
-        network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-    latents = apply(PortableEncoder(encoder, Whitening.identity(latent_dim)), train).astype(np.float64)
+    plain = as_trained(generator, encoder, latent_dim, train)
+    assert plain.encoder is not None
+    latents = apply(plain.encoder, in_colour(train)).astype(np.float64)
     shift = latents.mean(axis=0)
     variances, directions = np.linalg.eigh(np.cov(latents.T))
-    matrix = (directions / np.sqrt(np.maximum(variances, 1e-6)))[:, ::-1]
+    smallest = max(SMALLEST_SHARE * float(variances.max()), 1e-6)
+    matrix = (directions / np.sqrt(np.maximum(variances, smallest)))[:, ::-1]
     standard = Whitening(*(torch.from_numpy(np.ascontiguousarray(each, np.float32)) for each in (shift, matrix)))
-    portable = PortableGenerator(generator, standard).eval(), PortableEncoder(encoder, standard).eval()
-    mean = ((latents - shift) @ matrix).mean(axis=0).astype(np.float32)
-    return Portable(*portable, latent_mean=mean)
+    n_short = int((variances < smallest).sum())
+    return Portable(
+        PortableGenerator(plain.generator.generator, standard).eval(),
+        PortableEncoder(plain.encoder.encoder, standard, plain.encoder.n_channels).eval(),
+        latent_mean=((latents - shift) @ matrix).mean(axis=0).astype(np.float32),
+        about=(_STANDARD + (_SHORT.format(n_short=n_short, dim=latent_dim) if n_short else ""),),
+    )
+
+
+_STANDARD = "Over the training pictures the encoder's numbers have mean 0, variance 1 and no correlation."
+_SHORT = (
+    f" Of {{dim}} directions {{n_short}} varied by less than {SMALLEST_SHARE:g} of the largest variance; they are not "
+    "stretched any further, and keep a variance below 1."
+)
+
+
+def as_trained(generator: nn.Module, encoder: nn.Module | None, latent_dim: int, train: NDArray[np.uint8]) -> Portable:
+    """Wrap copies of the networks, latents as they are; see `Portable`.
+
+    Spectral norms are divided out for good, and the memory order is the one that graphs have.
+    """
+    drawing = PortableGenerator(_settled(generator)).eval()
+    if encoder is None:
+        return Portable(drawing, None, np.zeros(latent_dim, np.float32))
+    reading = PortableEncoder(_settled(encoder), n_channels=train.shape[3]).eval()
+    return Portable(drawing, reading, apply(reading, in_colour(train)).mean(axis=0))
+
+
+def _settled(network: nn.Module) -> nn.Module:
+    settled = copy.deepcopy(network).cpu()
+    remove_spectral_norm(settled)
+    return settled.to(memory_format=torch.contiguous_format).eval()  # type: ignore[no-any-return, call-overload]
 
 
 def apply(network: nn.Module, inputs: NDArray[Any]) -> NDArray[Any]:
@@ -65,6 +126,11 @@ def apply(network: nn.Module, inputs: NDArray[Any]) -> NDArray[Any]:
         parts = [network(torch.tensor(inputs[start : start + 256])) for start in range(0, len(inputs), 256)]
     outputs: NDArray[Any] = torch.cat(parts).numpy()
     return outputs
+
+
+def in_colour(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pictures (n, h, w, 1 or 3) as the program has them, (n, h, w, 3)."""
+    return np.broadcast_to(images, (*images.shape[:3], 3))
 
 
 def to_onnx(network: nn.Module, example: Tensor, input_name: str, output_name: str) -> bytes:
@@ -116,48 +182,78 @@ def export_generator(
     commit: str,
     command: str,
 ) -> Bundle:
-    """Write the bundle of a generator and its encoder.
-
-    Scores and golden vectors: the golden ones are what torch gives; the scores are those of the graphs as the
-    program runs them. A bundle whose graphs give something else never reaches its place.
+    """Write the bundle of an autoencoder, scored as the program runs it.
 
     Raises
     ------
     BundleError
         If the graphs are refused or do not give what the networks give.
     """
-    rng = np.random.default_rng(recipe.seed + 1)
-    size, dim = recipe.pictures.size, recipe.network.latent_dim
-    golden_latent = rng.standard_normal((N_GOLDEN, dim)).astype(np.float32)
-    golden_image = np.ascontiguousarray(test[rng.permutation(len(test))[:N_GOLDEN]])
-    generator = to_onnx(portable.generator, torch.zeros(2, dim), "latent", "image")
-    encoder = to_onnx(portable.encoder, torch.zeros(2, size, size, 3, dtype=torch.uint8), "image", "latent")
-    golden = {
-        "generator.latent": golden_latent,
-        "generator.image": apply(portable.generator, golden_latent),
-        "encoder.image": golden_image,
-        "encoder.latent": apply(portable.encoder, golden_image),
-    }
+    portable = replace(portable, about=("A variational autoencoder.", *portable.about))
+    draft = draft_bundle(portable, recipe, test, commit, command)
+    opened, rng = open_draft(draft), np.random.default_rng((recipe.seed, 1))
+    scores = reconstruction_scores(opened.encode, opened.generate, test, train, rng, held_out(recipe.pictures))
+    return place_bundle(draft, folder, scores, held_out(recipe.pictures))
+
+
+def draft_bundle(
+    portable: Portable, recipe: GeneratorRecipe | GanRecipe, test: NDArray[np.uint8], commit: str, command: str
+) -> Draft:
+    """Graphs, golden vectors and manifest. The golden outputs are what torch gives.
+
+    Parameters
+    ----------
+    portable : Portable
+    recipe : GeneratorRecipe or GanRecipe
+        Gives seed, sizes, names and provenance.
+    test : uint8 array (n, size, size, channels)
+        Some of them become golden inputs of the encoder.
+    commit, command : str
+        Where the networks come from.
+    """
+    size, dim, name = recipe.pictures.size, recipe.network.latent_dim, recipe.bundle.name or recipe.name
+    files = _graphs(portable, dim, test, np.random.default_rng(recipe.seed + 1))
     latent, image = tensor_specs(dim, size)
-    digest = sha256_of(generator)
+    digest = sha256_of(files["generator.onnx"])
     manifest = GeneratorManifest(
-        name=recipe.bundle.name,
+        name=name,
         image_size=size,
-        latent_space=LatentSpace(id=f"{recipe.bundle.name}-{digest[:8]}", dim=dim, generator_sha256=digest),
+        latent_space=LatentSpace(
+            id=f"{name}-{digest[:8]}", dim=dim, truncation=portable.truncation, generator_sha256=digest
+        ),
         latent_mean=tuple(float(number) for number in portable.latent_mean),
-        inputs=(latent, image),
-        outputs=(image, latent),
+        inputs=(latent, image) if portable.encoder else (latent,),
+        outputs=(image, latent) if portable.encoder else (image,),
         golden=Golden(atol=ATOL, rtol=RTOL),
         provenance=_provenance(recipe, commit, command),
     )
-    files = {"generator.onnx": generator, "encoder.onnx": encoder, "golden.npz": pack_arrays(**golden)}
+    return Draft(manifest, files, portable.about)
+
+
+def _graphs(portable: Portable, dim: int, test: NDArray[np.uint8], rng: np.random.Generator) -> dict[str, bytes]:
+    """The graphs by file name, and the file of their golden vectors."""
+    latents = rng.standard_normal((N_GOLDEN, dim)).astype(np.float32)
+    golden = {"generator.latent": latents, "generator.image": apply(portable.generator, latents)}
+    files = {"generator.onnx": to_onnx(portable.generator, torch.zeros(2, dim), "latent", "image")}
+    if portable.encoder is not None:
+        images = np.ascontiguousarray(in_colour(test[rng.permutation(len(test))[:N_GOLDEN]]))
+        golden |= {"encoder.image": images, "encoder.latent": apply(portable.encoder, images)}
+        example = torch.zeros(2, *images.shape[1:], dtype=torch.uint8)
+        files["encoder.onnx"] = to_onnx(portable.encoder, example, "image", "latent")
+    return files | {"golden.npz": pack_arrays(**golden)}
+
+
+def open_draft(draft: Draft) -> OpenedGenerator:
+    """The graphs as the program runs them, once they give the golden outputs; BundleError if they do not."""
     with tempfile.TemporaryDirectory() as workplace:
-        draft = write_bundle(Path(workplace) / recipe.bundle.name, manifest, files)
-        opened = OpenedGenerator.open(draft, device="cpu")
-        scores = reconstruction_scores(opened.encode, opened.generate, test, train, rng, held_out(recipe.pictures))
-    manifest = manifest.model_copy(update={"metrics": scores})
-    card = _card(manifest, held_out(recipe.pictures), {name: len(content) for name, content in files.items()})
-    return write_bundle(folder, manifest, {**files, "card.md": card.encode()})
+        return OpenedGenerator.open(write_bundle(Path(workplace) / "draft", draft.manifest, draft.files), device="cpu")
+
+
+def place_bundle(draft: Draft, folder: Path, scores: Sequence[Score], held_out: str) -> Bundle:
+    """Write the bundle with its scores and its card; BundleError if the folder cannot be written."""
+    manifest = draft.manifest.model_copy(update={"metrics": tuple(scores)})
+    card = write_card(manifest, draft.files, draft.about, held_out)
+    return write_bundle(folder, manifest, {**draft.files, "card.md": card.encode()})
 
 
 def held_out(pictures: PictureSettings) -> str:
@@ -170,7 +266,7 @@ def held_out(pictures: PictureSettings) -> str:
     return "Other pictures of the same source (none with the same pixels is in both)."
 
 
-def _provenance(recipe: GeneratorRecipe, commit: str, command: str) -> Provenance:
+def _provenance(recipe: GeneratorRecipe | GanRecipe, commit: str, command: str) -> Provenance:
     return Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
@@ -186,35 +282,3 @@ def _data(pictures: PictureSettings) -> tuple[str, ...]:
     if pictures.source == "builtin":
         return tuple(f"built-in pictures: {family}" for family in pictures.families)
     return (f"pictures of {Path(pictures.source).name}",)
-
-
-def _card(manifest: GeneratorManifest, withheld: str, sizes: dict[str, int]) -> str:
-    """The page a person reads before using the bundle."""
-    lines = [
-        f"# {manifest.name}",
-        "",
-        f"Draws {manifest.image_size} x {manifest.image_size} pictures from {manifest.latent_space.dim} numbers, "
-        "and reads such numbers from a picture.",
-        "",
-        "A variational autoencoder; over the training pictures the encoder's numbers have mean 0, variance 1 and no correlation.",
-        "",
-        f"Trained on: {', '.join(manifest.provenance.data)}. Pictures of other kinds come out as the nearest of these.",
-        f"Licence: {manifest.provenance.licence}. Commit: {manifest.provenance.commit}.",
-        f"Made by: `{manifest.provenance.command}`",
-        f"Files: {', '.join(f'{name} {size / 2**20:.1f} MB' for name, size in sizes.items())}.",
-        "",
-        "| score | value (95 % interval) | chance | noise instead of latents | shuffled pairing | n |",
-        "|---|---|---|---|---|---|",
-        *(_row(score) for score in manifest.metrics),
-        "",
-        f"Held out: {withheld}",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _row(score: Score) -> str:
-    interval = f" ({score.low:.4f} to {score.high:.4f})" if score.low is not None and score.high is not None else ""
-    others: Sequence[float | None] = (score.chance, score.noise_input, score.shuffled_pairing)
-    cells = " | ".join("" if number is None else f"{number:.4f}" for number in others)
-    return f"| {score.name} | {score.value:.4f}{interval} | {cells} | {score.n} |"

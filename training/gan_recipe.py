@@ -133,6 +133,31 @@ class WatchSettings(Frozen):
     """Samples for diversity and distance; validation pictures only."""
 
 
+class EvaluationSettings(Frozen):
+    """What is measured of the networks as they are exported."""
+
+    enabled: bool = True
+    classifier: str | None = None
+    """Folder of a trained classifier in whose features pictures are compared. Null takes Inception-v3 if it is here,
+    else trains one on the classes of the training pictures, else compares averaged pixels."""
+    classifier_steps: Count = 1000
+    """Steps of the classifier that is trained here."""
+    n_samples: Annotated[int, Field(ge=20)] = 10_000
+    """Samples and test pictures for the distances; all test pictures if there are fewer."""
+
+
+class GanBundleSettings(BundleSettings):
+    """The bundle that comes out."""
+
+    name: str = ""
+    """Empty: the recipe's."""
+    whiten: bool = False
+    """Turn and stretch the latents so that the encoder's means over training pictures have unit covariance; else they
+    are the generator's own, drawn from N(0, I)."""
+    truncation: Positive | None = None
+    """Component beyond which the program clips latents; null clips none."""
+
+
 class GanRecipe(Frozen):
     """All that a run of `train_gan` depends on."""
 
@@ -147,7 +172,8 @@ class GanRecipe(Frozen):
     augment: AugmentSettings = AugmentSettings()
     machine: MachineSettings = MachineSettings()
     watch: WatchSettings = WatchSettings()
-    bundle: BundleSettings = BundleSettings(name="gan")
+    evaluation: EvaluationSettings = EvaluationSettings()
+    bundle: GanBundleSettings = GanBundleSettings()
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
@@ -159,6 +185,8 @@ class GanRecipe(Frozen):
         size, network = self.pictures.size, self.network
         if size not in GENERATOR_WIDTHS:
             return [f"pictures.size must be one of {', '.join(map(str, GENERATOR_WIDTHS))} for a GAN; got {size}"]
+        if isinstance(network, DcganNetwork) and self.bundle.whiten:
+            return ["a DCGAN has no encoder whose latents could be whitened: bundle.whiten must be false"]
         if isinstance(network, DcganNetwork):
             cycled = self.loss.cycle_image or self.loss.cycle_latent or "encoder" in self.weights.spectral_norm
             return (

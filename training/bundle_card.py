@@ -1,0 +1,61 @@
+"""The page of a generator bundle that a person reads before using it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bci_app.contract.manifest import GeneratorManifest, Score
+
+
+def write_card(manifest: GeneratorManifest, files: Mapping[str, bytes], about: Sequence[str], held_out: str) -> str:
+    """The card in Markdown.
+
+    Parameters
+    ----------
+    manifest : GeneratorManifest
+        With its scores; without any the card says that there are none.
+    files : mapping of str to bytes
+        What the bundle holds besides manifest and card.
+    about : sequence of str
+        Paragraphs on the networks and their latents.
+    held_out : str
+        What the test pictures are to the training pictures.
+    """
+    dim, size, provenance = manifest.latent_space.dim, manifest.image_size, manifest.provenance
+    reads = ", and reads such numbers from a picture." if manifest.has_encoder else "; it cannot read a picture."
+    lines = [
+        f"# {manifest.name}",
+        f"Draws {size} x {size} pictures from {dim} numbers{reads}",
+        *about,
+        f"{_draws(manifest)}",
+        f"Trained on: {', '.join(provenance.data)}. Pictures of other kinds come out as the nearest of these.",
+        f"Licence: {provenance.licence}. Commit: {provenance.commit}.\nMade by: `{provenance.command}`\n"
+        f"Files: {', '.join(f'{name} {len(content) / 2**20:.1f} MB' for name, content in files.items())}.",
+        _table(manifest.metrics) if manifest.metrics else "It has not been scored.",
+        f"Held out: {held_out}",
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def _draws(manifest: GeneratorManifest) -> str:
+    """What to draw latents from."""
+    truncation = manifest.latent_space.truncation
+    cut = "not truncated" if truncation is None else f"truncated: numbers beyond {truncation:g} become {truncation:g}"
+    return f"To draw pictures, draw the numbers from N(0, I), {cut}."
+
+
+def _table(scores: Sequence[Score]) -> str:
+    return "\n".join(
+        (
+            "| score | value (95 % interval) | chance | noise instead of latents | shuffled pairing | n |",
+            "|---|---|---|---|---|---|",
+            *(_row(score) for score in scores),
+        )
+    )
+
+
+def _row(score: Score) -> str:
+    interval = f" ({score.low:.4f} to {score.high:.4f})" if score.low is not None and score.high is not None else ""
+    others: Sequence[float | None] = (score.chance, score.noise_input, score.shuffled_pairing)
+    cells = " | ".join("" if number is None else f"{number:.4f}" for number in others)
+    return f"| {score.name} | {score.value:.4f}{interval} | {cells} | {score.n} |"
