@@ -90,6 +90,8 @@ class UpdateSettings(Frozen):
     generator_rate: Positive = 2e-4
     discriminator_rate: Positive = 2e-4
     encoder_rate: Positive = 2e-4
+    anneal: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the steps, the last ones, over which all rates fall linearly to zero."""
     beta1: Below1 = 0.5
     beta2: Below1 = 0.999
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from bci_app.contract.errors import BundleCorruptError, SettingsError
 from training.errors import DiskError
 from training.gan_recipe import GanRecipe
-from training.settings import EegDecoderRecipe, GeneratorRecipe, Recipe
+from training.settings import ClassifierRecipe, EegDecoderRecipe, GeneratorRecipe, Recipe
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -79,7 +79,7 @@ class RunFolder:
 
 
 def new_run(
-    root: Path, recipe: GeneratorRecipe | EegDecoderRecipe | GanRecipe, now: datetime, command: str
+    root: Path, recipe: GeneratorRecipe | EegDecoderRecipe | ClassifierRecipe | GanRecipe, now: datetime, command: str
 ) -> RunFolder:
     """Make ``root/<name>-<date>`` with the resolved recipe, and the commit and command it ran from.
 

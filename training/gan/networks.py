@@ -14,7 +14,7 @@ from models.gan.bigbigan import BigEncoder, BigGenerator, ImageTrunk, JointDiscr
 from models.gan.blocks import add_spectral_norm, initialise
 from models.gan.dcgan import DcganDiscriminator, DcganGenerator
 from models.layers import GlobalBatchNorm2d
-from training.gan_recipe import BigBiganNetwork, DcganNetwork, GanRecipe, widths_of
+from training.gan_recipe import BigBiganNetwork, DcganNetwork, GanRecipe, UpdateSettings, widths_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +98,15 @@ def optimisers(networks: Networks, recipe: GanRecipe) -> dict[str, Adam]:
         {"params": list(network.parameters()), "lr": rates[name]}
         for name, network in networks.made_by_generator().items()
     ]
-    return {"discriminator": judge, "generator": Adam(groups, betas=(updates.beta1, updates.beta2), fused=True)}
+    made = {"discriminator": judge, "generator": Adam(groups, betas=(updates.beta1, updates.beta2), fused=True)}
+    for group in (group for optimiser in made.values() for group in optimiser.param_groups):
+        group["initial_lr"] = group["lr"]
+    return made
+
+
+def anneal(optimisers: dict[str, Adam], step: int, updates: UpdateSettings) -> None:
+    """Set the rates for step number `step`, counted from zero: constant, then falling linearly towards zero."""
+    last = updates.anneal * updates.steps
+    left = min((updates.steps - step) / last, 1.0) if last else 1.0
+    for group in (group for optimiser in optimisers.values() for group in optimiser.param_groups):
+        group["lr"] = group["initial_lr"] * left

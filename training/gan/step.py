@@ -16,7 +16,7 @@ from training.augment import augment
 from training.data.images import Images
 from training.gan.averaging import update_averages
 from training.gan.batches import Batch, batches
-from training.gan.networks import Networks
+from training.gan.networks import Networks, anneal
 from training.gan_recipe import GanRecipe
 from training.losses import (
     gradient_penalty,
@@ -89,6 +89,7 @@ def train_step(state: GanState, images: Images, recipe: GanRecipe, fabric: Fabri
     """
     for network in state.networks.parts().values():
         network.train()
+    anneal(state.optimisers, state.step, recipe.updates)
     updates, facts = recipe.updates, Facts()
     per_step = updates.discriminator_steps + (not updates.reuse_fakes)
     for turn in range(updates.discriminator_steps):
