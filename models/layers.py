@@ -131,7 +131,7 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         """Map (batch, n_channels, h, w) to the same shape, with the statistics of all processes in training."""
         if not (self.training and torch.distributed.is_available() and torch.distributed.is_initialized()):
             return super().forward(input)
-        x = input.float()
+        x = input if input.dtype == torch.float64 else input.float()
         mean, variance, n = _moments_of_processes(x)
         self._remember(mean.detach(), variance.detach(), n)
         scale = torch.rsqrt(variance + self.eps)
