@@ -42,6 +42,11 @@ def train(recipe: ClassifierRecipe, run: RunFolder) -> ClassifierCard:
     """
     torch.set_num_threads(recipe.threads)
     split = read_split(recipe.pictures, recipe.seed, cache=run.path)
+    return learn(split, recipe, run, run.origin("commit"), run.origin("command"))
+
+
+def learn(split: ImageSplit, recipe: ClassifierRecipe, run: RunFolder, commit: str, command: str) -> ClassifierCard:
+    """Train on pictures that are read already; see `train`."""
     refuse_without_classes(split)
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
@@ -56,8 +61,8 @@ def train(recipe: ClassifierRecipe, run: RunFolder) -> ClassifierCard:
         classes=split.classes,
         accuracy=accuracy(network, split.test, split.name, np.random.default_rng(recipe.seed)),
         data=split.name,
-        commit=run.origin("commit"),
-        command=run.origin("command"),
+        commit=commit,
+        command=command,
     )
     return save_classifier(run.path, network, card)
 

@@ -28,7 +28,7 @@ def truncated_normal(rng: np.random.Generator, n: int, d: int, threshold: float)
     n, d : int
         How many, and their components.
     threshold : float
-        In standard deviations, above 0.
+        In standard deviations, above 0; infinite for none.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from training.evaluate.batches import Floats, Generate, Images, spans
 from training.evaluate.codes import diversity
 from training.evaluate.distances import coverage, frechet_distance, frechet_interval, precision_recall
 from training.evaluate.feature_space import FeatureSpace
-from training.evaluate.intervals import NORMAL_975, Interval, share
+from training.evaluate.intervals import NORMAL_975, share
 from training.evaluate.latents import normal
 
 MAX_RESAMPLED_DIM = 512
@@ -177,7 +177,7 @@ def nearest(queries: Floats, train: Images, space: FeatureSpace, k: int) -> Neig
     return Neighbours(places, distances)
 
 
-def memorisation(samples: Neighbours, test: Neighbours, noise: float | None = None) -> Comparison:
+def memorisation(samples: Neighbours, test: Neighbours) -> Comparison:
     """Share of samples that lie nearer to a training picture than 99 of 100 real pictures do.
 
     The limit is the first percentile over half of the test pictures; the other half is the comparison. A generator
@@ -194,11 +194,5 @@ def memorisation(samples: Neighbours, test: Neighbours, noise: float | None = No
         better="like real",
         n=len(own),
         real=float(np.mean(real[1::2] < limit)),
-        noise=noise,
         chance=0.01,
     )
-
-
-def from_interval(name: str, found: Interval, n: int, chance: float, noise: float, shuffled: float) -> Comparison:
-    """A row of a score for which higher is better, with all its controls."""
-    return Comparison(name, *found, "higher", n, noise=noise, shuffled=shuffled, chance=chance)

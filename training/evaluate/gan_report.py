@@ -1,0 +1,166 @@
+"""One HTML page about a trained GAN, with everything inside it: pictures, curves, scores beside their controls, cost."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from training.evaluate.batches import Images
+from training.evaluate.curves import classes_svg, curves_svg, read_log, variances_svg
+from training.evaluate.gan_pictures import THRESHOLDS, GanPictures
+from training.evaluate.gan_scores import GanScores
+from training.evaluate.sample_scores import Comparison
+from training.run_folder import writing
+
+TEMPLATE = Path(__file__).with_name("gan_report.html")
+SHOWN_WIDTH = 1020
+"""Pixels that a grid may take on the page; smaller grids are enlarged by whole numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What training costs on one machine."""
+
+    batch_size: int
+    size: int
+    processes: int
+    images_per_s: float
+    seconds_per_1000: float
+    machine: str = ""
+
+
+def write_gan_report(path: Path, scores: GanScores, run: Path, costs: Sequence[Cost] = ()) -> Path:
+    """Write the page.
+
+    Parameters
+    ----------
+    path : Path
+        The HTML file.
+    scores : GanScores
+        From `training.evaluate.gan_scores.evaluate_gan`.
+    run : Path
+        The run folder, with ``recipe.json``, ``origin.json`` and ``log.jsonl``.
+    costs : sequence of Cost
+        Measured speeds, if there are any.
+
+    Raises
+    ------
+    DiskError
+        If the page cannot be written.
+    """
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["number"] = number
+    log, recipe, origin = read_log(run / "log.jsonl"), _read(run / "recipe.json"), _read(run / "origin.json")
+    page = environment.from_string(TEMPLATE.read_text("utf-8")).render(
+        title=f"GAN: {recipe.get('name', run.name)}",
+        written=datetime.now().isoformat(sep=" ", timespec="minutes"),
+        lead=lead(scores),
+        scores=scores,
+        main=main_settings(recipe),
+        recipe_text=json.dumps(recipe, indent=1),
+        origin=origin,
+        curves=curves_svg(log),
+        warnings=log.warnings,
+        classes=classes_svg(scores.classes),
+        variances=variances_svg(scores.codes) if scores.codes else "",
+        pictures=inline_pictures(scores.pictures),
+        thresholds=THRESHOLDS,
+        costs=costs,
+    )
+    with writing(path):
+        path.write_text(page, "utf-8")
+    return path
+
+
+def main_settings(recipe: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The rows of a GAN's recipe that tell most; those that it has."""
+    places = {
+        "network": ("network", "kind"),
+        "picture size": ("pictures", "size"),
+        "channels": ("pictures", "channels"),
+        "loss": ("loss", "adversarial"),
+        "steps": ("updates", "steps"),
+        "batch": ("updates", "batch_size"),
+    }
+    found = {name: recipe.get(section, {}).get(key) for name, (section, key) in places.items()}
+    return [(name, value) for name, value in found.items() if value is not None]
+
+
+def lead(scores: GanScores) -> str:
+    """What was found, in a few sentences with their controls."""
+    distance, precision, recall = scores.samples[:3]
+    sentences = [
+        f"{distance.name}: {_told(distance)}.",
+        f"Of {precision.n} samples {percent(precision.value)} lie among real pictures "
+        f"(real ones: {percent(precision.real)}), and {percent(recall.value)} of {recall.n} test pictures lie among "
+        f"samples (real ones: {percent(recall.real)}).",
+    ]
+    for row in scores.reconstructions:
+        if row.name == "pairwise identification by features":
+            sentences.append(
+                f"A reconstruction G(E(x)) is nearer to its own picture than to another in {percent(row.value, 1)} of pairs "
+                f"(chance 50 %, noise {percent(row.noise, 1)})."
+            )
+    if scores.probes:
+        first, pixels = scores.probes[0], next(row for row in scores.probes if row.name.startswith("raw pixels"))
+        sentences.append(
+            f"A linear classifier on the encoder's codes names {percent(first.accuracy, 1)} of test pictures rightly "
+            f"(on raw pixels {percent(pixels.accuracy, 1)}, chance {percent(scores.probe_chance, 1)})."
+        )
+    return " ".join(sentences)
+
+
+def _told(row: Comparison) -> str:
+    interval = "" if row.low is None or row.high is None else f" ({number(row.low)} to {number(row.high)})"
+    return (
+        f"{number(row.value)}{interval} from {row.n} samples to as many test pictures, where training pictures have "
+        f"{number(row.real)} and noise {number(row.noise)}"
+    )
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    """A share in hundredths."""
+    return "unknown" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def number(value: float | None) -> str:
+    """A figure as the tables show it: three digits after the point when small, fewer when large; empty for None."""
+    if value is None:
+        return ""
+    size = abs(value)
+    return f"{value:.{0 if size >= 100 else 1 if size >= 10 else 3}f}"
+
+
+def inline_pictures(pictures: GanPictures) -> dict[str, dict[str, Any]]:
+    """Address and width on the page of each grid that there is."""
+    grids = {field.name: getattr(pictures, field.name) for field in fields(pictures)}
+    return {
+        name: {"address": _png(grid), "width": _shown_width(grid.shape[1])}
+        for name, grid in grids.items()
+        if grid is not None
+    }
+
+
+def _shown_width(width: int) -> int:
+    return width * max(SHOWN_WIDTH // width, 1)
+
+
+def _png(pixels: Images) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return found
