@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.progress import track
 from torch import Tensor, nn
 
 from bci_app.contract.bundle import Bundle, pack_arrays, sha256_of, write_bundle
@@ -26,6 +27,7 @@ from models.gan.blocks import remove_spectral_norm
 from models.layers import Whitening
 from models.portable import PortableEncoder, PortableGenerator
 from training.bundle_card import write_card
+from training.evaluate.codes import participation_ratio
 from training.evaluate.metrics import reconstruction_scores
 from training.gan_recipe import GanRecipe
 from training.settings import GeneratorRecipe, PictureSettings
@@ -34,9 +36,6 @@ OPSET = 20
 N_GOLDEN = 8
 ATOL, RTOL = 1e-4, 1e-4
 """How far a latent of the graph may be off the network's; of a picture see `bci_app.inference.golden.GREY_LEVELS`."""
-SMALLEST_SHARE = 1e-3
-"""Variance of a direction, as a share of the largest, below which it is not stretched any further: the encoder says
-next to nothing in it, and to stretch it without bound would make its rounding a part of every latent."""
 VERSIONS = ("torch", "onnx", "onnxscript", "numpy")
 
 
@@ -72,46 +71,80 @@ class Draft:
     about: tuple[str, ...]
 
 
-def standardise(generator: nn.Module, encoder: nn.Module, latent_dim: int, train: NDArray[np.uint8]) -> Portable:
-    """Wrap both networks so that the latents of the training pictures have mean zero and covariance one.
+def as_trained(generator: nn.Module, encoder: nn.Module | None, latent_dim: int, train: NDArray[np.uint8]) -> Portable:
+    """Wrap copies of the networks, latents as they are.
+
+    Parameters
+    ----------
+    generator, encoder : nn.Module
+        See `models.portable`. Spectral norms are divided out for good.
+    latent_dim : int
+        Components of the latent.
+    train : uint8 array (n, size, size, channels)
+        Training pictures, whose channels are those of the networks.
+    """
+    drawing = PortableGenerator(_settled(generator)).eval()
+    if encoder is None:
+        return Portable(drawing, None, np.zeros(latent_dim, np.float32), about=(_AS_DRAWN,))
+    reading, latents = _read(encoder, train)
+    mean, variance = latents.mean(axis=0), float(latents.var(axis=0).mean())
+    spread = _SPREAD.format(variance=variance, n_directions=participation_ratio(latents), dim=latent_dim)
+    return Portable(drawing, reading, mean.astype(np.float32), about=(f"{_AS_DRAWN} {spread}",))
+
+
+_AS_DRAWN = "Latents are those that the generator was trained with, drawn from N(0, I)."
+_SPREAD = (
+    "The encoder gives the mean latent of a picture: over the training pictures these means have variance {variance:.2f}, "
+    "spread like {n_directions:.0f} equal ones of {dim} directions."
+)
+
+
+def standardise(
+    generator: nn.Module,
+    encoder: nn.Module,
+    latent_dim: int,
+    train: NDArray[np.uint8],
+    smallest_share: float = 1e-3,
+) -> Portable:
+    """Wrap copies so that the latents of the training pictures have mean zero and covariance one; see `as_trained`.
 
     It is the covariance of the encoder's means: they are what a decoder learns and what a search starts from. The
-    components come in order of their variance before, largest first; those below `SMALLEST_SHARE` keep less than one.
+    components come in order of their variance before, largest first.
+
+    Parameters
+    ----------
+    generator, encoder, latent_dim, train
+        See `as_trained`.
+    smallest_share : float
+        Variance of a direction, as a share of the largest, below which it is stretched no further and keeps a variance
+        below one: the encoder says next to nothing in it, and what it says would be drowned in rounding and noise.
     """
-    plain = as_trained(generator, encoder, latent_dim, train)
-    assert plain.encoder is not None
-    latents = apply(plain.encoder, in_colour(train)).astype(np.float64)
+    reading, latents = _read(encoder, train)
     shift = latents.mean(axis=0)
     variances, directions = np.linalg.eigh(np.cov(latents.T))
-    smallest = max(SMALLEST_SHARE * float(variances.max()), 1e-6)
+    smallest = max(smallest_share * float(variances.max()), 1e-6)
     matrix = (directions / np.sqrt(np.maximum(variances, smallest)))[:, ::-1]
     standard = Whitening(*(torch.from_numpy(np.ascontiguousarray(each, np.float32)) for each in (shift, matrix)))
     n_short = int((variances < smallest).sum())
     return Portable(
-        PortableGenerator(plain.generator.generator, standard).eval(),
-        PortableEncoder(plain.encoder.encoder, standard, plain.encoder.n_channels).eval(),
+        PortableGenerator(_settled(generator), standard).eval(),
+        PortableEncoder(reading.encoder, standard, reading.n_channels).eval(),
         latent_mean=((latents - shift) @ matrix).mean(axis=0).astype(np.float32),
-        about=(_STANDARD + (_SHORT.format(n_short=n_short, dim=latent_dim) if n_short else ""),),
+        about=(_STANDARD + (_SHORT.format(n_short=n_short, dim=latent_dim, share=smallest_share) if n_short else ""),),
     )
 
 
 _STANDARD = "Over the training pictures the encoder's numbers have mean 0, variance 1 and no correlation."
 _SHORT = (
-    f" Of {{dim}} directions {{n_short}} varied by less than {SMALLEST_SHARE:g} of the largest variance; they are not "
-    "stretched any further, and keep a variance below 1."
+    " But {n_short} of {dim} directions had varied by less than {share:g} of the largest variance; they are stretched no "
+    "further, and have a variance below 1."
 )
 
 
-def as_trained(generator: nn.Module, encoder: nn.Module | None, latent_dim: int, train: NDArray[np.uint8]) -> Portable:
-    """Wrap copies of the networks, latents as they are; see `Portable`.
-
-    Spectral norms are divided out for good, and the memory order is the one that graphs have.
-    """
-    drawing = PortableGenerator(_settled(generator)).eval()
-    if encoder is None:
-        return Portable(drawing, None, np.zeros(latent_dim, np.float32))
+def _read(encoder: nn.Module, train: NDArray[np.uint8]) -> tuple[PortableEncoder, NDArray[np.float64]]:
+    """The encoder with latents as they are, and its latents (n, latent_dim) of the training pictures."""
     reading = PortableEncoder(_settled(encoder), n_channels=train.shape[3]).eval()
-    return Portable(drawing, reading, apply(reading, in_colour(train)).mean(axis=0))
+    return reading, apply(reading, in_colour(train), "encoding the training pictures").astype(np.float64)
 
 
 def _settled(network: nn.Module) -> nn.Module:
@@ -120,10 +153,11 @@ def _settled(network: nn.Module) -> nn.Module:
     return settled.to(memory_format=torch.contiguous_format).eval()  # type: ignore[no-any-return, call-overload]
 
 
-def apply(network: nn.Module, inputs: NDArray[Any]) -> NDArray[Any]:
-    """Outputs of a portable network for a numpy batch, in parts that fit in memory."""
+def apply(network: nn.Module, inputs: NDArray[Any], title: str = "") -> NDArray[Any]:
+    """Outputs of a portable network for a numpy batch, in parts that fit in memory; a `title` shows progress."""
+    starts = track(range(0, len(inputs), 256), title, disable=not title, transient=True)
     with torch.no_grad():
-        parts = [network(torch.tensor(inputs[start : start + 256])) for start in range(0, len(inputs), 256)]
+        parts = [network(torch.tensor(inputs[start : start + 256])) for start in starts]
     outputs: NDArray[Any] = torch.cat(parts).numpy()
     return outputs
 

@@ -146,11 +146,15 @@ class EvaluationSettings(Frozen):
     """Steps of the classifier that is trained here."""
     n_samples: Annotated[int, Field(ge=20)] = 10_000
     """Samples and test pictures for the distances; all test pictures if there are fewer."""
+    n_probe: Count = 20_000
+    """Training pictures of the linear probe; all if there are fewer."""
 
 
 class GanBundleSettings(BundleSettings):
     """The bundle that comes out."""
 
+    enabled: bool = True
+    """False ends a run with its training: no bundle, and so nothing that could be scored."""
     name: str = ""
     """Empty: the recipe's."""
     whiten: bool = False

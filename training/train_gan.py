@@ -1,7 +1,8 @@
 """Train a DCGAN or a BigBiGAN, evaluate it and export the bundle.
 
 python -m training.train_gan configs/train/bigbigan_mnist32.yaml [updates.steps=100 ...]
-python -m training.train_gan --resume runs/bigbigan-mnist32-20260101-120000
+python -m training.train_gan --resume runs/bigbigan-mnist32-20260101-120000     (trains on, or only ends a finished run)
+python -m training.train_gan --finish runs/bigbigan-mnist32-20260101-120000     (bundle and report of what there is)
 tensorboard --logdir runs
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from rich.console import Console
 from rich.logging import RichHandler
 
 from bci_app.contract.errors import BciError
@@ -25,6 +27,7 @@ from training.gan import checkpoint
 from training.gan.finish import finish
 from training.gan.loop import begin, fit, open_fabric
 from training.gan.processes import StoppedElsewhereError, noticing_lost_processes, only_the_first_speaks, together
+from training.gan.scoring import table
 from training.gan.step import GanState
 from training.gan_recipe import GanRecipe
 from training.run_folder import RunFolder, new_run, open_run
@@ -37,7 +40,25 @@ def train(recipe: GanRecipe, run: RunFolder, fabric: Fabric) -> None:
     split, state = together(fabric, lambda: _prepare(recipe, run, fabric))
     fit(state, split, recipe, fabric, run)
     if fabric.is_global_zero:  # the others are done, and would not wait as long as this may take
-        finish(recipe, run, split, fabric.device)
+        end(recipe, run, split, fabric.device)
+
+
+def end(recipe: GanRecipe, run: RunFolder, split: ImageSplit, device: torch.device) -> None:
+    """Export and score what was trained, and say what there is."""
+    if not recipe.bundle.enabled:
+        return
+    finished = finish(recipe, run, split, device)
+    if finished.figures:
+        Console().print(table(finished.figures))
+    print(f"Bundle: {finished.bundle.folder}", *([f"Report: {finished.report}"] if finished.report else []), sep="\n")
+
+
+def end_early(run: RunFolder, recipe: GanRecipe) -> None:
+    """Bundle and report of a run that has not trained to its end."""
+    torch.set_num_threads(recipe.machine.threads)
+    on_gpu = recipe.machine.accelerator != "cpu" and torch.cuda.is_available()
+    split = read_split(recipe.pictures, recipe.seed, cache=run.path)
+    end(recipe, run, split, torch.device("cuda" if on_gpu else "cpu"))
 
 
 def _prepare(recipe: GanRecipe, run: RunFolder, fabric: Fabric) -> tuple[ImageSplit, GanState]:
@@ -63,14 +84,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.train_gan", description="Train a DCGAN or BigBiGAN.")
     parser.add_argument("recipe", nargs="?", default="configs/train/dcgan64.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
-    parser.add_argument("--resume", type=Path, metavar="RUN")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="train a run to its end")
+    parser.add_argument("--finish", type=Path, metavar="RUN", help="export and score a run as far as it came")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     words = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
+    logging.getLogger("training").setLevel(logging.INFO)
     command = " ".join([parser.prog, words.recipe, *words.overrides])
     run: RunFolder | None = None
     first = True
     try:
+        if words.finish:
+            end_early(*open_run(words.finish, GanRecipe))
+            return 0
         opened = open_run(words.resume, GanRecipe) if words.resume else None
         recipe = opened[1] if opened else read_any_recipe(GanRecipe, words.recipe, words.overrides)
         fabric = open_fabric(recipe)

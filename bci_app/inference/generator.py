@@ -131,7 +131,7 @@ class Generator:
         """Raise BundleError if the bundle only draws, before work begins that needs latents of pictures."""
         if not self.manifest.has_encoder:
             raise BundleError(
-                f"Bundle '{self.bundle.folder.name}' has no encoder: it draws pictures from latents, but no picture has a "
+                f"Bundle '{self.manifest.name}' has no encoder: it draws pictures from latents, but no picture has a "
                 "latent, so no decoder can be learnt for it or scored with it. Choose a generator with an encoder, such as "
                 "a BigBiGAN."
             )
