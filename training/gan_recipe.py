@@ -105,6 +105,8 @@ class AverageSettings(Frozen):
     """Step before which the average is the live network."""
     ramp: bool = True
     """After the start, average over no more than a tenth of the steps since then (Karras et al. 2020)."""
+    standing: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Batches of 256 on which batch statistics are measured afresh before the average is looked at or kept; 0 is off."""
 
 
 class AugmentSettings(Frozen):

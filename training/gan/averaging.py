@@ -6,10 +6,16 @@ with limited data", section 3.
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Iterable
 
+import torch
+from torch import Tensor, nn
+
+from training.data.images import Images, to_tensor
 from training.gan.networks import Networks
-from training.gan_recipe import AverageSettings
+from training.gan_recipe import AverageSettings, GanRecipe
+
+STANDING_BATCH = 256
 
 
 def decay_at(step: int, settings: AverageSettings) -> float:
@@ -42,3 +48,53 @@ def _move(key: str, mine: torch.Tensor, theirs: torch.Tensor, decay: float) -> b
         return True
     mine.copy_(theirs)
     return False
+
+
+def with_standing_statistics(networks: Networks, images: Images, recipe: GanRecipe, device: torch.device) -> Networks:
+    """A copy whose batch statistics are measured afresh: the generator's on N(0, I), the encoder's on `images`.
+
+    Running statistics follow weights that have moved on, and where a network sees two kinds of input (latents and
+    codes, real pictures and made ones) they are those of the mixture.
+
+    Parameters
+    ----------
+    networks : Networks
+        Left as they are.
+    images : uint8 array (n, h, w, channels)
+        Training pictures.
+    recipe : GanRecipe
+        ``average.standing`` is the number of batches; 0 gives the networks back.
+    device : torch.device
+        Where the networks lie.
+
+    Source: Brock et al. 2019, appendix C ("standing statistics").
+    """
+    n = recipe.average.standing
+    if not n:
+        return networks
+    copy = networks.copy()
+    noise = torch.Generator().manual_seed(recipe.seed)
+    latents = (torch.randn(STANDING_BATCH, recipe.network.latent_dim, generator=noise) for _ in range(n))
+    _measure(copy.generator, latents, device)
+    if copy.encoder is not None:
+        starts = range(0, min(n * STANDING_BATCH, len(images)), STANDING_BATCH)
+        pictures = (to_tensor(images[start : start + STANDING_BATCH]) for start in starts)
+        _measure(copy.encoder, (each for each in pictures if len(each) > 1), device)
+    return copy
+
+
+@torch.no_grad()
+def _measure(network: nn.Module, inputs: Iterable[Tensor], device: torch.device) -> None:
+    """Set running statistics to the plain mean over `inputs`; every process by itself."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.__class__ = nn.BatchNorm2d  # one that waited for other processes would wait for ever
+        norm.reset_running_stats()
+        norm.momentum = None
+    network.train()
+    for each in inputs:
+        network(each.to(device))
+    network.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

@@ -41,9 +41,9 @@ def restore(state: GanState, path: Path) -> None:
         state.step, state.best = int(tensors["step"]), float(tensors["best"])
 
 
-def save_averaged(state: GanState, path: Path) -> None:
-    """Write generator and encoder as they would be exported now."""
-    write_tensors(path, {"step": torch.tensor(state.step), **_averaged_tensors(state.averaged)})
+def save_averaged(averaged: Networks, step: int, path: Path) -> None:
+    """Write generator and encoder as they would be exported after `step`."""
+    write_tensors(path, {"step": torch.tensor(step), **_averaged_tensors(averaged)})
 
 
 def restore_averaged(networks: Networks, path: Path) -> int:

@@ -25,6 +25,7 @@ from training.export import (
     place_bundle,
     standardise,
 )
+from training.gan.averaging import with_standing_statistics
 from training.gan.checkpoint import restore_averaged
 from training.gan.loop import BEST
 from training.gan.networks import build
@@ -130,6 +131,8 @@ def best_networks(recipe: GanRecipe, run: RunFolder, split: ImageSplit) -> Porta
     networks = build(recipe)
     file = run.path / BEST if (run.path / BEST).is_file() else run.checkpoint
     step = restore_averaged(networks, file)
+    if file.name != BEST:
+        networks = with_standing_statistics(networks, split.train.images, recipe, torch.device("cpu"))
     train = split.train.images[:N_CODES]
     dim = recipe.network.latent_dim
     if recipe.bundle.whiten and networks.encoder is not None:

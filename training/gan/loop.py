@@ -17,9 +17,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from training.data.images import Images, ImageSplit
+from training.data.images import ImageSplit
 from training.errors import TrainingError
 from training.gan import checkpoint
+from training.gan.averaging import with_standing_statistics
 from training.gan.networks import build, optimisers, place
 from training.gan.processes import StoppedElsewhereError, any_of, together
 from training.gan.step import Facts, GanState, train_step
@@ -82,7 +83,7 @@ def fit(
         If one of these happened to another process, which says why.
     """
     stop = recipe.updates.steps if stop_at is None else min(stop_at, recipe.updates.steps)
-    keeper = _Keeper(state, split.validation.images, recipe, fabric, run)
+    keeper = _Keeper(state, split, recipe, fabric, run)
     with (
         closing(keeper),
         training_progress(recipe.updates.batch_size, fabric.is_global_zero) as bar,
@@ -140,8 +141,8 @@ def open_fabric(recipe: GanRecipe) -> Fabric:
 class _Keeper:
     """Writes what a run leaves behind. The first process writes; the others help to average, and wait."""
 
-    def __init__(self, state: GanState, shown: Images, recipe: GanRecipe, fabric: Fabric, run: RunFolder) -> None:
-        self._state, self._shown, self._recipe, self._fabric, self._run = state, shown, recipe, fabric, run
+    def __init__(self, state: GanState, split: ImageSplit, recipe: GanRecipe, fabric: Fabric, run: RunFolder) -> None:
+        self._state, self._split, self._recipe, self._fabric, self._run = state, split, recipe, fabric, run
         self._watch = Watch(best_distance=state.best)
         self._sums: dict[str, tuple[Tensor, int]] = {}
         self._board = together(fabric, lambda: run.board() if fabric.is_global_zero else None)
@@ -190,9 +191,9 @@ class _Keeper:
     def _look(self) -> None:
         assert self._board is not None
         recipe, step = self._recipe, self._state.step
-        seen: View = view(
-            self._state.averaged, self._shown, recipe.watch.n, recipe.network.latent_dim, self._fabric.device
-        )
+        device = self._fabric.device
+        networks = with_standing_statistics(self._state.averaged, self._split.train.images, recipe, device)
+        seen: View = view(networks, self._split.validation.images, recipe.watch.n, recipe.network.latent_dim, device)
         if not all(map(math.isfinite, seen.facts.values())):
             raise _not_finite(self._state, seen.facts, self._run)
         self._run.log(step=step, **seen.facts)
@@ -204,7 +205,7 @@ class _Keeper:
         self._warn(seen.facts)
         if seen.facts["distance"] < self._state.best:
             self._state.best = seen.facts["distance"]
-            checkpoint.save_averaged(self._state, self._run.path / BEST)
+            checkpoint.save_averaged(networks, step, self._run.path / BEST)
 
     def _warn(self, facts: dict[str, float]) -> None:
         for text in self._watch.look(facts):
