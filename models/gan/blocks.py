@@ -186,7 +186,8 @@ def add_spectral_norm(network: nn.Module, eps: float = 1e-6) -> None:
 def remove_spectral_norm(network: nn.Module) -> None:
     """Put the divided weights in place of the parametrised ones, as a network leaves the workshop.
 
-    In training the singular value lags one power iteration behind the weights; here it is let settle first.
+    In training the singular value lags one power iteration behind the weights; here it is let settle first. A network
+    that this one was copied from keeps its own.
     """
     for module in list(network.modules()):
         if not parametrize.is_parametrized(module, "weight"):
@@ -195,4 +196,6 @@ def remove_spectral_norm(network: nn.Module) -> None:
         with torch.no_grad():
             for _ in range(_SETTLING):
                 _ = module.weight
+        shared = type(module)  # torch removes a property of the class, which a copy shares with its original
+        module.__class__ = type(shared.__name__, shared.__bases__, dict(vars(shared)))
         parametrize.remove_parametrizations(module, "weight")
