@@ -84,13 +84,15 @@ def code_statistics(means: Floats, stds: Floats | None, rng: np.random.Generator
 
 
 def participation_ratio(codes: Floats) -> float:
-    """Squared sum of the covariance's eigenvalues over the sum of their squares; 0 without any spread.
+    """Squared sum of the covariance's eigenvalues over the sum of their squares.
 
-    d for equal variances in all directions, 1 if all codes lie on a line.
+    d for equal variances in all directions, 1 if all codes lie on a line, 0 if they do not spread beyond rounding.
     """
-    covariance = np.atleast_2d(np.cov(np.asarray(codes, np.float64).T))
-    squares = float(np.square(covariance).sum())  # the trace of the squared matrix, which is symmetric
-    return float(np.trace(covariance) ** 2 / squares) if squares > 0 else 0.0
+    rows = np.asarray(codes, np.float64)
+    covariance = np.atleast_2d(np.cov(rows.T))
+    if np.trace(covariance) <= 1e-20 * np.square(rows).sum(axis=1).mean():
+        return 0.0
+    return float(np.trace(covariance) ** 2 / np.square(covariance).sum())  # symmetric: the trace of its square
 
 
 def _own_is_nearest(drawn: NDArray[np.float64], means: NDArray[np.float64]) -> NDArray[np.bool_]:
