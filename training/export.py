@@ -20,6 +20,7 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from bci_app.contract.bundle import Bundle, pack_arrays, sha256_of, write_bundle
+from bci_app.contract.errors import BundleError
 from bci_app.contract.manifest import GeneratorManifest, Golden, LatentSpace, Provenance, Score
 from bci_app.inference.generator import Generator as OpenedGenerator
 from bci_app.inference.generator import tensor_specs
@@ -82,6 +83,11 @@ def as_trained(generator: nn.Module, encoder: nn.Module | None, latent_dim: int,
         Components of the latent.
     train : uint8 array (n, size, size, channels)
         Training pictures, whose channels are those of the networks.
+
+    Raises
+    ------
+    BundleError
+        If a weight is not finite.
     """
     drawing = PortableGenerator(_settled(generator)).eval()
     if encoder is None:
@@ -148,6 +154,12 @@ def _read(encoder: nn.Module, train: NDArray[np.uint8]) -> tuple[PortableEncoder
 
 
 def _settled(network: nn.Module) -> nn.Module:
+    broken = [name for name, value in network.state_dict().items() if not torch.isfinite(value).all()]
+    if broken:
+        raise BundleError(
+            f"Networks leave with finite weights; {', '.join(broken[:3])} of {type(network).__name__} "
+            f"{'are' if len(broken) > 1 else 'is'} not. Go back to an earlier checkpoint, or train again at lower rates."
+        )
     settled = copy.deepcopy(network).cpu()
     remove_spectral_norm(settled)
     return settled.to(memory_format=torch.contiguous_format).eval()  # type: ignore[no-any-return, call-overload]

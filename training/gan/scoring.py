@@ -24,6 +24,7 @@ from training.evaluate.gan_scores import Amounts, GanScores, evaluate_gan
 from training.evaluate.metrics import flat
 from training.evaluate.sample_scores import Comparison
 from training.export import Portable, in_colour
+from training.gan.averaging import with_standing_statistics
 from training.gan.networks import build
 from training.gan_recipe import GanRecipe
 from training.run_folder import RunFolder
@@ -32,8 +33,8 @@ from training.train_classifier import learn
 
 COARSE = 8
 CLASSIFIER_WIDTHS = {32: (32, 64, 128), 64: (32, 64, 96, 128), 128: (16, 32, 64, 96, 128)}
-N_SETTLING = 512
-"""Training pictures that give an untrained encoder its batch statistics."""
+N_STANDING = 2
+"""Batches of training pictures that give an untrained encoder its batch statistics."""
 
 
 def feature_space(recipe: GanRecipe, run: RunFolder, split: ImageSplit, device: torch.device) -> FeatureSpace:
@@ -130,17 +131,13 @@ def _deviations(encoder: PortableEncoder) -> Encode | None:
 
 def _untrained(recipe: GanRecipe, train: Images) -> Encode:
     """An encoder as it was before training, but for batch statistics, which are those of training pictures."""
-    encoder = build(recipe).encoder
-    assert encoder is not None
-    for module in encoder.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # the mean over all batches
-    encoder.train()
-    with torch.no_grad():
-        for part in torch.split(to_tensor(train[:N_SETTLING]), 128):
-            if len(part) > 1:
-                encoder(part)
-    return _output(encoder.eval(), 0)
+    standing = recipe.average.model_copy(update={"standing": N_STANDING})
+    untrained = build(recipe)
+    measured = with_standing_statistics(
+        untrained, train, recipe.model_copy(update={"average": standing}), torch.device("cpu")
+    )
+    assert measured.encoder is not None
+    return _output(measured.encoder.eval(), 0)
 
 
 def _output(network: nn.Module, place: int) -> Encode:
@@ -175,7 +172,7 @@ def as_scores(found: Sequence[Comparison], held_out: str) -> tuple[Score, ...]:
 
 
 def _score(row: Comparison, held_out: str) -> Score:
-    real = "" if row.real is None else f" (real pictures: {row.real:.3f})"
+    real = "" if row.real is None or not math.isfinite(row.real) else f" (real pictures: {number(row.real)})"
     given = {"low": row.low, "high": row.high, "chance": row.chance}
     beside = given | {"noise_input": row.noise, "shuffled_pairing": row.shuffled}
     known = {name: value for name, value in beside.items() if value is not None and math.isfinite(value)}
