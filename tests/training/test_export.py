@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,8 @@ from bci_app.contract.errors import BundleError
 from bci_app.inference.generator import Generator
 from models.portable import PortableEncoder, PortableGenerator
 from training.bundle_card import write_card
-from training.export import Draft, apply, as_trained, draft_bundle, in_colour, place_bundle, standardise
-from training.gan.networks import build
+from training.export import Draft, apply, as_trained, in_colour, place_bundle, standardise
 from training.gan_recipe import GanRecipe
-from training.settings import read_any_recipe
 
 DIM, SIZE = 6, 4
 
@@ -106,48 +103,25 @@ def test_an_encoder_that_gives_one_code_for_all_pictures_leaves_with_finite_numb
     assert "6 of 6 directions" in portable.about[0]
 
 
-@pytest.fixture(scope="module")
-def recipe() -> GanRecipe:
-    return read_any_recipe(GanRecipe, "configs/train/tiny/dcgan32.yaml", ["weights.spectral_norm=[generator]"])
-
-
-@pytest.fixture(scope="module")
-def trained(recipe: GanRecipe) -> nn.Module:
-    """A generator whose batch statistics and singular values are no longer those of its beginning."""
-    generator, rng = build(recipe).generator, torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for _ in range(60):
-            generator(torch.randn(16, 8, generator=rng))
-    return generator.eval()
-
-
-@pytest.fixture(scope="module")
-def draft(recipe: GanRecipe, trained: nn.Module) -> Draft:
-    before = copy.deepcopy(trained.state_dict())
-    made = draft_bundle(as_trained(trained, None, 8, _pictures(4, 3, 32)), recipe, _pictures(4, 3, 32), "abc", "made")
-    after = trained.state_dict()
-    assert all(torch.equal(before[key], after[key]) for key in before)  # spectral norms and all
-    return made
-
-
 def test_a_generator_alone_leaves_as_a_bundle_that_draws_the_same(
-    draft: Draft, trained: nn.Module, recipe: GanRecipe, tmp_path: Path
+    dcgan_draft: Draft, dcgan_generator: nn.Module, dcgan_recipe: GanRecipe, tmp_path: Path
 ) -> None:
-    place_bundle(draft, tmp_path / "dcgan", (), "nothing")
+    place_bundle(dcgan_draft, tmp_path / "dcgan", (), "nothing")
     opened = Generator.open(tmp_path / "dcgan", device="cpu")
     assert not opened.manifest.has_encoder
     assert opened.manifest.latent_space.prior == "normal"
-    assert opened.latent_space.dim == len(opened.manifest.latent_mean) == recipe.network.latent_dim
+    assert opened.latent_space.dim == len(opened.manifest.latent_mean) == dcgan_recipe.network.latent_dim
     for n in (1, 3, 70):
         latents = np.random.default_rng(n).normal(size=(n, 8)).astype(np.float32)
         with torch.no_grad():
-            drawn = trained(torch.from_numpy(latents)).permute(0, 2, 3, 1).numpy()
+            drawn = dcgan_generator(torch.from_numpy(latents)).permute(0, 2, 3, 1).numpy()
         wanted = np.clip((drawn + 1.0) * 127.5, 0, 255)
         assert wanted.std() > 0.1
         assert np.abs(opened.generate(latents) - wanted).max() <= 2.0
 
 
-def test_the_card_of_a_generator_alone_tells_what_it_cannot_do(draft: Draft) -> None:
+def test_the_card_of_a_generator_alone_tells_what_it_cannot_do(dcgan_draft: Draft) -> None:
+    draft = dcgan_draft
     card = write_card(draft.manifest, draft.files, draft.about, "pictures of Sunday")
     assert "Draws 32 x 32 pictures from 8 numbers; it cannot read a picture." in card
     assert "draw the numbers from N(0, I), not truncated." in card

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 from datetime import datetime
 from pathlib import Path
@@ -11,15 +12,17 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from torch import nn
 
 from bci_app.contract.bundle import open_bundle
-from training import export
+from training import export, train_gan
 from training.data.images import ImageSplit, Pictures, read_split
 from training.errors import TrainingError
 from training.evaluate.gan_pictures import GanPictures
 from training.evaluate.gan_scores import GanScores
 from training.evaluate.probe import ProbeRow
 from training.evaluate.sample_scores import Comparison
+from training.export import Draft
 from training.gan import checkpoint
 from training.gan import finish as finish_module
 from training.gan.finish import best_networks, finish
@@ -27,15 +30,13 @@ from training.gan.loop import BEST, begin, open_fabric
 from training.gan.scoring import as_scores, feature_space, rows, table
 from training.gan_recipe import GanRecipe
 from training.run_folder import RunFolder, new_run
-from training.settings import read_any_recipe
 
 CPU = torch.device("cpu")
-TINY = "configs/train/tiny/dcgan32.yaml"
 
 
 @pytest.fixture(scope="module")
-def recipe() -> GanRecipe:
-    return read_any_recipe(GanRecipe, TINY, ["machine.accelerator=cpu", "evaluation.classifier_steps=1"])
+def recipe(dcgan_recipe: GanRecipe) -> GanRecipe:
+    return dcgan_recipe
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +44,21 @@ def split(recipe: GanRecipe) -> ImageSplit:
     return read_split(recipe.pictures, recipe.seed)
 
 
-@pytest.fixture(scope="module")
-def graph(recipe: GanRecipe, split: ImageSplit) -> bytes:
-    """The graph of the untrained generator, made once."""
-    generator = begin(recipe, open_fabric(recipe)).averaged.generator
-    return export.to_onnx(
-        export.as_trained(generator, None, 8, split.train.images).generator, torch.zeros(2, 8), "latent", "image"
-    )
-
-
 @pytest.fixture
-def run(recipe: GanRecipe, tmp_path: Path, graph: bytes, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
-    """A run that was stopped before its first step."""
-    monkeypatch.setattr(export, "to_onnx", lambda *given: graph)
+def run(
+    recipe: GanRecipe,
+    dcgan_generator: nn.Module,
+    dcgan_draft: Draft,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> RunFolder:
+    """A run that has done its steps and nothing else; the graph of its generator is ready."""
+    monkeypatch.setattr(export, "to_onnx", lambda *given: dcgan_draft.files["generator.onnx"])
     run = new_run(tmp_path / "runs", recipe, datetime(2026, 1, 1), "made by a test")
-    checkpoint.save(begin(recipe, open_fabric(recipe)), run.checkpoint)
+    state = begin(recipe, open_fabric(recipe))
+    state.averaged.generator.load_state_dict(dcgan_generator.state_dict())
+    state.step = recipe.updates.steps
+    checkpoint.save(state, run.checkpoint)
     return run
 
 
@@ -70,19 +71,22 @@ def test_without_evaluation_there_is_the_bundle_alone(recipe: GanRecipe, run: Ru
     card = finished.bundle.read("card.md").decode()
     assert finished.figures == ()
     assert finished.report is None
-    assert "A DCGAN, weights of step 0 of 6 (the newest; no best one was kept: checkpoint.safetensors)." in card
+    assert "A DCGAN, weights of step 6 of 6 (the newest; no best one was kept: checkpoint.safetensors)." in card
     assert "It has not been scored." in card
     assert not (run.path / "scores.json").exists()
 
 
 def test_the_best_weights_leave_before_the_newest(recipe: GanRecipe, run: RunFolder, split: ImageSplit) -> None:
     best = begin(recipe.model_copy(update={"seed": 5}), open_fabric(recipe)).averaged
-    newest = begin(recipe, open_fabric(recipe)).averaged
-    for wanted, step in ((newest, 0), (best, 3)):
+    stopped = begin(recipe, open_fabric(recipe)).averaged
+    checkpoint.restore_averaged(stopped, run.checkpoint)
+    for wanted, step in ((stopped, 6), (best, 3)):
         portable = best_networks(recipe, run, split)
         left = portable.generator.generator.state_dict()
         for name, value in wanted.generator.state_dict().items():
-            assert torch.equal(left[name], value)
+            if name in left:
+                assert torch.equal(left[name], value)
+        assert sum(name.endswith("running_mean") for name in left) == 3
         assert f"weights of step {step} of 6" in portable.about[0]
         checkpoint.save_averaged(best, 3, run.path / BEST)
     assert "the best while watched: best.safetensors" in portable.about[0]
@@ -128,6 +132,41 @@ def test_an_evaluation_that_breaks_leaves_the_bundle(
     with pytest.raises(ZeroDivisionError):
         finish(recipe, run, split, CPU)
     open_bundle(run.path / "bundle")
+
+
+def test_a_run_that_was_stopped_can_be_ended(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = run.checkpoint.read_bytes()
+    assert train_gan.main(["--finish", str(run.path)]) == 0
+    shown = capsys.readouterr().out
+    assert f"Bundle: {run.path / 'bundle'}\nReport: {run.path / 'report.html'}\n" in shown
+    assert "precision" in shown
+    assert run.checkpoint.read_bytes() == kept
+    assert not (run.path / "log.jsonl").exists()
+    scores = open_bundle(run.path / "bundle").manifest.metrics
+    figures = json.loads((run.path / "scores.json").read_text("utf-8"))
+    assert scores[0].value == figures["samples"][0]["value"]
+    assert figures["reconstructions"] == figures["probes"] == []
+
+
+def test_resuming_a_run_that_is_done_only_ends_it(recipe: GanRecipe, run: RunFolder) -> None:
+    (run.path / "recipe.json").write_text(_without(recipe).model_dump_json(), "utf-8")
+    kept = run.checkpoint.read_bytes()
+    assert train_gan.main(["--resume", str(run.path)]) == 0
+    assert run.checkpoint.read_bytes() == kept
+    assert not (run.path / "log.jsonl").exists()
+    assert open_bundle(run.path / "bundle").manifest.metrics == ()
+
+
+def test_a_recipe_without_bundle_ends_with_its_training(recipe: GanRecipe, run: RunFolder) -> None:
+    none = recipe.model_copy(update={"bundle": recipe.bundle.model_copy(update={"enabled": False})})
+    (run.path / "recipe.json").write_text(none.model_dump_json(), "utf-8")
+    assert train_gan.main(["--resume", str(run.path)]) == 0
+    assert not (run.path / "bundle").exists()
+
+
+def test_there_is_nothing_to_end_in_another_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_gan.main(["--finish", str(tmp_path)]) == 1
+    assert "a folder with a recipe.json" in capsys.readouterr().err
 
 
 def test_the_bundle_goes_where_the_recipe_wants_it(
