@@ -113,7 +113,7 @@ def _panel(axes: Axes, title: str, curves: Mapping[str, tuple[NDArray[np.float64
     axes.set_xlabel("step", fontsize=9)
     _plain(axes)
     if len(curves) > 1:
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(edgecolor="none", framealpha=0.8, fontsize=8)
 
 
 def classes_svg(classes: Sequence[ClassShare]) -> str:

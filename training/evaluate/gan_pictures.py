@@ -13,8 +13,8 @@ from training.evaluate.batches import Encode, Floats, Generate, Images, batched
 from training.evaluate.latents import normal, slerp, truncated_normal
 from training.evaluate.sample_scores import Neighbours
 
-WIDE = 1024
-"""Pixels across a grid, about; it has 16 columns or as many as fit."""
+WIDE = 1020
+"""Pixels across a grid at most; it has 15 columns or as many as fit."""
 THRESHOLDS = (2.0, 1.0, 0.5)
 _GAP, _WHITE = 1, 255
 
@@ -70,7 +70,7 @@ def draw_pictures(
 
 def n_columns(size: int) -> int:
     """Pictures of `size` pixels in a row of a grid."""
-    return int(np.clip(WIDE // size, 4, 16))
+    return int(np.clip(WIDE // (size + 2 * _GAP), 4, 15))
 
 
 def mosaic(rows: Sequence[Images]) -> Images:

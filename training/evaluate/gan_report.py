@@ -15,14 +15,12 @@ from PIL import Image
 
 from training.evaluate.batches import Images
 from training.evaluate.curves import classes_svg, curves_svg, read_log, variances_svg
-from training.evaluate.gan_pictures import THRESHOLDS, GanPictures
+from training.evaluate.gan_pictures import THRESHOLDS, WIDE, GanPictures
 from training.evaluate.gan_scores import GanScores
 from training.evaluate.sample_scores import Comparison
 from training.run_folder import writing
 
 TEMPLATE = Path(__file__).with_name("gan_report.html")
-SHOWN_WIDTH = 1020
-"""Pixels that a grid may take on the page; smaller grids are enlarged by whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def write_gan_report(path: Path, scores: GanScores, run: Path, costs: Sequence[C
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "count": "{:,}".format}
     log, recipe, origin = read_log(run / "log.jsonl"), _read(run / "recipe.json"), _read(run / "origin.json")
     page = environment.from_string(TEMPLATE.read_text("utf-8")).render(
         title=f"GAN: {recipe.get('name', run.name)}",
@@ -101,8 +99,8 @@ def lead(scores: GanScores) -> str:
     distance, precision, recall = scores.samples[:3]
     sentences = [
         f"{distance.name}: {_told(distance)}.",
-        f"Of {precision.n} samples {percent(precision.value)} lie among real pictures "
-        f"(real ones: {percent(precision.real)}), and {percent(recall.value)} of {recall.n} test pictures lie among "
+        f"Of {precision.n:,} samples {percent(precision.value)} lie among real pictures "
+        f"(real ones: {percent(precision.real)}), and {percent(recall.value)} of {recall.n:,} test pictures lie among "
         f"samples (real ones: {percent(recall.real)}).",
     ]
     for row in scores.reconstructions:
@@ -123,7 +121,7 @@ def lead(scores: GanScores) -> str:
 def _told(row: Comparison) -> str:
     interval = "" if row.low is None or row.high is None else f" ({number(row.low)} to {number(row.high)})"
     return (
-        f"{number(row.value)}{interval} from {row.n} samples to as many test pictures, where training pictures have "
+        f"{number(row.value)}{interval} from {row.n:,} samples to as many test pictures, where training pictures have "
         f"{number(row.real)} and noise {number(row.noise)}"
     )
 
@@ -152,7 +150,8 @@ def inline_pictures(pictures: GanPictures) -> dict[str, dict[str, Any]]:
 
 
 def _shown_width(width: int) -> int:
-    return width * max(SHOWN_WIDTH // width, 1)
+    """Small grids are enlarged by whole numbers, so that pixels stay square."""
+    return width * max(WIDE // width, 1)
 
 
 def _png(pixels: Images) -> str:

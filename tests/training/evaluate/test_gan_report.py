@@ -103,7 +103,7 @@ def test_every_score_stands_on_the_page_with_its_controls(scores: GanScores, pag
         assert cells[1] == f"<b>{number(row.value)}</b>"
         for control in (row.real, row.noise, row.shuffled, row.chance):
             assert number(control) in cells
-        assert cells[-1] == str(row.n)
+        assert cells[-1] == f"{row.n:,}"
     for probe in scores.probes:
         assert number(probe.accuracy) in "".join(rows[probe.name])
 
