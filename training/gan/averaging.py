@@ -51,10 +51,11 @@ def _move(key: str, mine: torch.Tensor, theirs: torch.Tensor, decay: float) -> b
 
 
 def with_standing_statistics(networks: Networks, images: Images, recipe: GanRecipe, device: torch.device) -> Networks:
-    """A copy whose batch statistics are measured afresh: the generator's on N(0, I), the encoder's on `images`.
+    """A copy whose batch statistics are measured afresh, on what the networks will be asked for.
 
-    Running statistics follow weights that have moved on, and where a network sees two kinds of input (latents and
-    codes, real pictures and made ones) they are those of the mixture.
+    The encoder's on training pictures; the generator's on N(0, I) and, with an encoder, on as many codes of training
+    pictures. Running statistics follow weights that have moved on, and those of an encoder that has seen made pictures
+    as well as real ones are those of the mixture.
 
     Parameters
     ----------
@@ -74,13 +75,21 @@ def with_standing_statistics(networks: Networks, images: Images, recipe: GanReci
         return networks
     copy = networks.copy()
     noise = torch.Generator().manual_seed(recipe.seed)
-    latents = (torch.randn(STANDING_BATCH, recipe.network.latent_dim, generator=noise) for _ in range(n))
-    _measure(copy.generator, latents, device)
+    inputs = [torch.randn(STANDING_BATCH, recipe.network.latent_dim, generator=noise) for _ in range(n)]
     if copy.encoder is not None:
         starts = range(0, min(n * STANDING_BATCH, len(images)), STANDING_BATCH)
-        pictures = (to_tensor(images[start : start + STANDING_BATCH]) for start in starts)
-        _measure(copy.encoder, (each for each in pictures if len(each) > 1), device)
+        pictures = [images[start : start + STANDING_BATCH] for start in starts]
+        _measure(copy.encoder, (to_tensor(each) for each in pictures if len(each) > 1), device)
+        inputs += [_codes(copy.encoder, each, noise, device) for each in pictures if len(each) > 1]
+    _measure(copy.generator, inputs, device)
     return copy
+
+
+@torch.no_grad()
+def _codes(encoder: nn.Module, images: Images, noise: torch.Generator, device: torch.device) -> Tensor:
+    mean, std = encoder(to_tensor(images).to(device))
+    code: Tensor = mean + std * torch.randn(mean.shape, generator=noise).to(device)
+    return code
 
 
 @torch.no_grad()
