@@ -11,6 +11,8 @@ import itertools
 
 from torch import Tensor, nn
 
+from models.gan.strided import DoublingConv2d, HalvingConv2d
+
 SIZES = (32, 64, 128)
 SLOPE = 0.2
 
@@ -50,7 +52,7 @@ class DcganGenerator(nn.Module):
         self.body = nn.Sequential(
             _up(latent_dim, widths[0], stride=1),
             *(_up(n_in, n_out, stride=2) for n_in, n_out in itertools.pairwise(widths)),
-            nn.ConvTranspose2d(widths[-1], n_channels, 4, 2, 1, bias=False),
+            DoublingConv2d(widths[-1], n_channels),
             nn.Tanh(),
         )
 
@@ -82,7 +84,7 @@ class DcganDiscriminator(nn.Module):
         self.size, self.n_channels = size, n_channels
         widths = [width * 2**step for step in range(n_doublings(size))]
         self.body = nn.Sequential(
-            nn.Conv2d(n_channels, widths[0], 4, 2, 1, bias=False),
+            HalvingConv2d(n_channels, widths[0]),
             nn.LeakyReLU(SLOPE, inplace=True),
             *(_down(n_in, n_out, batch_norm) for n_in, n_out in itertools.pairwise(widths)),
         )
@@ -100,12 +102,12 @@ class DcganDiscriminator(nn.Module):
 
 
 def _up(n_in: int, n_out: int, stride: int) -> nn.Sequential:
-    padding = 1 if stride == 2 else 0
+    first = nn.ConvTranspose2d(n_in, n_out, 4, 1, 0, bias=False)
     return nn.Sequential(
-        nn.ConvTranspose2d(n_in, n_out, 4, stride, padding, bias=False), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)
+        first if stride == 1 else DoublingConv2d(n_in, n_out), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)
     )
 
 
 def _down(n_in: int, n_out: int, batch_norm: bool) -> nn.Sequential:
     norm = [nn.BatchNorm2d(n_out)] if batch_norm else []
-    return nn.Sequential(nn.Conv2d(n_in, n_out, 4, 2, 1, bias=False), *norm, nn.LeakyReLU(SLOPE, inplace=True))
+    return nn.Sequential(HalvingConv2d(n_in, n_out), *norm, nn.LeakyReLU(SLOPE, inplace=True))

@@ -20,6 +20,7 @@ from models.classifier import Classifier
 from models.gan.bigbigan import BigEncoder, BigGenerator, ImageTrunk, JointDiscriminator
 from models.gan.blocks import ConditionalNorm, DownBlock, ResidualDense, SelfAttention, UpBlock
 from models.gan.dcgan import DcganDiscriminator, DcganGenerator
+from models.gan.strided import DoublingConv2d, HalvingConv2d
 from models.layers import GlobalBatchNorm2d, Residual, Whitening
 from models.portable import PortableEncoder, PortableGenerator
 from training.export import to_onnx
@@ -71,6 +72,8 @@ CASES = {
     "DownBlock": Case(lambda: DownBlock(4, 6, batch_norm=True), _map, ((3, 6, 4, 4),)),
     "SelfAttention": Case(lambda: SelfAttention(8), lambda: _map(8), ((3, 8, 8, 8),)),
     "ResidualDense": Case(lambda: ResidualDense(6), lambda: torch.randn(3, 6), ((3, 6),)),
+    "HalvingConv2d": Case(lambda: HalvingConv2d(4, 6), _map, ((3, 6, 4, 4),)),
+    "DoublingConv2d": Case(lambda: DoublingConv2d(4, 6), _map, ((3, 6, 16, 16),)),
     "DcganGenerator": Case(lambda: DcganGenerator(DIM, 32, 3, 2), lambda: torch.randn(3, DIM), ((3, 3, 32, 32),)),
     "DcganDiscriminator": Case(lambda: DcganDiscriminator(32, 3, 2), lambda: _map(3, 32), ((3,),)),
     "BigGenerator": Case(

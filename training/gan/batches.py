@@ -58,9 +58,8 @@ def batches(images: Images, number: int, recipe: GanRecipe, fabric: Fabric) -> I
         pictures = flip_some(pictures, np.random.default_rng((recipe.seed, number)))
     b = size // (n_parts * fabric.world_size)
     for part in range(n_parts):
-        start = (
-            part * fabric.world_size + fabric.global_rank
-        ) * b  # a part is the same pictures on any number of processes
+        # a part is of the same pictures on any number of processes
+        start = (part * fabric.world_size + fabric.global_rank) * b
         rows = slice(start, start + b)
         image = to_tensor(pictures[rows]).to(fabric.device, memory_format=torch.channels_last)
         yield Batch(image, *(each.to(fabric.device) for each in (latent[rows], noise[rows], draws[:, rows])))

@@ -42,7 +42,8 @@ def _rows(network: nn.Module) -> list[Row | type[nn.Module]]:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             assert module.bias is None
             numbers = [pair[0] for pair in (module.kernel_size, module.stride, module.padding)]  # type: ignore[index]
-            rows.append((type(module), module.in_channels, module.out_channels, tuple(numbers)))
+            kind = UP if isinstance(module, UP) else DOWN
+            rows.append((kind, module.in_channels, module.out_channels, tuple(numbers)))
         elif not list(module.children()):
             rows.append(type(module))
     return rows
