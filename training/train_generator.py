@@ -71,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = parser.parse_args(arguments)
     command = " ".join([parser.prog, words.recipe, *words.overrides])
     try:
-        run, recipe = open_run(words.resume) if words.resume else (None, read_recipe(words.recipe, words.overrides))
+        opened = open_run(words.resume, GeneratorRecipe) if words.resume else None
+        run, recipe = opened or (None, read_recipe(words.recipe, words.overrides))
         run = run or new_run(words.runs, recipe, datetime.now(), command)
         print(f"Run folder: {run.path}")
         print(f"Bundle: {train(recipe, run).folder}")
