@@ -53,8 +53,8 @@ def _move(key: str, mine: torch.Tensor, theirs: torch.Tensor, decay: float) -> b
 def with_standing_statistics(networks: Networks, images: Images, recipe: GanRecipe, device: torch.device) -> Networks:
     """A copy whose batch statistics are measured afresh, on what the networks will be asked for.
 
-    The encoder's on training pictures; the generator's on N(0, I) and, with an encoder, on as many codes of training
-    pictures. Running statistics follow weights that have moved on, and those of an encoder that has seen made pictures
+    The encoder's on training pictures; the generator's on N(0, I) and, where it learns to draw pictures from their codes,
+    on as many codes of training pictures. Running statistics follow weights that have moved on, and those of an encoder that has seen made pictures
     as well as real ones are those of the mixture.
 
     Parameters
@@ -80,7 +80,8 @@ def with_standing_statistics(networks: Networks, images: Images, recipe: GanReci
         starts = range(0, min(n * STANDING_BATCH, len(images)), STANDING_BATCH)
         pictures = [images[start : start + STANDING_BATCH] for start in starts]
         _measure(copy.encoder, (to_tensor(each) for each in pictures if len(each) > 1), device)
-        inputs += [_codes(copy.encoder, each, noise, device) for each in pictures if len(each) > 1]
+        if recipe.loss.cycle_image:  # else the generator has never drawn from codes
+            inputs += [_codes(copy.encoder, each, noise, device) for each in pictures if len(each) > 1]
     _measure(copy.generator, inputs, device)
     return copy
 

@@ -17,12 +17,12 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (300, 32, 32, 3), dtype=np.ui
 CPU = torch.device("cpu")
 
 
-def _recipe(standing: int) -> GanRecipe:
+def _recipe(standing: int, cycle: float = 1.0) -> GanRecipe:
     network = BigBiganNetwork(latent_dim=8, width=2, dense_width=4, dense_blocks=0)
     return GanRecipe(
         pictures=PictureSettings(size=32),
         network=network,
-        loss=LossSettings(adversarial="hinge"),
+        loss=LossSettings(adversarial="hinge", cycle_image=cycle),
         average=AverageSettings(standing=standing),
     )
 
@@ -51,6 +51,16 @@ def test_generator_statistics_are_those_of_prior_and_codes_in_equal_parts() -> N
     means, variances = ([getattr(each, what)(dim=(0, 2, 3)) for each in maps] for what in ("mean", "var"))
     torch.testing.assert_close(norm.running_mean, torch.stack(means).mean(dim=0), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(norm.running_var, torch.stack(variances).mean(dim=0), atol=1e-6, rtol=1e-4)
+
+
+def test_a_generator_that_never_draws_from_codes_is_measured_on_the_prior_alone() -> None:
+    recipe = _recipe(1, cycle=0.0)
+    networks = build(recipe)
+    copy = with_standing_statistics(networks, IMAGES, recipe, CPU)
+    prior = torch.randn(STANDING_BATCH, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        maps = networks.generator.stem(torch.split(prior, 2, dim=1)[0]).unflatten(1, (-1, 4, 4))
+    torch.testing.assert_close(_first_norm(copy.generator).running_mean, maps.mean(dim=(0, 2, 3)), atol=1e-5, rtol=1e-4)
 
 
 def test_encoder_statistics_are_those_of_training_pictures() -> None:
