@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ from training.data.images import read_split
 from training.gan import checkpoint
 from training.gan.loop import begin, fit, open_fabric
 from training.gan_recipe import GanRecipe
-from training.run_folder import RunFolder, open_run, read_tensors
+from training.run_folder import RunFolder, new_run, open_run, read_tensors
+from training.settings import read_any_recipe
 
 TINY = {kind: f"configs/train/tiny/{kind}32.yaml" for kind in ("dcgan", "bigbigan")}
 ROOT = Path(__file__).parents[2]
@@ -91,6 +93,22 @@ def test_an_accelerator_that_is_not_there_is_one_message(tmp_path: Path, capsys:
 def test_a_run_that_cannot_be_resumed_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train_gan.main(["--resume", str(tmp_path / "none")]) == 1
     assert "recipe.json" in _message(capsys)
+
+
+def test_a_run_whose_recipe_or_pictures_have_changed_is_one_message_and_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["machine.accelerator=cpu", "watch.n=16", f"pictures.source={tmp_path / 'gone'}"]
+    recipe = read_any_recipe(GanRecipe, TINY["dcgan"], more)
+    run = new_run(tmp_path, recipe, datetime(2026, 1, 1), "")
+    checkpoint.save(begin(recipe, open_fabric(recipe)), run.checkpoint)
+    assert train_gan.main(["--resume", str(run.path)]) == 1
+    assert "gone" in _message(capsys)
+    changed = read_any_recipe(GanRecipe, TINY["dcgan"], [*more[:2], "network.generator_width=5"])
+    (run.path / "recipe.json").write_text(changed.model_dump_json(), "utf-8")
+    assert train_gan.main(["--resume", str(run.path)]) == 1
+    assert "belongs to another architecture" in _message(capsys)
+    assert run.checkpoint.is_file()
 
 
 def test_rates_that_are_far_too_high_end_in_one_message_and_leave_the_log(

@@ -10,7 +10,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim import SGD
+from torch.optim import SGD, Adam
 
 from models.gan.bigbigan import BigEncoder, ImageTrunk, JointDiscriminator
 from models.gan.blocks import remove_spectral_norm
@@ -177,6 +177,31 @@ def test_each_part_moves_at_its_own_rate(recipe_of: RecipeOf, start: Begin, imag
 
 
 # What is minimised
+
+
+def test_a_dcgan_learns_as_in_the_published_loop(
+    recipe_of: RecipeOf, start: Begin, images: Images, fabric: Fabric
+) -> None:
+    recipe = recipe_of("dcgan")
+    state = start(recipe)
+    G, D = (state.networks.copy().parts()[name] for name in ("generator", "discriminator"))
+    learnt = {side: _gradients(state, side) for side in state.optimisers}
+    (batch,) = batches(images, 0, recipe, fabric)
+    train_step(state, images, recipe, fabric)
+
+    entropy, rates = nn.BCELoss(), {"lr": 2e-4, "betas": (0.5, 0.999)}
+    adam = Adam(D.parameters(), **rates)  # type: ignore[arg-type]
+    fake = G(batch.latent)
+    entropy(D(batch.image).sigmoid(), torch.ones(8)).backward()
+    entropy(D(fake.detach()).sigmoid(), torch.zeros(8)).backward()
+    wanted = {f"discriminator.{name}": weight.grad.clone() for name, weight in D.named_parameters()}  # type: ignore[union-attr]
+    adam.step()
+    entropy(D(fake).sigmoid(), torch.ones(8)).backward()
+    wanted |= {f"generator.{name}": weight.grad.clone() for name, weight in G.named_parameters()}  # type: ignore[union-attr]
+    for name, gradient in wanted.items():
+        found = learnt[name.split(".")[0]][name]
+        assert len(found) == 1
+        torch.testing.assert_close(found[0], gradient, atol=1e-5 * float(gradient.abs().max()), rtol=1e-3)
 
 
 @pytest.mark.parametrize("adversarial", ["hinge", "logistic"])
