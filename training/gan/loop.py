@@ -97,7 +97,7 @@ def fit(
                 raise StoppedElsewhereError()
             if broken:
                 raise _not_finite(state, {name: float(value) for name, value in facts.items()}, run)
-            keeper.after(facts, last=interrupted or ended or state.step == stop)
+            keeper.after(facts, stopping=interrupted or ended or state.step == stop)
             bar.update(task, advance=1, description=keeper.headline)
             if interrupted:
                 raise KeyboardInterrupt
@@ -148,18 +148,22 @@ class _Keeper:
         self._board = together(fabric, lambda: run.board() if fabric.is_global_zero else None)
         self.headline = "training"
 
-    def after(self, facts: Facts, last: bool) -> None:
-        """Log, look and save as the recipe wants after this step."""
+    def after(self, facts: Facts, stopping: bool) -> None:
+        """Log, look and save as the recipe wants after this step.
+
+        A run that stops before its end logs and saves, and looks only where it would have looked anyway: the best of a
+        run that goes on is then the best of one that never stopped.
+        """
         for name, value in facts.items():
             total, n = self._sums.get(name, (torch.zeros_like(value), 0))
             self._sums[name] = (total + value, n + 1)
-        watch = self._recipe.watch
-        log, look, save = (
-            last or self._state.step % every == 0 for every in (watch.log_every, watch.watch_every, watch.save_every)
-        )
+        watch, step = self._recipe.watch, self._state.step
+        end = step == self._recipe.updates.steps
+        log, save = (stopping or step % every == 0 for every in (watch.log_every, watch.save_every))
+        look = end or step % watch.watch_every == 0
         means = self._means() if log else {}
         if log or look or save:
-            together(self._fabric, lambda: self._write(means, look, save))
+            together(self._fabric, lambda: self._write(means, look, save, early=stopping and not end))
 
     def _means(self) -> dict[str, float]:
         """Of what was measured since the last time, over all processes."""
@@ -169,14 +173,16 @@ class _Keeper:
             means = cast(Tensor, self._fabric.all_reduce(means, reduce_op="mean"))
         return dict(zip(names, means.tolist(), strict=True))
 
-    def _write(self, means: dict[str, float], look: bool, save: bool) -> None:
+    def _write(self, means: dict[str, float], look: bool, save: bool, early: bool) -> None:
         if self._board is None:
             return
+        if early:  # who asked it to stop may not wait for a look
+            checkpoint.save(self._state, self._run.checkpoint)
         if means:
             self._log(means)
         if look:
             self._look()
-        if save:
+        if save and (look or not early):
             checkpoint.save(self._state, self._run.checkpoint)
 
     def _log(self, means: dict[str, float]) -> None:

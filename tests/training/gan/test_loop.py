@@ -145,6 +145,36 @@ def test_a_run_stopped_half_way_ends_where_the_whole_one_does(
     _assert_same_to_the_bit(run.path / BEST, whole.path / BEST)
 
 
+@pytest.mark.parametrize("stop", [1, 2, 3, 4, 5])
+def test_the_best_is_that_of_a_run_that_never_stopped_wherever_it_stops(
+    stop: int, recipe_of: RecipeOf, split: ImageSplit, fabric: Fabric, tmp_path: Path
+) -> None:
+    recipe = recipe_of("dcgan", *SHORT, "updates.steps=6", "updates.generator_rate=0.05")
+    runs = [RunFolder(tmp_path / name) for name in ("whole", "halves")]
+    for run, stops in zip(runs, ([6], [stop, 6]), strict=True):
+        run.path.mkdir()
+        for last in stops:
+            state = _resumed(recipe, fabric, run) if run.checkpoint.is_file() else begin(recipe, fabric)
+            fit(state, split, recipe, fabric, run, stop_at=last)
+            assert state.step == last
+    _assert_same_to_the_bit(*(run.path / BEST for run in runs))
+    _assert_same_to_the_bit(*(run.checkpoint for run in runs))
+    assert [[line["step"] for line in _lines(run) if "distance" in line] for run in runs] == [[2, 4, 6]] * 2
+
+
+def test_a_run_that_stops_is_saved_before_anything_else(
+    recipe_of: RecipeOf, split: ImageSplit, fabric: Fabric, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_off(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    recipe, run = recipe_of("dcgan", *SHORT, "watch.save_every=9"), RunFolder(tmp_path)
+    monkeypatch.setattr(loop, "view", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        fit(begin(recipe, fabric), split, recipe, fabric, run, stop_at=2)
+    assert int(read_tensors(run.checkpoint)["step"]) == 2
+
+
 def test_a_run_that_has_ended_stays_as_it_is(
     whole: RunFolder, recipe: GanRecipe, split: ImageSplit, fabric: Fabric
 ) -> None:
