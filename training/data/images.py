@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ __all__ = [
     "batch_indices",
     "draw_split",
     "flip_some",
+    "mirrored",
     "read_split",
     "refuse_leak",
     "to_images",
@@ -212,8 +214,15 @@ def batch_indices(n: int, batch_size: int, step: int, seed: int) -> NDArray[np.i
     """Which of `n` pictures step `step` sees: each epoch is a new shuffle, a function of seed and epoch alone."""
     per_epoch = max(n // batch_size, 1)
     epoch, place = divmod(step, per_epoch)
+    return _order(n, epoch, seed)[place * batch_size : (place + 1) * batch_size]
+
+
+@lru_cache(maxsize=2)
+def _order(n: int, epoch: int, seed: int) -> NDArray[np.int64]:
+    """The shuffle of an epoch, read-only; drawing it takes longer than a step where there are very many pictures."""
     order = np.random.default_rng((seed, epoch)).permutation(n)
-    return order[place * batch_size : (place + 1) * batch_size]
+    order.setflags(write=False)
+    return order
 
 
 def flip_some(images: Images, rng: np.random.Generator) -> Images:
@@ -221,5 +230,9 @@ def flip_some(images: Images, rng: np.random.Generator) -> Images:
 
     With ``rng = np.random.default_rng((seed, step))`` a step flips the same pictures in every run.
     """
-    flipped = rng.random(len(images)) < 0.5
-    return np.where(flipped[:, None, None, None], images[:, :, ::-1], images)
+    return mirrored(images, rng.random(len(images)) < 0.5)
+
+
+def mirrored(images: Images, which: NDArray[np.bool_]) -> Images:
+    """A copy of images (n, h, w, c) in which those of `which` (n,) are mirrored left to right."""
+    return np.where(which[:, None, None, None], images[:, :, ::-1], images)

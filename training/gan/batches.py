@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from training.augment import N_DRAWS
-from training.data.images import Images, batch_indices, flip_some, to_tensor
+from training.data.images import Images, batch_indices, mirrored, to_tensor
 from training.gan_recipe import GanRecipe
 
 Stream = Literal["latent", "posterior", "augmentation"]
@@ -52,25 +52,26 @@ def batches(images: Images, number: int, recipe: GanRecipe, fabric: Fabric) -> I
     if len(chosen) < size:
         chosen = np.resize(chosen, size)
     latent, noise = (draw(recipe.seed, number, stream, (size, dim)) for stream in ("latent", "posterior"))
-    draws = torch.rand((2, size, N_DRAWS), generator=generator(recipe.seed, number, "augmentation"))
-    pictures = images[chosen]
-    if recipe.pictures.flip:
-        pictures = flip_some(pictures, np.random.default_rng((recipe.seed, number)))
+    draws = torch.rand((2, size, N_DRAWS), generator=random_generator(recipe.seed, number, "augmentation"))
+    flipped = np.random.default_rng((recipe.seed, number)).random(size) < 0.5
     b = size // (n_parts * fabric.world_size)
     for part in range(n_parts):
         # a part is of the same pictures on any number of processes
         start = (part * fabric.world_size + fabric.global_rank) * b
         rows = slice(start, start + b)
-        image = to_tensor(pictures[rows]).to(fabric.device, memory_format=torch.channels_last)
+        pictures = images[chosen[rows]]
+        if recipe.pictures.flip:
+            pictures = mirrored(pictures, flipped[rows])
+        image = to_tensor(pictures).to(fabric.device, memory_format=torch.channels_last)
         yield Batch(image, *(each.to(fabric.device) for each in (latent[rows], noise[rows], draws[:, rows])))
 
 
 def draw(seed: int, number: int, stream: Stream, shape: tuple[int, ...]) -> Tensor:
     """Normal numbers of one stream and update."""
-    return torch.randn(shape, generator=generator(seed, number, stream))
+    return torch.randn(shape, generator=random_generator(seed, number, stream))
 
 
-def generator(seed: int, number: int, stream: Stream) -> torch.Generator:
+def random_generator(seed: int, number: int, stream: Stream) -> torch.Generator:
     """A generator on the CPU, so that every device gets the same numbers."""
     state = np.random.SeedSequence((seed, number, _STREAMS.index(stream))).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))

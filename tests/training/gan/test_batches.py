@@ -14,7 +14,8 @@ from lightning_fabric import Fabric
 from scipy.stats import kstest
 
 from training.augment import N_DRAWS
-from training.data.images import Images, to_tensor
+from training.data import images as images_module
+from training.data.images import Images, batch_indices, to_tensor
 from training.gan.batches import Batch, batches, draw
 from training.gan_recipe import GanRecipe
 
@@ -64,6 +65,30 @@ def test_an_epoch_shows_each_picture_once(recipe_of: RecipeOf, images: Images, f
     np.testing.assert_array_equal(
         np.sort(shown.flatten(1).numpy(), axis=0), np.sort(wanted.numpy(), axis=0)
     )  # fmt: skip
+
+
+def test_an_epochs_shuffle_is_drawn_once(recipe_of: RecipeOf, images: Images, fabric: Fabric) -> None:
+    recipe, order = recipe_of("dcgan", "updates.batch_size=20", "seed=4321"), np.random.default_rng
+    images_module._order.cache_clear()
+    for number in range(6):  # two epochs of three
+        next(batches(images, number, recipe, fabric))
+    assert images_module._order.cache_info().misses == 2
+    for epoch in range(2):
+        wanted = order((4321, epoch)).permutation(60).reshape(3, 20)
+        found = [batch_indices(60, 20, 3 * epoch + place, 4321) for place in range(3)]
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_process_copies_no_pictures_but_its_own(recipe_of: RecipeOf) -> None:
+    class Counted(np.ndarray[Any, Any]):
+        def __getitem__(self, key: Any) -> Any:
+            n_read.append(np.size(key))
+            return np.asarray(self)[key]
+
+    n_read: list[int] = []
+    pictures = np.zeros((60, 32, 32, 3), np.uint8).view(Counted)
+    list(batches(pictures, 0, recipe_of("dcgan", "updates.accumulation=2"), _process(1, 2)))
+    assert n_read == [2, 2]
 
 
 def test_fewer_pictures_than_a_batch_are_shown_several_times(
