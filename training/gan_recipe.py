@@ -8,13 +8,13 @@ from pydantic import Field, model_validator
 
 from models.gan.bigbigan import GENERATOR_WIDTHS, TRUNK_WIDTHS, Pooling, n_maps
 from models.gan.blocks import Initialisation
-from training.settings import BundleSettings, Count, Frozen, PictureSettings
+from training.settings import BundleSettings, Count, Frozen, PictureSettings, Seed
 
 LatentDim = Annotated[int, Field(ge=2, le=4096)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Below1 = Annotated[float, Field(ge=0, lt=1)]
-Widths = tuple[Count, ...]
+Widths = Annotated[tuple[Count, ...], Field(min_length=1)]
 Part = Literal["generator", "encoder", "discriminator"]
 AugmentKind = Literal["colour", "translation", "cutout"]
 
@@ -170,7 +170,7 @@ class GanRecipe(Frozen):
     """All that a run of `train_gan` depends on."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "gan"
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     pictures: PictureSettings = PictureSettings()
     network: Annotated[DcganNetwork | BigBiganNetwork, Field(discriminator="kind")] = DcganNetwork()
     weights: WeightSettings = WeightSettings()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -15,14 +16,15 @@ from bci_app.simulation.settings import ParticipantSettings
 
 Share = Annotated[float, Field(gt=0, lt=0.5)]
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Widths = Annotated[tuple[Count, ...], Field(min_length=2, max_length=6)]
 Blocks = tuple[Annotated[int, Field(ge=0, le=8)], ...]
 
 
 class Frozen(BaseModel):
-    """Unknown keys are refused, values cannot change."""
+    """Unknown keys and infinite numbers are refused, values cannot change."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class PictureSettings(Frozen):
@@ -90,7 +92,7 @@ class GeneratorRecipe(Frozen):
     """All that a run of `train_generator` depends on."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "pictures64"
-    seed: int = 0
+    seed: Seed = 0
     pictures: PictureSettings = PictureSettings()
     network: NetworkSettings = NetworkSettings()
     loss: LossSettings = LossSettings()
@@ -120,7 +122,7 @@ class EegDecoderRecipe(Frozen):
     """All that a run of `train_eeg_decoder` depends on: a simulated calibration session, and one more to test on."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "eeg-linear"
-    seed: int = Field(default=1, ge=0)
+    seed: Seed = 1
     participant: ParticipantSettings = ParticipantSettings()
     families: tuple[str, ...] = ("shapes", "letters", "digits")
     n_trials: Annotated[int, Field(ge=20)] = 1200
@@ -145,32 +147,117 @@ def read_any_recipe(kind: type[Recipe], path: Path | str, overrides: Sequence[st
     Raises
     ------
     SettingsError
-        If the file cannot be read, or a key or value cannot be meant; the message names each.
+        If the file cannot be read, or a key or value is not valid; the message names each.
     """
-    raw = _read_yaml(Path(path))
+    return _validated(kind, _read_yaml(Path(path)), overrides, str(path))
+
+
+def with_overrides(recipe: Recipe, overrides: Sequence[str], allowed: Sequence[str]) -> Recipe:
+    """The recipe of a run with some of its values changed.
+
+    Parameters
+    ----------
+    recipe : BaseModel
+        Stays as it is.
+    overrides : sequence of str
+        Words ``key=value``.
+    allowed : sequence of str
+        Keys that may change; one that ends with a dot stands for its section.
+
+    Raises
+    ------
+    SettingsError
+        If another key is to change, or a value is not valid.
+    """
+    for override in overrides:
+        key = override.partition("=")[0]
+        if not any(key == each or (each.endswith(".") and key.startswith(each)) for each in allowed):
+            keys = ", ".join(f"{each}*" if each.endswith(".") else each for each in allowed)
+            raise SettingsError(
+                f"Of a run that has begun these may change: {keys}; got {override!r}. Start a new run for it."
+            )
+    return _validated(type(recipe), recipe.model_dump(mode="json"), overrides, "of the run")
+
+
+def _validated(kind: type[Recipe], raw: dict[str, Any], overrides: Sequence[str], name: str) -> Recipe:
     for override in overrides:
         _override(raw, override)
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
-        details = "; ".join(_sentence(each["loc"], each["msg"]) for each in error.errors())
-        raise SettingsError(f"The recipe {path} cannot be meant: {details}. Correct it and start again.") from None
+        raise SettingsError(
+            f"The recipe {name} is not valid: {problems(error, raw)}. Correct it and start again."
+        ) from None
 
 
-def _sentence(place: tuple[int | str, ...], message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    return f"{'.'.join(str(part) for part in place)}: {message}" if place else message
+def problems(error: ValidationError, raw: object) -> str:
+    """What pydantic found in `raw`, in one line, each by the keys that stand there."""
+    return "; ".join(_sentence(_as_written(each["loc"], raw), each) for each in error.errors())
+
+
+def _sentence(place: tuple[int | str, ...], found: Mapping[str, Any]) -> str:
+    key, told = ".".join(map(str, place)), found.get("ctx", {})
+    if found["type"].startswith("union_tag"):
+        key = f"{key}.{told['discriminator'].strip(chr(39))}"
+        kinds = told.get("expected_tags", "").replace(", ", " or ")
+        missing = f"{key} is missing: say which one is meant, as the recipes in configs/train do"
+        return f"{key} must be {kinds}; got '{told['tag']}'" if kinds else missing
+    message = " ".join(found["msg"].removeprefix("Value error, ").split())
+    return f"{key}: {message}" if key else message
+
+
+def _as_written(place: tuple[int | str, ...], raw: Any) -> tuple[int | str, ...]:
+    """The place without the name of the member of a union, which pydantic adds and nobody wrote."""
+    keys: list[int | str] = []
+    for part in place:
+        if isinstance(raw, dict) and part not in raw and part in [v for v in raw.values() if isinstance(v, str)]:
+            continue
+        keys.append(part)
+        inside = isinstance(raw, list) and isinstance(part, int) and part < len(raw)
+        raw = raw[part] if inside or (isinstance(raw, dict) and part in raw) else None
+    return tuple(keys)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without surprises: a key that stands twice is an error, and 1e3 is the number it looks like."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """As SafeLoader, which takes the last of several."""
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key}' stands there twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def _parse(text: str) -> Any:
+    """What YAML says, made of plain values alone."""
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
+        raw = _parse(path.read_text("utf-8"))
     except OSError as error:
         raise SettingsError(
             f"A recipe is a YAML file; '{path}' cannot be read: {error.strerror}. Check the path."
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The recipe {path} must be YAML; reading it failed: {error}. Correct it.") from None
+        reason = " ".join(str(error).split())
+        raise SettingsError(f"The recipe {path} must be YAML; reading it failed: {reason}. Correct it.") from None
     if raw is None:
         return {}
     if not isinstance(raw, dict):
@@ -192,16 +279,18 @@ def _override(raw: dict[str, Any], override: str) -> None:
         if not isinstance(place, dict):
             raise SettingsError(f"Override {override!r} goes into '{section}', which is not a section of the recipe.")
     try:
-        place[last] = yaml.safe_load(value)
+        place[last] = _parse(value)
     except yaml.YAMLError as error:
-        raise SettingsError(f"The value of override {override!r} must be YAML: {error}.") from None
+        raise SettingsError(
+            f"The value of override {override!r} must be YAML: {' '.join(str(error).split())}."
+        ) from None
 
 
 class ClassifierRecipe(Frozen):
     """All that a run of `train_classifier` depends on; `widths` are one per resolution, largest map first."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "classifier"
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     pictures: PictureSettings = PictureSettings()
     widths: Widths = (32, 64, 96, 128)
     steps: Count = 1800

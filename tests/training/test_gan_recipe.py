@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from bci_app.contract.errors import SettingsError
 from training.gan.networks import build
@@ -38,7 +39,48 @@ def test_every_recipe_that_comes_with_the_project_is_valid_and_says_how_it_is_ru
 
 
 def test_recipes_are_found() -> None:
-    assert {path.stem for path in RECIPES} >= {"dcgan32", "bigbigan32", "dcgan64", "bigbigan_mnist32"}
+    names = {"dcgan32", "bigbigan32", "dcgan64", "bigbigan_mnist32", "dcgan_cifar32", "bigbigan_natural64"}
+    assert {path.stem for path in RECIPES} >= names
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=str)
+def test_the_networks_of_every_recipe_fit_its_pictures(path: Path) -> None:
+    recipe = read_any_recipe(GanRecipe, path, ["weights.spectral_norm=[]", "weights.initialisation=normal"])
+    size, channels, dim = recipe.pictures.size, recipe.pictures.channels, recipe.network.latent_dim
+    with torch.device("meta"):  # shapes alone; the large ones hold hundreds of millions of weights
+        networks, image = build(recipe), torch.empty(2, channels, size, size)
+        made = networks.generator(torch.empty(2, dim))
+        assert made.shape == image.shape
+        if networks.encoder is None:
+            assert networks.discriminator(image).shape == (2,)
+        else:
+            mean, std = networks.encoder(image)
+            assert mean.shape == std.shape == (2, dim)
+            assert networks.discriminator(image, mean).shape == (2, 3)
+
+
+def test_the_recipe_of_natural_pictures_has_what_keeps_a_discriminator_from_learning_them_by_heart() -> None:
+    recipe = read_any_recipe(GanRecipe, "configs/train/bigbigan_natural64.yaml")
+    assert isinstance(recipe.network, BigBiganNetwork)
+    assert recipe.network.self_attention == 32
+    assert recipe.loss.r1 > 0
+    assert set(recipe.augment.kinds) == {"translation", "cutout", "colour"}
+    assert (recipe.machine.accelerator, recipe.machine.precision) == ("auto", "bfloat16")
+
+
+@pytest.mark.parametrize("steps", ["1e3", "1.0e3", "+1E3", "1000"])
+def test_steps_may_be_written_as_a_power_of_ten(steps: str, tmp_path: Path) -> None:
+    assert _read("dcgan", f"updates.steps={steps}").updates.steps == 1000
+    (tmp_path / "r.yaml").write_text(f"updates: {{steps: {steps}}}", "utf-8")
+    assert read_any_recipe(GanRecipe, tmp_path / "r.yaml").updates.steps == 1000
+
+
+@pytest.mark.parametrize("text", ["seed: 1\nseed: 2\n", "updates:\n  steps: 1\n  steps: 2\n"])
+def test_a_key_that_stands_twice_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(text, "utf-8")
+    with pytest.raises(SettingsError, match=r"the key '(seed|steps)' stands there twice .*line [23]") as caught:
+        read_any_recipe(GanRecipe, tmp_path / "r.yaml")
+    assert "\n" not in str(caught.value)
 
 
 def test_by_default_it_is_the_published_dcgan_without_any_trick() -> None:
@@ -59,8 +101,15 @@ def test_by_default_it_is_the_published_dcgan_without_any_trick() -> None:
 
 @pytest.mark.parametrize(("override", "message"), [
     ("updates.stepz=7", "updates.stepz: Extra inputs are not permitted"),
-    ("network.width=4", "network.dcgan.width: Extra inputs are not permitted"),
-    ("network.kind=stylegan", "network: Input tag 'stylegan'"),
+    ("network.width=4", "is not valid: network.width: Extra inputs are not permitted"),
+    ("network.latent_dim=0", "network.latent_dim: Input should be greater than or equal to 2"),
+    ("network.kind=stylegan", "network.kind must be 'dcgan' or 'bigbigan'; got 'stylegan'"),
+    ("network={latent_dim: 8}", "network.kind is missing: say which one is meant"),
+    ("seed=-1", "seed: Input should be greater than or equal to 0"),
+    (f"seed={2**63}", "seed: Input should be less than or equal to 9223372036854775807"),
+    ("updates.generator_rate=.inf", "updates.generator_rate: Input should be a finite number"),
+    ("loss.r1=.nan", "loss.r1: Input should be"),
+    ("updates.steps=1.5", "updates.steps: Input should be a valid integer"),
     ("pictures.size=16", "pictures.size must be one of 32, 64, 128 for a GAN; got 16"),
     ("pictures.size=48", "pictures.size: Input should be 16, 32, 64 or 128"),
     ("pictures.n=0", "pictures.n: Input should be greater than or equal to 1"),
@@ -88,6 +137,7 @@ def test_what_a_dcgan_cannot_be_is_one_clear_sentence(override: str, message: st
     (["network.latent_dim=13"], "network.latent_dim must be divisible by 4 for skip-z at 32 pixels, such as 12 or 16; got 13"),
     (["pictures.size=64"], "network.latent_dim must be divisible by 5 for skip-z at 64 pixels, such as 10 or 15; got 12"),
     (["network.generator_widths=[8, 8]"], "network.generator_widths needs 4 numbers for 32 pixels folded by 1"),
+    (["network.encoder_widths=[]"], "network.encoder_widths: Tuple should have at least 1 item"),
     (["network.fold=2", "network.discriminator_widths=[8, 8, 8, 8]"], "network.encoder_widths needs 3 numbers"),
     (["network.fold=2", "network.encoder_widths=[8, 8, 8]", "network.discriminator_widths=[8, 8, 8, 8]"],
      "network.discriminator_widths needs 3 numbers for 32 pixels folded by 2, one per map; got 4"),
