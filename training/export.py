@@ -93,16 +93,18 @@ def as_trained(generator: nn.Module, encoder: nn.Module | None, latent_dim: int,
     if encoder is None:
         return Portable(drawing, None, np.zeros(latent_dim, np.float32), about=(_AS_DRAWN,))
     reading, latents = _read(encoder, train)
-    mean, variance = latents.mean(axis=0), float(latents.var(axis=0).mean())
-    spread = _SPREAD.format(variance=variance, n_directions=participation_ratio(latents), dim=latent_dim)
-    return Portable(drawing, reading, mean.astype(np.float32), about=(f"{_AS_DRAWN} {spread}",))
+    mean = latents.mean(axis=0).astype(np.float32)
+    return Portable(drawing, reading, mean, about=(f"{_AS_DRAWN} {_SPREAD} {_spread(latents)}",))
 
 
 _AS_DRAWN = "Latents are those that the generator was trained with, drawn from N(0, I)."
-_SPREAD = (
-    "The encoder gives the mean latent of a picture: over the training pictures these means have variance {variance:.2f}, "
-    "spread like {n_directions:.0f} equal ones of {dim} directions."
-)
+_SPREAD = "The encoder gives the mean latent of a picture: over the training pictures these means have"
+
+
+def _spread(latents: NDArray[np.float64]) -> str:
+    """How codes (n, dim) are spread: the end of a sentence that begins with "have"."""
+    variance, n_directions = float(latents.var(axis=0).mean()), participation_ratio(latents)
+    return f"variance {variance:.2f}, spread like {n_directions:.0f} equal ones of {latents.shape[1]} directions."
 
 
 def standardise(
@@ -132,15 +134,17 @@ def standardise(
     matrix = (directions / np.sqrt(np.maximum(variances, smallest)))[:, ::-1]
     standard = Whitening(*(torch.from_numpy(np.ascontiguousarray(each, np.float32)) for each in (shift, matrix)))
     n_short = int((variances < smallest).sum())
+    short = _SHORT.format(n_short=n_short, dim=latent_dim, share=smallest_share) if n_short else ""
     return Portable(
         PortableGenerator(_settled(generator), standard).eval(),
         PortableEncoder(reading.encoder, standard, reading.n_channels).eval(),
         latent_mean=((latents - shift) @ matrix).mean(axis=0).astype(np.float32),
-        about=(_STANDARD + (_SHORT.format(n_short=n_short, dim=latent_dim, share=smallest_share) if n_short else ""),),
+        about=(f"{_STANDARD}{short} {_WHITENED_FROM} {_spread(latents)}",),
     )
 
 
 _STANDARD = "Over the training pictures the encoder's numbers have mean 0, variance 1 and no correlation."
+_WHITENED_FROM = "Before they were stretched, in the coordinates the generator was trained on, they have"
 _SHORT = (
     " But {n_short} of {dim} directions had varied by less than {share:g} of the largest variance; they are stretched no "
     "further, and have a variance below 1."

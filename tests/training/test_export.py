@@ -15,6 +15,7 @@ from bci_app.inference.generator import Generator
 from models.portable import PortableEncoder, PortableGenerator
 from training.bundle_card import write_card
 from training.export import Draft, apply, as_trained, in_colour, place_bundle, standardise
+from training.gan.scoring import as_coded
 from training.gan_recipe import GanRecipe
 
 DIM, SIZE = 6, 4
@@ -86,6 +87,17 @@ def test_whitened_latents_have_unit_covariance_but_where_nothing_is_said() -> No
     assert covariance[4, 4] == pytest.approx((gain * own[:, 4].std(ddof=1)) ** 2, rel=1e-2)
     assert covariance[5, 5] == pytest.approx(0.0, abs=1e-9)
     assert "2 of 6 directions had varied by less than 0.01 of the largest variance" in portable.about[0]
+
+
+def test_codes_are_measured_as_the_encoder_gives_them_though_the_bundle_whitens_them() -> None:
+    train, scale = _pictures(300), torch.full((DIM,), 1e-2)
+    portable = standardise(Drawn(), Pixels(scale), DIM, train)
+    assert portable.encoder is not None
+    means, stds = as_coded(portable.encoder)(train)
+    own = (train.reshape(300, -1)[:, :DIM] / 127.5 - 1.0) * 1e-2
+    np.testing.assert_allclose(means, own, atol=1e-6)
+    np.testing.assert_array_equal(stds, np.ones((300, DIM)))
+    assert "variance 0.00, spread like 6 equal ones of 6 directions" in portable.about[0]
 
 
 def test_a_whitened_bundle_draws_what_its_encoder_read() -> None:

@@ -14,6 +14,8 @@ Images = NDArray[np.uint8]
 Floats = NDArray[np.floating]
 Encode = Callable[[Images], Floats]
 """Pictures uint8 (n, h, w, c) -> one row of numbers each (n, d)."""
+Coded = Callable[[Images], tuple[Floats, Floats]]
+"""Pictures uint8 (n, h, w, c) -> means and standard deviations of their codes (n, d)."""
 Generate = Callable[[Floats], Images]
 """Latents float32 (n, d) -> pictures uint8 (n, h, w, c)."""
 

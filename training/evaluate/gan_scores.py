@@ -13,7 +13,7 @@ import numpy as np
 from bci_app.contract.errors import PictureError
 from training.data.images import ImageSplit
 from training.evaluate import probe
-from training.evaluate.batches import Encode, Generate, Images, batched
+from training.evaluate.batches import Coded, Encode, Floats, Generate, Images, batched, spans
 from training.evaluate.codes import CodeStatistics, code_statistics
 from training.evaluate.encoder_scores import encoder_scores
 from training.evaluate.feature_space import FeatureSpace
@@ -104,7 +104,7 @@ def evaluate_gan(
     latent_dim: int,
     rng: np.random.Generator,
     *,
-    deviations: Encode | None = None,
+    coded: Coded | None = None,
     untrained: Encode | None = None,
     amounts: Amounts | None = None,
 ) -> GanScores:
@@ -124,8 +124,10 @@ def evaluate_gan(
         Components of the latent, drawn from N(0, I).
     rng : Generator
         The same state gives the same scores.
-    deviations : callable, optional
-        Pictures -> standard deviations (n, latent_dim) of their codes.
+    coded : callable, optional
+        Pictures -> means and standard deviations (n, latent_dim) of their codes in the coordinates that the generator
+        was trained on. Codes that were whitened have a spread of one whatever the encoder says, so whether they have
+        collapsed can be seen here only. Without it the codes are those of `encode`.
     untrained : callable, optional
         An encoder with random weights, for the probe.
     amounts : Amounts, optional
@@ -144,7 +146,7 @@ def evaluate_gan(
     found: dict[str, Any] = {}
     if encode is not None:
         logger.info("Reconstructions, codes and probes")
-        found = _encoder_parts(generate, encode, split, space, for_codes, amounts, deviations)
+        found = _encoder_parts(generate, encode, split, space, for_codes, amounts, coded)
         found |= _probe_parts(encode, untrained, split, for_probe, amounts)
     logger.info("Pictures")
     return GanScores(
@@ -228,16 +230,20 @@ def _encoder_parts(
     space: FeatureSpace,
     rng: np.random.Generator,
     amounts: Amounts,
-    deviations: Encode | None,
+    coded: Coded | None,
 ) -> dict[str, Any]:
     test = split.test.images[: amounts.samples]
-    means = batched(encode)(test)
-    stds = batched(deviations)(test) if deviations is not None else None
+    means, stds = (batched(encode)(test), None) if coded is None else _in_parts(coded, test)
     return {
         "reconstructions": encoder_scores(generate, encode, split, space, rng, amounts.identified),
         "codes": code_statistics(means, stds, rng),
         "prior": code_statistics(normal(rng, *means.shape), None),
     }
+
+
+def _in_parts(coded: Coded, images: Images) -> tuple[Floats, Floats]:
+    parts = [coded(images[start:stop]) for start, stop in spans(len(images))]
+    return np.concatenate([mean for mean, _ in parts]), np.concatenate([std for _, std in parts])
 
 
 def _probe_parts(

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
-from torch import nn
 
 from bci_app.contract.manifest import Score
 from bci_app.inference.generator import Generator
 from models.portable import PortableEncoder
 from training.data.images import Images, ImageSplit, to_tensor
-from training.evaluate.batches import Encode, Floats
+from training.evaluate.batches import Coded, Encode, Floats
 from training.evaluate.classifier_files import CARD
 from training.evaluate.feature_space import FeatureSpace, classifier_space, inception_space
 from training.evaluate.gan_report import number
@@ -96,7 +94,8 @@ def score(
     opened : Generator
         Draws, and reads pictures if it has an encoder.
     portable : Portable
-        The networks it was made from. The encoder's standard deviations come from here: they are in no bundle.
+        The networks it was made from. Codes are measured on its encoder: standard deviations are in no bundle, and
+        whitened means have a spread of one whatever the encoder says.
     recipe : GanRecipe
         Gives seed, channels and how much is measured.
     split : ImageSplit
@@ -118,15 +117,21 @@ def score(
         space,
         opened.latent_space.dim,
         np.random.default_rng((recipe.seed, 2)),
-        deviations=_deviations(portable.encoder) if portable.encoder is not None else None,
+        coded=as_coded(portable.encoder) if portable.encoder is not None else None,
         untrained=_untrained(recipe, split.train.images) if reads else None,
         amounts=Amounts(samples=recipe.evaluation.n_samples, probe=recipe.evaluation.n_probe),
     )
 
 
-def _deviations(encoder: PortableEncoder) -> Encode | None:
-    """Standard deviations of the codes; none in other coordinates, where they are no longer one per component."""
-    return _output(encoder.encoder, 1) if encoder.standard is None else None
+def as_coded(encoder: PortableEncoder) -> Coded:
+    """Codes as the encoder itself gives them, whatever coordinates the bundle has."""
+
+    def of_batch(images: Images) -> tuple[Floats, Floats]:
+        with torch.no_grad():
+            mean, std = encoder.encoder(to_tensor(images))
+        return mean.numpy(), std.numpy()
+
+    return of_batch
 
 
 def _untrained(recipe: GanRecipe, train: Images) -> Encode:
@@ -137,16 +142,8 @@ def _untrained(recipe: GanRecipe, train: Images) -> Encode:
         untrained, train, recipe.model_copy(update={"average": standing}), torch.device("cpu")
     )
     assert measured.encoder is not None
-    return _output(measured.encoder.eval(), 0)
-
-
-def _output(network: nn.Module, place: int) -> Encode:
-    def of_batch(images: Images) -> Floats:
-        with torch.no_grad():
-            output: NDArray[np.float32] = network(to_tensor(images))[place].numpy()
-        return output
-
-    return of_batch
+    network = as_coded(PortableEncoder(measured.encoder.eval()))
+    return lambda images: network(images)[0]
 
 
 def rows(found: GanScores) -> tuple[Comparison, ...]:

@@ -27,7 +27,7 @@ def _scores(world: World, seed: int = 0) -> GanScores:
         world.space,
         DIM,
         np.random.default_rng(seed),
-        deviations=lambda images: np.full((len(images), DIM), 0.1, np.float32),
+        coded=lambda images: (world.encode(images), np.full((len(images), DIM), 0.1, np.float32)),
         untrained=lambda images: images[:, :3, 0, 0].astype(np.float32),
         amounts=AMOUNTS,
     )
@@ -46,6 +46,22 @@ def test_everything_is_measured_and_counted(world: World) -> None:
     assert found.codes.n == found.prior.n == 120
     np.testing.assert_allclose(found.codes.noise_variances, 0.01, rtol=1e-5)
     assert found.codes.effective_dim == pytest.approx(found.prior.effective_dim, abs=0.7)
+
+
+def test_codes_that_collapsed_are_seen_behind_an_encoder_that_whitens_them(world: World) -> None:
+    """What the bundle reads is stretched to unit variance; the codes that the generator knows hardly vary."""
+
+    def collapsed(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return 1e-3 * world.encode(images), np.ones((len(images), DIM), np.float32)
+
+    found = evaluate_gan(
+        world.generate, world.encode, world.split, world.space, DIM, np.random.default_rng(0),
+        coded=collapsed, amounts=AMOUNTS,
+    )  # fmt: skip
+    assert found.codes is not None
+    assert found.codes.variances.max() < 1e-5
+    assert found.codes.identified < 0.1
+    np.testing.assert_allclose(found.codes.noise_variances, 1.0)
 
 
 def test_the_same_random_state_gives_the_same_scores_and_another_gives_others(world: World) -> None:
