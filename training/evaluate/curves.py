@@ -31,8 +31,9 @@ PANELS: dict[str, tuple[str, ...]] = {
     "loss": ("discriminator", "generator", "encoder", "loss", "r1", "cycle_image", "cycle_latent"),
     "accuracy of the discriminator": ("accuracy_real", "accuracy_made"),
     "diversity of samples (real: 1)": ("diversity",),
+    "validation pictures with a sample like them": ("coverage", "coverage_real"),
     "codes of the encoder": ("encoder_std", "code_variance", "code_spread"),
-    "distance watched while training": ("distance",),
+    "distance watched while training": ("distance", "reconstruction"),
     "gradient norm": ("discriminator_gradient", "generator_gradient", "encoder_gradient"),
 }
 """Title of each panel and the names in the log that it shows."""

@@ -30,6 +30,7 @@ from training.gan.checkpoint import restore_averaged
 from training.gan.loop import BEST
 from training.gan.networks import build
 from training.gan.scoring import as_scores, feature_space, rows, score
+from training.gan.watch import DISTANCE, RECONSTRUCTION
 from training.gan_recipe import DcganNetwork, GanRecipe
 from training.run_folder import RunFolder, writing
 
@@ -146,6 +147,8 @@ def best_networks(recipe: GanRecipe, run: RunFolder, split: ImageSplit) -> Porta
 def _what(recipe: GanRecipe, file: Path, step: int) -> str:
     kind = "DCGAN" if isinstance(recipe.network, DcganNetwork) else "BigBiGAN"
     chosen = "the best while watched" if file.name == BEST else "the newest; no best one was kept"
+    encoder = "" if isinstance(recipe.network, DcganNetwork) else f", plus the {RECONSTRUCTION}"
+    how = f" Best is the least {DISTANCE}{encoder}; on validation pictures." if file.name == BEST else ""
     weights = "averaged weights" if recipe.average.decay else "weights"
     grey = " It draws in grey, and reads the luma of a picture." if recipe.pictures.channels == 1 else ""
-    return f"A {kind}, {weights} of step {step} of {recipe.updates.steps} ({chosen}: {file.name}).{grey}"
+    return f"A {kind}, {weights} of step {step} of {recipe.updates.steps} ({chosen}: {file.name}).{how}{grey}"

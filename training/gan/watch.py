@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from training.data.images import Images, to_images, to_tensor
-from training.evaluate.distances import frechet_distance
+from training.evaluate.distances import coverage, frechet_distance
 from training.gan.networks import Networks
 
 COARSE = 8
-"""Side to which pictures are averaged for diversity and for the distance that chooses the best checkpoint."""
-DISTANCE = f"Fréchet distance of pixels averaged to {COARSE} x {COARSE}"
+"""Side to which pictures are averaged for diversity and for the first part of the distance."""
+SCALES = (1, 2, 4)
+"""Sides of the blocks of pixels whose differences from their neighbours are the detail in the second part."""
+PLACES = 4
+"""Side of the grid over which these differences are averaged."""
+DISTANCE = (
+    f"mean of two Fréchet distances, each over the variance of the real features: of pixels averaged to {COARSE} x "
+    f"{COARSE}, and of the sizes of differences between neighbouring blocks of {', '.join(map(str, SCALES))} pixels"
+)
+RECONSTRUCTION = "squared error of G(E(x)) over the variance of the pictures"
+COMPARED = 16
+"""Side to which pictures are averaged for coverage."""
+NEIGHBOURS = 5
+FEWEST_COMPARED = 4 * NEIGHBOURS
+"""Pictures in a half of the real ones below which coverage says nothing."""
 GRID = 8
+MISSED = 0.8
+"""Coverage, as a share of that of real pictures by real ones, below which kinds may be missing."""
 LITTLE_DIVERSITY = 0.5
 """Mean distance of two samples, as a share of that of two real pictures, below which modes are missing."""
 SURE = 0.99
@@ -48,7 +61,7 @@ class Watch:
         """Warnings that the newest facts give reason for, each said once until its reason is gone."""
         found = dict(self._found(facts))
         new = [text for key, text in found.items() if key not in self.said]
-        self.said = (self.said | set(found)) - {key for key in self.said if key not in found and _known(key, facts)}
+        self.said = (self.said | set(found)) - {key for key in self.said if key not in found and key in facts}
         return new
 
     def _found(self, facts: Mapping[str, float]) -> list[tuple[str, str]]:
@@ -59,6 +72,15 @@ class Watch:
                     "diversity",
                     f"Mode collapse? Two samples differ {facts['diversity']:.0%} as much as two real pictures. "
                     "Try a lower generator_rate, more discriminator_steps or r1.",
+                )
+            )
+        if self._is_low("coverage", facts, MISSED * facts.get("coverage_real", 1.0)):
+            found.append(
+                (
+                    "coverage",
+                    f"Kinds missing? {facts['coverage']:.0%} of validation pictures have a sample like them, "
+                    f"{facts['coverage_real']:.0%} another real picture. See which are never drawn; try more "
+                    "discriminator_steps, r1, or a larger batch.",
                 )
             )
         found += self._gradients(facts) + self._convergence(facts)
@@ -119,10 +141,6 @@ class Watch:
         ]
 
 
-def _known(key: str, facts: Mapping[str, float]) -> bool:
-    return key in facts
-
-
 @dataclass(frozen=True, slots=True)
 class View:
     """What the averaged networks do at one moment: figures, and rows of pictures to look at."""
@@ -150,23 +168,27 @@ def view(networks: Networks, real: Images, n: int, latent_dim: int, device: torc
     Returns
     -------
     View
-        ``diversity`` (mean distance of two samples over that of two real pictures), ``distance`` (see `DISTANCE`),
-        with an encoder ``code_spread`` (variance of its means over pictures); and a grid: samples, and with an
-        encoder pictures shown above G(E(x)).
+        ``diversity`` (mean distance of two samples over that of two real pictures); ``coverage`` (share of one half of
+        the validation pictures that have a sample like them) beside ``coverage_real`` (the other half in place of
+        samples); ``distance``, by which the best networks are chosen: see `DISTANCE`, and with an encoder plus
+        ``reconstruction``, see `RECONSTRUCTION`, so that the encoder counts too; with an encoder ``code_spread``
+        (variance of its means over pictures). And a grid: samples, and with an encoder pictures shown above G(E(x)).
     """
     for network in networks.made_by_generator().values():
         network.eval()
     latent = torch.randn(n, latent_dim, generator=torch.Generator().manual_seed(0))
     made = _apply(networks.generator, latent, device)
     shown = to_tensor(real[:n])
-    facts = {"diversity": _spread(made) / max(_spread(shown), 1e-12), "distance": _distance(made, shown)}
+    facts = {"diversity": _spread(made) / max(_spread(shown), 1e-12), "distance": sample_distance(made, shown)}
+    facts |= _coverage(made, shown)
     grid = [to_images(row) for row in torch.split(made[: GRID * 2 * GRID], 2 * GRID)]
     if networks.encoder is not None:
         codes = _apply(_MeanOnly(networks.encoder), shown, device)
+        rebuilt = _apply(networks.generator, codes, device)
         facts["code_spread"] = float(codes.var(dim=0).mean())
-        rows = codes[: 2 * 2 * GRID]
-        rebuilt = _apply(networks.generator, rows, device)
-        for start in range(0, len(rows) - 2 * GRID + 1, 2 * GRID):
+        facts["reconstruction"] = _reconstruction_error(rebuilt, shown)
+        facts["distance"] += facts["reconstruction"]
+        for start in range(0, min(len(codes), 4 * GRID) - 2 * GRID + 1, 2 * GRID):
             grid += [to_images(each[start : start + 2 * GRID]) for each in (shown, rebuilt)]
     return View(facts, [row for row in grid if len(row) == 2 * GRID] or [grid[0]])
 
@@ -186,16 +208,45 @@ def _apply(network: nn.Module, inputs: Tensor, device: torch.device) -> Tensor:
         return torch.cat([network(part.to(device)).float().cpu() for part in torch.split(inputs, 256)])
 
 
-def _coarse(images: Tensor) -> Tensor:
-    return functional.adaptive_avg_pool2d(images, COARSE).flatten(1)
+def _coarse(images: Tensor, side: int = COARSE) -> Tensor:
+    return functional.adaptive_avg_pool2d(images, side).flatten(1)
 
 
 def _spread(images: Tensor) -> float:
     return float(torch.pdist(_coarse(images[:512])).mean())
 
 
-def _distance(made: Tensor, real: Tensor) -> float:
+def sample_distance(made: Tensor, real: Tensor) -> float:
+    """See `DISTANCE`; pictures (n, c, h, w) and (m, c, h, w), not a number if one of those made is not finite."""
     if not bool(torch.isfinite(made).all()):  # the eigenvalues of such a covariance end the process
         return float("nan")
-    features: tuple[NDArray[np.float64], ...] = tuple(_coarse(each).double().numpy() for each in (made, real))
-    return frechet_distance(*features)
+    parts = []
+    for features in (_coarse, _detail):
+        ours, theirs = (features(each).double().numpy() for each in (made, real))
+        parts.append(frechet_distance(ours, theirs) / max(float(theirs.var(axis=0).sum()), 1e-12))
+    return sum(parts) / len(parts)
+
+
+def _detail(images: Tensor) -> Tensor:
+    """Sizes of the differences of neighbouring blocks, by place, direction, channel and scale, as rows (n, d)."""
+    found = []
+    for scale in SCALES:
+        blocks = functional.avg_pool2d(images, scale)
+        for difference in (blocks.diff(dim=2), blocks.diff(dim=3)):
+            found.append(_coarse(difference.abs(), PLACES))
+    return torch.cat(found, dim=1)
+
+
+def _coverage(made: Tensor, real: Tensor) -> dict[str, float]:
+    """Share of one half of the real pictures that is covered by as many samples, and by the other half."""
+    half = min(len(real) // 2, len(made))
+    if half < FEWEST_COMPARED or not bool(torch.isfinite(made).all()):
+        return {}
+    ours, one, other = (_coarse(each, COMPARED).numpy() for each in (made[:half], real[:half], real[half : 2 * half]))
+    facts = {"coverage": ours, "coverage_real": other}
+    return {name: float(coverage(one, each, NEIGHBOURS).mean()) for name, each in facts.items()}
+
+
+def _reconstruction_error(rebuilt: Tensor, shown: Tensor) -> float:
+    error = (rebuilt - shown).square().mean()
+    return float(error / shown.var(dim=0, correction=0).mean().clamp(min=1e-12))

@@ -8,30 +8,32 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from training.data.images import Images, to_images, to_tensor
 from training.gan.networks import Networks
-from training.gan.watch import GRID, PATIENCE, Watch, view
+from training.gan.watch import GRID, PATIENCE, Watch, sample_distance, view
 
 Facts = dict[str, float]
 COLLAPSE, CODES, VANISHING, DIVERGING = "Mode collapse?", "The codes collapse", "Vanishing gradients", "not converge"
+MISSING = "Kinds missing?"
 CPU = torch.device("cpu")
 SURE = {"accuracy_real": 1.0, "accuracy_made": 0.995}
 
 
 def _heard(looks: list[Facts]) -> list[list[str]]:
     """The warnings of each look, by their first words."""
-    watch, known = Watch(), (COLLAPSE, CODES, VANISHING, DIVERGING)
+    watch, known = Watch(), (COLLAPSE, MISSING, CODES, VANISHING, DIVERGING)
     said = [watch.look(facts) for facts in looks]
     return [[name for text in each for name in known if name in text] for each in said]
 
 
 @pytest.mark.parametrize(("key", "low", "high", "warning"), [
-    ("diversity", 0.49, 0.51, COLLAPSE), ("code_spread", 0.04, 0.06, CODES),
+    ("diversity", 0.49, 0.51, COLLAPSE), ("code_spread", 0.04, 0.06, CODES), ("coverage", 0.79, 0.81, MISSING),
 ])  # fmt: skip
 def test_a_collapse_is_one_that_follows_width_or_that_lasts(key: str, low: float, high: float, warning: str) -> None:
     def heard(*values: float) -> list[list[str]]:
-        return _heard([{key: value} for value in values])
+        return _heard([{key: value, "coverage_real": 1.0} for value in values])
 
     assert heard(high, high, high, high) == [[]] * 4
     assert heard(low, low, high, high) == [[]] * 4, "untrained networks are narrow"
@@ -109,8 +111,72 @@ def test_diversity_and_distance_are_those_of_the_pictures(images: Images) -> Non
     middle = real.mean(dim=0)
     narrow = _facts(middle + 0.5 * (real - middle), images)
     assert narrow["diversity"] == pytest.approx(0.5, abs=1e-3)
-    shifted = _facts(real + 0.1, images)
-    assert shifted["distance"] == pytest.approx(0.1**2 * 8 * 8 * 3, rel=0.01), "a shift of all 192 features"
+    shifted = _facts(real + 0.1, images)  # moves all 192 block means and no difference
+    block_means = real.unflatten(2, (8, 4)).unflatten(4, (8, 4)).mean(dim=(3, 5))
+    wanted = 0.5 * 0.1**2 * 192 / float(block_means.flatten(1).var(dim=0, correction=0).sum())
+    assert shifted["distance"] == pytest.approx(wanted, rel=0.01)
+
+
+def test_the_distance_sees_detail_that_block_means_do_not(images: Images) -> None:
+    """Pictures replaced by their own block averages have the same averages at 8 x 8 and below."""
+    real = to_tensor(images)
+    blurred = functional.interpolate(functional.avg_pool2d(real, 4), scale_factor=4)
+    torch.testing.assert_close(functional.avg_pool2d(blurred, 4), functional.avg_pool2d(real, 4))
+    distances = [sample_distance(each, real) for each in (real, real + 0.01 * torch.randn_like(real), blurred)]
+    assert distances == sorted(distances)
+    assert distances[2] > 5 * distances[1]
+    assert sample_distance(blurred, real) == distances[2]
+
+
+def test_an_encoder_that_reads_nothing_is_worse_by_the_error_of_its_reconstructions(images: Images) -> None:
+    real = to_tensor(images)
+
+    class _Place(nn.Module):
+        def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+            mean = torch.arange(len(image), dtype=torch.float32)[:, None].expand(-1, 2)
+            return mean, mean
+
+    class _Kept(nn.Module):
+        """Draws the picture at the place that its code names; drawn latents go round."""
+
+        def __init__(self, shift: int) -> None:
+            super().__init__()
+            self.shift = shift
+
+        def forward(self, latent: Tensor) -> Tensor:
+            exact = latent[:, 0] == latent[:, 0].round()
+            own = latent[:, 0].long() + self.shift
+            return real[torch.where(exact, own, torch.arange(len(latent))) % len(real)]
+
+    right, wrong = (view(Networks(_Kept(by), nn.Identity(), _Place()), images, 60, 2, CPU).facts for by in (0, 7))
+    assert right["reconstruction"] == pytest.approx(0.0, abs=1e-9)
+    error = (real.roll(-7, dims=0) - real).numpy() ** 2
+    assert wrong["reconstruction"] == pytest.approx(error.mean() / real.numpy().var(axis=0).mean(), rel=1e-5)
+    assert wrong["distance"] - right["distance"] == pytest.approx(wrong["reconstruction"], rel=1e-5)
+
+
+def _kinds(n: int, n_kinds: int, seed: int) -> Images:
+    """Grey pictures like digits: each kind is a few strokes of its own, moved a little and of its own weight."""
+    strokes = np.random.default_rng(0).integers(4, 20, (10, 6, 2))
+    rng = np.random.default_rng(seed)
+    images = np.zeros((n, 32, 32, 1), np.uint8)
+    for image, kind, (down, right) in zip(
+        images, rng.integers(0, n_kinds, n), rng.integers(-2, 3, (n, 2)), strict=True
+    ):
+        for row, column in strokes[kind] + (down, right):
+            image[row : row + 6, column : column + 4] = rng.integers(150, 256)
+    return images
+
+
+def test_kinds_that_are_never_drawn_are_missed_though_samples_differ() -> None:
+    real = _kinds(400, 10, 1)
+    fresh, half = (to_tensor(_kinds(400, n_kinds, 2)) for n_kinds in (10, 5))
+    heard = []
+    for made in (fresh, half):
+        facts = _facts(made, real)
+        assert facts["diversity"] > 0.8, "which sees nothing of this"
+        heard.append(_heard([facts] * PATIENCE)[-1])
+    assert heard == [[], [MISSING]]
 
 
 def test_code_spread_is_the_variance_of_the_encoders_means(images: Images) -> None:
