@@ -6,7 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-ORDER = ("imports", "ring", "parity", "latency", "demo", "suite")
+ORDER = (
+    "imports",
+    "ring",
+    "parity",
+    "latency",
+    "demo",
+    "gan_step",
+    "gan_inference",
+    "gan_cost",
+    "gan_frechet",
+    "suite",
+)
 
 
 def main(names: list[str]) -> int:
