@@ -85,21 +85,22 @@ def train_step(state: GanState, images: Images, recipe: GanRecipe, fabric: Fabri
     -------
     dict of str to Tensor ()
         Losses of both sides, accuracies of the discriminator, gradient norms; in a BigBiGAN also the spread of
-        the codes and the width of the encoder's distributions.
+        the codes and the width of the encoder's distributions. Means over parts, and over the discriminator's updates.
     """
     for network in state.networks.parts().values():
         network.train()
     anneal(state.optimisers, state.step, recipe.updates)
-    updates, facts = recipe.updates, Facts()
+    updates, turns = recipe.updates, []
     per_step = updates.discriminator_steps + (not updates.reuse_fakes)
     for turn in range(updates.discriminator_steps):
         parts = list(batches(images, state.step * per_step + turn, recipe, fabric))
         keep = updates.reuse_fakes and turn == updates.discriminator_steps - 1
         pairs, facts = _discriminator_update(state, parts, keep, recipe, fabric)
+        turns.append(facts)
     if not updates.reuse_fakes:
         parts = list(batches(images, state.step * per_step + per_step - 1, recipe, fabric))
         pairs = [None] * len(parts)
-    facts |= _generator_update(state, parts, pairs, recipe, fabric)
+    facts = _means(turns) | _generator_update(state, parts, pairs, recipe, fabric)
     state.step += 1
     update_averages(state.averaged, state.networks, state.step, recipe.average)
     return facts
@@ -113,7 +114,7 @@ def _discriminator_update(
     optimiser.zero_grad(set_to_none=True)
     pairs: list[Pair | None] = []
     codes: list[Tensor | None] = []
-    facts: Facts = {}
+    found: list[Facts] = []
     for batch in parts:
         with torch.set_grad_enabled(keep and len(parts) == 1), fabric.autocast():
             pair = make_pair(networks, batch)
@@ -123,7 +124,8 @@ def _discriminator_update(
             real, made = judge(networks, batch, pair.detached(), recipe)
         loss = _adversarial(recipe, real, made)
         fabric.backward(loss / len(parts))
-        facts = {"discriminator": loss.detach(), **_accuracies(real, made)}
+        found.append({"discriminator": loss.detach(), **_accuracies(real, made)})
+    facts = _means(found)
     facts["discriminator_gradient"] = _finish(optimiser, fabric)
     if recipe.loss.r1 and state.step % recipe.loss.r1_every == 0:
         facts["r1"] = _penalise_gradient(state, parts, codes, recipe, fabric)
@@ -154,7 +156,7 @@ def _generator_update(
 ) -> Facts:
     networks, optimiser = state.networks, state.optimisers["generator"]
     optimiser.zero_grad(set_to_none=True)
-    facts: Facts = {}
+    found: list[Facts] = []
     with _frozen(networks.discriminator):
         for batch, kept in zip(parts, pairs, strict=True):
             with fabric.autocast():
@@ -165,10 +167,11 @@ def _generator_update(
                 pair.code is not None
             ):  # E wants (x, E(x)) to be taken for a made pair: the mirror of the generator's loss
                 loss = loss + (logistic_generator(-real) if recipe.loss.adversarial == "logistic" else real.mean())
-            facts = {"generator": loss.detach(), **_code_facts(pair)}
-            loss = loss + _cycle(networks, batch, pair, recipe, fabric, facts)
+            found.append({"generator": loss.detach(), **_code_facts(pair)})
+            loss = loss + _cycle(networks, batch, pair, recipe, fabric, found[-1])
             fabric.backward(loss / len(parts))
     _penalise_overlap(networks.generator, recipe.weights.orthogonal_penalty)
+    facts = _means(found)
     facts["generator_gradient"] = _finish(optimiser, fabric)
     return facts
 
@@ -262,6 +265,11 @@ def _frozen(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         network.requires_grad_(True)
+
+
+def _means(found: list[Facts]) -> Facts:
+    """Of each number over equal parts or turns, all of which have it."""
+    return {name: torch.stack([each[name] for each in found]).mean(dim=0) for name in found[0]}
 
 
 def _accuracies(real: Tensor, made: Tensor) -> Facts:

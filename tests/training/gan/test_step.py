@@ -323,6 +323,46 @@ def test_spectral_norm_bounds_how_steep_the_discriminator_can_become(
     assert steepest["[]"] > 2 * bound
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_told_of_a_step_is_the_mean_over_parts_and_over_the_discriminators_updates(
+    kind: str, recipe_of: RecipeOf, images: Images, fabric: Fabric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = recipe_of(kind, *PLAIN, "updates.accumulation=2", "updates.discriminator_steps=2", "loss.r1=1")
+    state, means = _without_batch_statistics(recipe), ("discriminator", "accuracy_real", "r1", "generator")
+    seen: dict[str, list[float]] = {name: [] for name in means}
+
+    def noting(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def noted(*given: Tensor) -> Tensor:
+            value = function(*given)
+            seen[name].append(float(value.detach()))
+            return value
+
+        return noted
+
+    logistic = recipe.loss.adversarial == "logistic"
+    for name, function in (
+        ("discriminator", "logistic_discriminator" if logistic else "hinge_discriminator"),
+        ("generator", "logistic_generator" if logistic else "hinge_generator"),
+        ("r1", "gradient_penalty"),
+    ):
+        monkeypatch.setattr(step, function, noting(name, getattr(step, function)))
+    accuracies = step._accuracies
+
+    def noted(real: Tensor, made: Tensor) -> Facts:
+        found = accuracies(real, made)
+        seen["accuracy_real"].append(float(found["accuracy_real"]))
+        return found
+
+    monkeypatch.setattr(step, "_accuracies", noted)
+    facts = train_step(state, images, recipe, fabric)
+    assert float(facts["discriminator"]) == pytest.approx(np.mean(seen["discriminator"]), rel=1e-5)
+    assert float(facts["accuracy_real"]) == pytest.approx(np.mean(seen["accuracy_real"]), rel=1e-5)
+    assert float(facts["r1"]) == pytest.approx(np.mean(seen["r1"]), rel=1e-5)
+    if kind == "dcgan":
+        assert float(facts["generator"]) == pytest.approx(np.mean(seen["generator"]), rel=1e-5)
+    assert [len(seen[name]) for name in ("discriminator", "accuracy_real", "r1")] == [4, 4, 4]
+
+
 # What is done to weights and pictures
 
 
