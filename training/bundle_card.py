@@ -40,7 +40,7 @@ def write_card(manifest: GeneratorManifest, files: Mapping[str, bytes], about: S
 def _draws(manifest: GeneratorManifest) -> str:
     """What to draw latents from."""
     truncation = manifest.latent_space.truncation
-    cut = "not truncated" if truncation is None else f"truncated: numbers beyond {truncation:g} become {truncation:g}"
+    cut = "not clipped" if truncation is None else f"clipped: numbers beyond {truncation:g} become {truncation:g}"
     return f"To draw pictures, draw the numbers from N(0, I), {cut}."
 
 

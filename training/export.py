@@ -36,7 +36,8 @@ from training.settings import GeneratorRecipe, PictureSettings
 OPSET = 20
 N_GOLDEN = 8
 ATOL, RTOL = 1e-4, 1e-4
-"""How far a latent of the graph may be off the network's; of a picture see `bci_app.inference.golden.GREY_LEVELS`."""
+"""How far a latent of the graph may be off the network's, the second as a share of it and not for GANs; of a
+picture see `bci_app.inference.golden.GREY_LEVELS`."""
 VERSIONS = ("torch", "onnx", "onnxscript", "numpy")
 
 
@@ -274,7 +275,7 @@ def draft_bundle(
         latent_mean=tuple(float(number) for number in portable.latent_mean),
         inputs=(latent, image) if portable.encoder else (latent,),
         outputs=(image, latent) if portable.encoder else (image,),
-        golden=Golden(atol=ATOL, rtol=RTOL),
+        golden=Golden(atol=ATOL, rtol=0.0 if isinstance(recipe, GanRecipe) else RTOL),
         provenance=_provenance(recipe, commit, command),
     )
     return Draft(manifest, files, portable.about)
@@ -323,7 +324,7 @@ def _provenance(recipe: GeneratorRecipe | GanRecipe, commit: str, command: str) 
         commit=commit,
         recipe=recipe.model_dump(mode="json"),
         data=_data(recipe.pictures),
-        licence=recipe.bundle.licence,
+        licence=recipe.bundle.licence or ("BSD-3-Clause" if recipe.pictures.source == "builtin" else "not stated"),
         versions={name: version(name) for name in VERSIONS},
     )
 

@@ -150,6 +150,8 @@ class EvaluationSettings(Frozen):
     """Samples and test pictures for the distances; all test pictures if there are fewer."""
     n_probe: Count = 20_000
     """Training pictures of the linear probe; all if there are fewer."""
+    truncation: Positive | None = None
+    """Scores samples once more from latents of which each component beyond this is drawn again; null leaves it out."""
 
 
 class GanBundleSettings(BundleSettings):
@@ -159,11 +161,13 @@ class GanBundleSettings(BundleSettings):
     """False ends a run with its training: no bundle, and so nothing that could be scored."""
     name: str = ""
     """Empty: the recipe's."""
+    licence: str = ""
+    """Empty: BSD-3-Clause for networks trained on the built-in pictures, else "not stated"."""
     whiten: bool = False
     """Turn and stretch the latents so that the encoder's means over training pictures have unit covariance; else they
     are the generator's own, drawn from N(0, I)."""
     truncation: Positive | None = None
-    """Component beyond which the program clips latents; null clips none."""
+    """Component that the program puts in place of larger ones (it clips, and draws none again); null clips none."""
 
 
 class GanRecipe(Frozen):

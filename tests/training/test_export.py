@@ -14,7 +14,7 @@ from bci_app.contract.errors import BundleError
 from bci_app.inference.generator import Generator
 from models.portable import PortableEncoder, PortableGenerator
 from training.bundle_card import write_card
-from training.export import Draft, apply, as_trained, in_colour, place_bundle, standardise
+from training.export import Draft, _provenance, apply, as_trained, in_colour, place_bundle, standardise
 from training.gan.scoring import as_coded
 from training.gan_recipe import GanRecipe
 
@@ -136,12 +136,24 @@ def test_the_card_of_a_generator_alone_tells_what_it_cannot_do(dcgan_draft: Draf
     draft = dcgan_draft
     card = write_card(draft.manifest, draft.files, draft.about, "pictures of Sunday")
     assert "Draws 32 x 32 pictures from 8 numbers; it cannot read a picture." in card
-    assert "draw the numbers from N(0, I), not truncated." in card
+    assert "draw the numbers from N(0, I), not clipped." in card
     assert "It has not been scored." in card
     assert "Held out: pictures of Sunday" in card
     cut = draft.manifest.latent_space.model_copy(update={"truncation": 1.5})
     other = draft.manifest.model_copy(update={"latent_space": cut})
-    assert "truncated: numbers beyond 1.5 become 1.5" in write_card(other, draft.files, (), "")
+    assert "clipped: numbers beyond 1.5 become 1.5" in write_card(other, draft.files, (), "")
+
+
+def test_a_bundle_of_a_gan_compares_latents_by_difference_alone_and_claims_no_licence_for_pictures_of_others(
+    dcgan_draft: Draft, dcgan_recipe: GanRecipe
+) -> None:
+    assert (dcgan_draft.manifest.golden.atol, dcgan_draft.manifest.golden.rtol) == (1e-4, 0.0)
+    assert dcgan_draft.manifest.provenance.licence == "BSD-3-Clause", "the built-in pictures"
+    pictures = dcgan_recipe.pictures.model_copy(update={"source": "/somewhere/faces"})
+    foreign = dcgan_recipe.model_copy(update={"pictures": pictures})
+    assert _provenance(foreign, "", "").licence == "not stated"
+    said = foreign.model_copy(update={"bundle": foreign.bundle.model_copy(update={"licence": "CC0"})})
+    assert _provenance(said, "", "").licence == "CC0"
 
 
 def test_weights_that_are_no_numbers_never_become_a_bundle() -> None:

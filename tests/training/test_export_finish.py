@@ -174,6 +174,7 @@ def test_the_bundle_goes_where_the_recipe_wants_it(
 ) -> None:
     bundle = recipe.bundle.model_copy(update={"folder": str(tmp_path / "there"), "name": "mine", "truncation": 2.0})
     finished = finish(_without(recipe).model_copy(update={"bundle": bundle}), run, split, CPU)
+    assert "clipped: numbers beyond 2 become 2" in finished.bundle.read("card.md").decode()
     assert finished.bundle.folder == tmp_path / "there"
     assert finished.bundle.manifest.name == "mine"
     assert finished.bundle.manifest.latent_space.truncation == 2.0

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.offers import Images
+
+__all__ = ["BATCH", "Coded", "Encode", "Floats", "Generate", "Images", "batched", "spans"]
+
 BATCH = 256
 
-Images = NDArray[np.uint8]
 Floats = NDArray[np.floating]
 Encode = Callable[[Images], Floats]
 """Pictures uint8 (n, h, w, c) -> one row of numbers each (n, d)."""

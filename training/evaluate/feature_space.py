@@ -7,7 +7,7 @@ the space, because numbers from two spaces cannot be compared.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bci_app.contract.errors import BundleCorruptError, PictureError, SettingsError
+from bci_app.contract.errors import BundleCorruptError, PictureError
 from models.classifier import Classifier
 from training.data.images import to_tensor
 from training.evaluate.batches import BATCH, Floats, Images, batched
@@ -44,6 +44,10 @@ class FeatureSpace:
         Features to the index (n,) of the most likely class, if the network knows classes.
     classes : tuple of str
         What these indices count.
+    learned : bool
+        Whether the features are those of a classifier of our own.
+    notes : tuple of str
+        What must be known to read figures in this space, in sentences.
     """
 
     name: str
@@ -51,36 +55,16 @@ class FeatureSpace:
     extract: Callable[[Images], Floats]
     classify: Callable[[Floats], NDArray[np.int64]] | None = None
     classes: tuple[str, ...] = ()
+    learned: bool = False
+    notes: tuple[str, ...] = ()
 
     def features(self, images: Images) -> Floats:
         """Features float32 (n, d) of any number of pictures."""
         return batched(self.extract, BATCH)(images)
 
 
-def choose_space(classifier: Path | str | None = None, device: str = "cpu") -> FeatureSpace:
-    """Inception-v3 if it is installed with its weights, else the trained classifier in the folder `classifier`.
-
-    Raises
-    ------
-    SettingsError
-        If there is neither.
-    BundleCorruptError
-        If the classifier, or the file of weights of Inception-v3, is damaged.
-    """
-    space = inception_space(device)
-    if space is None and classifier is not None:
-        space = classifier_space(classifier, device)
-    if space is None:
-        raise SettingsError(
-            f"Pictures are compared by the features of a network; there is neither Inception-v3 (torch-fidelity with "
-            f"{INCEPTION_FILE} in {_hub()}) nor a trained classifier. Train one with python -m "
-            "training.train_classifier and give its folder."
-        )
-    return space
-
-
-def classifier_space(folder: Path | str, device: str = "cpu") -> FeatureSpace:
-    """The features of a classifier that `train_classifier` made.
+def classifier_space(folder: Path | str, device: str = "cpu", notes: Sequence[str] = ()) -> FeatureSpace:
+    """The features of a classifier that `train_classifier` made; `notes` come with them.
 
     Pictures of another size are resized to the classifier's, and grey ones may be given to one for colours.
     """
@@ -102,6 +86,8 @@ def classifier_space(folder: Path | str, device: str = "cpu") -> FeatureSpace:
         extract=extract,
         classify=classify,
         classes=trained.card.classes,
+        learned=True,
+        notes=tuple(notes),
     )
 
 

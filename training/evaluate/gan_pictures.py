@@ -25,7 +25,7 @@ class GanPictures:
 
     samples: Images
     truncated: Images
-    """One row without truncation, then one for each of `THRESHOLDS`; a column uses the same random numbers."""
+    """One row without truncation, then one for each threshold; a column uses the same random numbers."""
     ways: Images
     """Each row goes from one drawn latent to another along the great arc."""
     copies: Images
@@ -46,13 +46,14 @@ def draw_pictures(
     rng: np.random.Generator,
     copies: tuple[Images, Neighbours],
     real_copies: tuple[Images, Neighbours],
+    thresholds: Sequence[float] = THRESHOLDS,
 ) -> GanPictures:
     """All grids; `copies` and `real_copies` are pictures with their nearest training pictures."""
     generate, train, test = batched(generate), split.train.images, split.test.images
     columns = n_columns(test.shape[1])
     grids = {
         "samples": _rows(generate(normal(rng, 8 * columns, latent_dim)), columns),
-        "truncated": _truncated(generate, latent_dim, columns, rng),
+        "truncated": _truncated(generate, latent_dim, columns, rng, thresholds),
         "ways": _ways(generate, normal(rng, 6, latent_dim), normal(rng, 6, latent_dim), columns),
         "copies": _beside_nearest(*copies, train, columns),
         "real_copies": _beside_nearest(*real_copies, train, columns),
@@ -90,12 +91,14 @@ def _rows(images: Images, columns: int) -> Images:
     return mosaic([images[start : start + columns] for start in range(0, len(images), columns)])
 
 
-def _truncated(generate: Generate, latent_dim: int, columns: int, rng: np.random.Generator) -> Images:
+def _truncated(
+    generate: Generate, latent_dim: int, columns: int, rng: np.random.Generator, thresholds: Sequence[float]
+) -> Images:
     """Rows whose latents come from the same random numbers, so that each column shows what the threshold does."""
     seed = int(rng.integers(2**32))
     latents = (
         truncated_normal(np.random.default_rng(seed), columns, latent_dim, threshold)
-        for threshold in (math.inf, *THRESHOLDS)
+        for threshold in (math.inf, *thresholds)
     )
     return mosaic([generate(each) for each in latents])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -15,11 +16,12 @@ from PIL import Image
 
 from training.evaluate.batches import Images
 from training.evaluate.curves import classes_svg, curves_svg, read_log, variances_svg
-from training.evaluate.gan_pictures import THRESHOLDS, WIDE, GanPictures
+from training.evaluate.gan_pictures import WIDE, GanPictures
 from training.evaluate.gan_scores import GanScores
 from training.evaluate.sample_scores import Comparison
 from training.run_folder import writing
 
+logger = logging.getLogger(__name__)
 TEMPLATE = Path(__file__).with_name("gan_report.html")
 
 
@@ -33,6 +35,8 @@ class Cost:
     images_per_s: float
     seconds_per_1000: float
     machine: str = ""
+    measured: str = ""
+    """Date."""
 
 
 def write_gan_report(path: Path, scores: GanScores, run: Path, costs: Sequence[Cost] = ()) -> Path:
@@ -72,12 +76,24 @@ def write_gan_report(path: Path, scores: GanScores, run: Path, costs: Sequence[C
         classes=classes_svg(scores.classes),
         variances=variances_svg(scores.codes) if scores.codes else "",
         pictures=inline_pictures(scores.pictures),
-        thresholds=THRESHOLDS,
+        thresholds=scores.thresholds,
         costs=costs,
     )
     with writing(path):
         path.write_text(page, "utf-8")
     return path
+
+
+def read_costs(path: Path) -> tuple[Cost, ...]:
+    """What the benchmark of training costs has written (``details.costs``); nothing, with a warning, if it is damaged."""
+    if not path.is_file():
+        return ()
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        return tuple(Cost(**{"measured": content["measured"][:10], **row}) for row in content["details"]["costs"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        logger.warning("The report has no table of costs: '%s' must be what the benchmark writes (%r)", path, error)
+        return ()
 
 
 def main_settings(recipe: dict[str, Any]) -> list[tuple[str, Any]]:

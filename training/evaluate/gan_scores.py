@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bci_app.contract.errors import PictureError
-from training.data.images import ImageSplit
+from training.data.images import ImageSplit, Pictures
 from training.evaluate import probe
 from training.evaluate.batches import Coded, Encode, Floats, Generate, Images, batched, spans
 from training.evaluate.codes import CodeStatistics, code_statistics
 from training.evaluate.encoder_scores import encoder_scores
 from training.evaluate.feature_space import FeatureSpace
-from training.evaluate.gan_pictures import GanPictures, draw_pictures
-from training.evaluate.latents import normal
+from training.evaluate.gan_pictures import THRESHOLDS, GanPictures, draw_pictures
+from training.evaluate.latents import Draw, clipped_normal, normal, truncated_normal
 from training.evaluate.probe import ProbeRow, linear_probes
 from training.evaluate.sample_scores import (
     Comparison,
     FeatureSets,
     Neighbours,
     class_shares,
+    cut_scores,
     diversity_scores,
     memorisation,
     nearest,
@@ -49,6 +51,8 @@ class Amounts:
     copies: int = 1_000
     """Samples, and test pictures, for which the nearest training picture is searched."""
     diversity: int = 2_000
+    most: int = 60_000
+    """Of any side, for searches and probes too."""
     resamples: int = 20
     """Bootstrap resamples of the Fréchet distance; 0 leaves its interval out."""
     probe: int | None = None
@@ -80,6 +84,14 @@ class GanScores:
     reconstructions: tuple[Comparison, ...] = ()
     probes: tuple[ProbeRow, ...] = ()
     probe_chance: float | None = None
+    learned: bool = False
+    """Whether the space has the features of a classifier of our own."""
+    space_notes: tuple[str, ...] = ()
+    """What must be known of the space to read the figures."""
+    thresholds: tuple[float, ...] = THRESHOLDS
+    """Of the rows of truncated samples."""
+    clipped: float | None = None
+    """Where the program clips latents; the samples above are of latents as drawn."""
     codes: CodeStatistics | None = None
     prior: CodeStatistics | None = None
     """The statistics of as many draws from N(0, I), which `codes` would have if they followed it."""
@@ -107,19 +119,21 @@ def evaluate_gan(
     coded: Coded | None = None,
     untrained: Encode | None = None,
     amounts: Amounts | None = None,
+    truncation: float | None = None,
+    clipped: float | None = None,
 ) -> GanScores:
     """Score a generator, and its encoder if it has one, on the test side of a split.
 
     Parameters
     ----------
     generate : callable
-        Latents float32 (n, latent_dim) -> pictures uint8 (n, h, w, c).
+        Latents float32 (n, latent_dim) -> pictures uint8 (n, h, w, c); clips nothing.
     encode : callable or None
         Pictures -> latents (the means, if the encoder is stochastic).
     split : ImageSplit
         What the GAN was trained on, and what it was not. Without labels there is no probe.
     space : FeatureSpace
-        Where pictures are compared; see `training.evaluate.feature_space.choose_space`.
+        Where pictures are compared; see `training.evaluate.feature_space`.
     latent_dim : int
         Components of the latent, drawn from N(0, I).
     rng : Generator
@@ -132,6 +146,10 @@ def evaluate_gan(
         An encoder with random weights, for the probe.
     amounts : Amounts, optional
         How many pictures each part uses.
+    truncation : float, optional
+        Samples are scored, and shown, once more from latents resampled within this.
+    clipped : float, optional
+        Where the program clips latents: samples are scored once more so, and reconstructions drawn so.
 
     Raises
     ------
@@ -140,15 +158,20 @@ def evaluate_gan(
     """
     amounts, generate = amounts or Amounts(), batched(generate)
     _refuse_too_few(split)
+    split = _at_most(split, amounts.most)
+    cuts = _cuts(truncation, clipped)
     for_sets, for_copies, for_codes, for_probe, for_grids = rng.spawn(5)
-    sets, rows = _sample_rows(generate, split, space, latent_dim, for_sets, amounts)
+    sets, rows = _sample_rows(generate, split, space, latent_dim, for_sets, amounts, cuts)
     copies, beside = _copies(generate, split, space, latent_dim, for_copies, amounts)
     found: dict[str, Any] = {}
     if encode is not None:
         logger.info("Reconstructions, codes and probes")
-        found = _encoder_parts(generate, encode, split, space, for_codes, amounts, coded)
+        found = _encoder_parts(_clipping(generate, clipped), encode, split, space, for_codes, amounts, coded)
         found |= _probe_parts(encode, untrained, split, for_probe, amounts)
+        read = batched(encode)
+        encode = read if clipped is None else lambda images: np.clip(read(images), -clipped, clipped)
     logger.info("Pictures")
+    thresholds = tuple(sorted({*THRESHOLDS, *([truncation] if truncation else [])}, reverse=True))
     return GanScores(
         data=split.name,
         space=space.name,
@@ -156,9 +179,35 @@ def evaluate_gan(
         n_test=len(sets.test),
         samples=(*rows, copies),
         classes=_class_rows(sets, space),
-        pictures=draw_pictures(generate, encode, split, latent_dim, for_grids, *beside),
+        pictures=draw_pictures(generate, encode, split, latent_dim, for_grids, *beside, thresholds),
+        learned=space.learned,
+        space_notes=space.notes,
+        thresholds=thresholds,
+        clipped=clipped,
         **found,
     )
+
+
+def _at_most(split: ImageSplit, n: int) -> ImageSplit:
+    train, validation, test = (
+        Pictures(side.images[:n], None if side.labels is None else side.labels[:n])
+        for side in (split.train, split.validation, split.test)
+    )
+    return replace(split, train=train, validation=validation, test=test)
+
+
+def _cuts(truncation: float | None, clipped: float | None) -> dict[str, Draw]:
+    """Ways to draw latents besides from all of N(0, I), by the words for them."""
+    cuts: dict[str, Draw] = {}
+    if truncation is not None:
+        cuts[f"truncated to |z| ≤ {truncation:g} by resampling"] = partial(truncated_normal, threshold=truncation)
+    if clipped is not None:
+        cuts[f"clipped at {clipped:g} as the program does"] = partial(clipped_normal, threshold=clipped)
+    return cuts
+
+
+def _clipping(generate: Generate, at: float | None) -> Generate:
+    return generate if at is None else lambda latents: generate(np.clip(latents, -at, at))
 
 
 def _refuse_too_few(split: ImageSplit) -> None:
@@ -177,6 +226,7 @@ def _sample_rows(
     latent_dim: int,
     rng: np.random.Generator,
     amounts: Amounts,
+    cuts: dict[str, Draw],
 ) -> tuple[FeatureSets, tuple[Comparison, ...]]:
     test, train = split.test.images[: amounts.samples], split.train.images[: amounts.samples]
     logger.info("Distances of %d samples from %d test pictures", len(test), len(test))
@@ -189,6 +239,9 @@ def _sample_rows(
     n = min(amounts.diversity, len(test), len(train))
     samples = generate(normal(rng, n, latent_dim))
     rows = set_scores(sets, space, rng, amounts.resamples)
+    for words, draw in cuts.items():
+        cut = sample_features(generate, space, len(test), latent_dim, rng, draw)
+        rows = (*rows, *cut_scores(cut, sets, rows, words))
     return sets, (*rows, *diversity_scores(samples, test[:n], train[:n], space, rng))
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from bci_app.contract.errors import SettingsError
+
+Draw = Callable[[np.random.Generator, int, int], NDArray[np.float32]]
+"""Random state, number and components -> latents float32 (n, d)."""
 
 
 def normal(rng: np.random.Generator, n: int, d: int) -> NDArray[np.float32]:
@@ -46,6 +51,11 @@ def truncated_normal(rng: np.random.Generator, n: int, d: int, threshold: float)
     low = ndtr(-threshold)
     drawn = ndtri(low + (1.0 - 2.0 * low) * rng.random((n, d)))
     return np.clip(drawn, -threshold, threshold).astype(np.float32)
+
+
+def clipped_normal(rng: np.random.Generator, n: int, d: int, threshold: float) -> NDArray[np.float32]:
+    """Latents (n, d) from N(0, I) whose components beyond ``-threshold..threshold`` become the threshold."""
+    return np.clip(normal(rng, n, d), -threshold, threshold)
 
 
 def slerp(start: NDArray[np.floating], stop: NDArray[np.floating], n_steps: int) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from training.evaluate.codes import diversity
 from training.evaluate.distances import coverage, frechet_distance, frechet_interval, precision_recall
 from training.evaluate.feature_space import FeatureSpace
 from training.evaluate.intervals import NORMAL_975, share
-from training.evaluate.latents import normal
+from training.evaluate.latents import Draw, normal
 
 MAX_RESAMPLED_DIM = 512
 """With more features than this a bootstrap of the Fréchet distance would take minutes; it is left out."""
@@ -58,11 +58,41 @@ class Neighbours:
 
 
 def sample_features(
-    generate: Generate, space: FeatureSpace, n: int, latent_dim: int, rng: np.random.Generator
+    generate: Generate,
+    space: FeatureSpace,
+    n: int,
+    latent_dim: int,
+    rng: np.random.Generator,
+    draw: Draw = normal,
 ) -> Floats:
     """Features (n, d) of samples that are drawn in parts and not kept."""
-    parts = [space.extract(generate(normal(rng, stop - start, latent_dim))) for start, stop in spans(n)]
+    parts = [space.extract(generate(draw(rng, stop - start, latent_dim))) for start, stop in spans(n)]
     return np.concatenate(parts)
+
+
+def cut_scores(
+    features: Floats, sets: FeatureSets, rows: Sequence[Comparison], words: str
+) -> tuple[Comparison, Comparison, Comparison]:
+    """Fréchet distance, precision and recall of samples whose latents were cut, beside the controls of those uncut.
+
+    Parameters
+    ----------
+    features : array (n, d)
+        Of the samples, as many as `sets` has.
+    sets : FeatureSets
+        What they are compared with.
+    rows : sequence of Comparison
+        From `set_scores`.
+    words : str
+        How the latents were cut, for the names.
+    """
+    hits = precision_recall(sets.test, features)
+    values = ((frechet_distance(sets.test, features), None, None), share(hits.precision), share(hits.recall))
+    made = []
+    for row, (value, low, high) in zip(rows[:3], values, strict=True):
+        head, colon, rest = row.name.partition(":")
+        made.append(replace(row, name=f"{head}, {words}{colon}{rest}", value=value, low=low, high=high))
+    return made[0], made[1], made[2]
 
 
 def noise_features(space: FeatureSpace, n: int, shape: Sequence[int], rng: np.random.Generator) -> Floats:

@@ -12,7 +12,7 @@ from bci_app.contract.bundle import Bundle
 from bci_app.contract.errors import BciError, PictureError
 from training.data.images import ImageSplit
 from training.errors import TrainingError
-from training.evaluate.gan_report import write_gan_report
+from training.evaluate.gan_report import read_costs, write_gan_report
 from training.evaluate.gan_scores import GanScores, write_figures
 from training.evaluate.sample_scores import Comparison
 from training.export import (
@@ -36,6 +36,8 @@ from training.run_folder import RunFolder, writing
 
 logger = logging.getLogger(__name__)
 SCORES, REPORT = "scores.json", "report.html"
+COSTS = Path("benchmarks") / "gan_cost.json"
+"""Beside the runs: what training costs, if it was measured."""
 N_CODES = 30_000
 """Training pictures whose codes give the mean, and the covariance to whiten with."""
 SMALLEST_SHARE = 1e-2
@@ -87,7 +89,7 @@ def finish(recipe: GanRecipe, run: RunFolder, split: ImageSplit, device: torch.d
     portable = best_networks(recipe, run, split)
     logger.info("Exporting the networks")
     draft = draft_bundle(portable, recipe, split.test.images, run.origin("commit"), run.origin("command"))
-    opened, folder = open_draft(draft), bundle_folder(recipe, run)
+    opened, folder = open_draft(_unclipped(draft)), bundle_folder(recipe, run)
     bundle = place_bundle(draft, folder, (), held_out(recipe.pictures))
     if not recipe.evaluation.enabled:
         return Finished(bundle)
@@ -107,6 +109,12 @@ def finish(recipe: GanRecipe, run: RunFolder, split: ImageSplit, device: torch.d
     return _told(draft, found, recipe, run)
 
 
+def _unclipped(draft: Draft) -> Draft:
+    """The same graphs, in a bundle that clips no latents: they are scored with and without."""
+    space = draft.manifest.latent_space.model_copy(update={"truncation": None})
+    return replace(draft, manifest=draft.manifest.model_copy(update={"latent_space": space}))
+
+
 def bundle_folder(recipe: GanRecipe, run: RunFolder) -> Path:
     """Where the run's bundle stands."""
     return Path(recipe.bundle.folder) if recipe.bundle.folder else run.path / "bundle"
@@ -116,9 +124,10 @@ def _told(draft: Draft, found: GanScores, recipe: GanRecipe, run: RunFolder) -> 
     """The bundle with its scores, then the figures and the page."""
     figures, withheld = rows(found), held_out(recipe.pictures)
     bundle = place_bundle(draft, bundle_folder(recipe, run), as_scores(figures, withheld), withheld)
+    costs = read_costs(run.path.parent / COSTS)
     with writing(run.path / SCORES):
         write_figures(run.path / SCORES, found)
-    return Finished(bundle, write_gan_report(run.path / REPORT, found, run.path), figures)
+    return Finished(bundle, write_gan_report(run.path / REPORT, found, run.path, costs), figures)
 
 
 def best_networks(recipe: GanRecipe, run: RunFolder, split: ImageSplit) -> Portable:

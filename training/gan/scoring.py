@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +18,7 @@ from bci_app.inference.generator import Generator
 from models.portable import PortableEncoder
 from training.data.images import Images, ImageSplit, to_tensor
 from training.evaluate.batches import Coded, Encode, Floats
-from training.evaluate.classifier_files import CARD
+from training.evaluate.classifier_files import CARD, load_classifier
 from training.evaluate.feature_space import FeatureSpace, classifier_space, inception_space
 from training.evaluate.gan_report import number
 from training.evaluate.gan_scores import Amounts, GanScores, evaluate_gan
@@ -24,12 +27,13 @@ from training.evaluate.sample_scores import Comparison
 from training.export import Portable, in_colour
 from training.gan.averaging import with_standing_statistics
 from training.gan.networks import build
+from training.gan.watch import COARSE
 from training.gan_recipe import GanRecipe
 from training.run_folder import RunFolder
 from training.settings import ClassifierRecipe
 from training.train_classifier import learn
 
-COARSE = 8
+logger = logging.getLogger(__name__)
 CLASSIFIER_WIDTHS = {32: (32, 64, 128), 64: (32, 64, 96, 128), 128: (16, 32, 64, 96, 128)}
 N_STANDING = 2
 """Batches of training pictures that give an untrained encoder its batch statistics."""
@@ -45,11 +49,42 @@ def feature_space(recipe: GanRecipe, run: RunFolder, split: ImageSplit, device: 
     """
     settings = recipe.evaluation
     if settings.classifier is not None:
-        return classifier_space(settings.classifier, str(device))
+        space = classifier_space(settings.classifier, str(device))
+        doubt = _doubt(load_classifier(settings.classifier).card.recipe, recipe)
+        if doubt:
+            logger.warning("%s", doubt)
+        return replace(space, notes=(doubt,)) if doubt else space
     found = inception_space(str(device))
     if found is None and _has_classes(split):
         found = classifier_space(_own_classifier(recipe, run, split), str(device))
     return found or pixel_space()
+
+
+def _doubt(classifier: ClassifierRecipe, recipe: GanRecipe) -> str:
+    """Why the classifier may have been trained on the GAN's test pictures; empty if it was not."""
+    theirs, ours = classifier.pictures.model_dump(), recipe.pictures.model_dump()
+    decisive = ("source", "families", "n", "size", "channels", "resize", "validation", "test")
+    if ours["source"] != "builtin" and Path(theirs["source"]).name == Path(ours["source"]).name:
+        theirs["source"] = ours["source"]
+        if publishes_test_part(Path(ours["source"])):
+            return ""
+    apart = [name for name in decisive if theirs[name] != ours[name]]
+    apart += ["seed"] if classifier.seed != recipe.seed else []
+    if not apart:
+        return ""
+    return (
+        f"The classifier '{classifier.name}' may have been trained on the GAN's test pictures: its recipe differs in "
+        f"{', '.join(apart)}. Figures in its features may be too good; train one on the same pictures, or name none."
+    )
+
+
+def publishes_test_part(source: Path) -> bool:
+    """Whether a source says itself which of its pictures are for testing."""
+    if source.suffix.lower() == ".npz" and source.is_file():
+        with np.load(source) as arrays:
+            return "x_test" in arrays
+    files = [source] if source.is_file() else list(source.iterdir()) if source.is_dir() else []
+    return any(file.name.startswith("t10k") or (file.is_dir() and file.name == "test") for file in files)
 
 
 def pixel_space() -> FeatureSpace:
@@ -92,7 +127,7 @@ def score(
     Parameters
     ----------
     opened : Generator
-        Draws, and reads pictures if it has an encoder.
+        Draws, and reads pictures if it has an encoder. It clips nothing: where the program clips, both are measured.
     portable : Portable
         The networks it was made from. Codes are measured on its encoder: standard deviations are in no bundle, and
         whitened means have a spread of one whatever the encoder says.
@@ -119,6 +154,8 @@ def score(
         np.random.default_rng((recipe.seed, 2)),
         coded=as_coded(portable.encoder) if portable.encoder is not None else None,
         untrained=_untrained(recipe, split.train.images) if reads else None,
+        truncation=recipe.evaluation.truncation,
+        clipped=recipe.bundle.truncation,
         amounts=Amounts(samples=recipe.evaluation.n_samples, probe=recipe.evaluation.n_probe),
     )
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bci_app.contract.errors import BundleCorruptError, PictureError, SettingsError
+from bci_app.contract.errors import BundleCorruptError, PictureError
 from bci_app.contract.manifest import Score
 from models.classifier import Classifier
 from training.data.images import to_tensor
@@ -18,7 +18,6 @@ from training.evaluate import feature_space
 from training.evaluate.classifier_files import CARD, WEIGHTS, ClassifierCard, load_classifier, save_classifier
 from training.evaluate.feature_space import (
     INCEPTION_FILE,
-    choose_space,
     classifier_space,
     inception_space,
     refuse_other_weights,
@@ -78,7 +77,7 @@ def test_damage_to_a_classifier_is_said(tmp_path: Path) -> None:
 
 def test_a_classifiers_space_is_its_penultimate_layer_and_never_called_fid(tmp_path: Path) -> None:
     network, images = _classifier(tmp_path), _images(300)
-    space = choose_space(tmp_path)
+    space = classifier_space(tmp_path)
     features = space.features(images)
     assert features.shape == (300, 12)
     with torch.no_grad():
@@ -88,6 +87,7 @@ def test_a_classifiers_space_is_its_penultimate_layer_and_never_called_fid(tmp_p
     np.testing.assert_array_equal(space.classify(features), wanted)
     assert space.distance_name == f"Fréchet distance (features of {space.name})"
     assert "FID" not in space.name + space.distance_name
+    assert space.learned
 
 
 def test_two_classifiers_of_one_recipe_make_two_names(tmp_path: Path) -> None:
@@ -112,11 +112,6 @@ def test_coloured_pictures_are_not_made_grey(tmp_path: Path) -> None:
         classifier_space(tmp_path).features(_images(2, n_channels=3))
 
 
-def test_without_any_network_it_says_what_to_do() -> None:
-    with pytest.raises(SettingsError, match=r"training\.train_classifier"):
-        choose_space(None)
-
-
 def test_inception_is_not_used_without_its_weights_or_its_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,7 +132,7 @@ def test_other_weights_than_the_published_ones_are_never_opened(
     path = tmp_path / "hub" / "checkpoints" / INCEPTION_FILE
     path.write_bytes(b"not the weights")
     with pytest.raises(BundleCorruptError, match="must be the published ones"):
-        choose_space(None)
+        inception_space()
     refuse_other_weights(path, hashlib.sha256(b"not the weights").hexdigest())
 
 

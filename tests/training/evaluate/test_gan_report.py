@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from PIL import Image
 from bci_app.contract.errors import SettingsError
 from tests.training.evaluate.conftest import DIM, World
 from training.evaluate.curves import MOST_POINTS, curves_svg, read_log
-from training.evaluate.gan_report import Cost, number, write_gan_report
+from training.evaluate.gan_report import Cost, number, read_costs, write_gan_report
 from training.evaluate.gan_scores import Amounts, GanScores, evaluate_gan
 
 AMOUNTS = Amounts(samples=60, identified=30, copies=30, diversity=40, resamples=2, probe=100)
@@ -118,6 +119,36 @@ def test_a_page_without_encoder_or_log_says_nothing_about_them(world: World, tmp
 def test_the_name_fid_is_kept_for_inception(page: str) -> None:
     words = re.sub(r'"data:[^"]*"', "", page)
     assert words.count("FID") == words.count("never with a published FID") == 1
+
+
+def test_the_page_says_what_kind_of_space_it_is_and_what_is_to_be_known_of_it(
+    scores: GanScores, page: str, tmp_path: Path
+) -> None:
+    assert "a classifier of our own" not in page, "the true latents are none"
+    assert "clips" not in page
+    noted = replace(scores, learned=True, space_notes=("It may have <seen> them.",), clipped=1.5)
+    other = write_gan_report(tmp_path / "r.html", noted, tmp_path).read_text()
+    assert "in the features of a classifier of our own" in other
+    assert "learnt on such pictures" in other
+    assert "It may have &lt;seen&gt; them." in other
+    assert "components beyond 1.5 become 1.5" in other
+
+
+def test_costs_are_read_as_the_benchmark_writes_them_and_damage_leaves_them_out(
+    scores: GanScores, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "gan_cost.json"
+    assert read_costs(path) == ()
+    row = {"batch_size": 64, "size": 32, "processes": 2, "images_per_s": 512.0, "seconds_per_1000": 1.953}
+    path.write_text(json.dumps({"measured": "2026-03-01T10:00:00+00:00", "details": {"costs": [row]}}))
+    costs = read_costs(path)
+    assert costs == (Cost(64, 32, 2, 512.0, 1.953, measured="2026-03-01"),)
+    page = write_gan_report(tmp_path / "r.html", scores, tmp_path, costs).read_text()
+    assert "Measured 2026-03-01." in page
+    for damaged in ("{", "[]", '{"measured": "x", "details": {"costs": [{"speed": 1}]}}'):
+        path.write_text(damaged)
+        assert read_costs(path) == ()
+    assert caplog.text.count("no table of costs") == 3
 
 
 def test_a_log_is_read_by_name_and_averaged_down(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from bci_app.contract.errors import PictureError
 from tests.training.evaluate.conftest import DIM, World
 from training.data.images import Pictures
+from training.evaluate import gan_scores
 from training.evaluate.gan_pictures import draw_pictures, mosaic, n_columns
 from training.evaluate.gan_scores import Amounts, GanScores, evaluate_gan, write_figures
 from training.evaluate.sample_scores import Neighbours
@@ -62,6 +63,63 @@ def test_codes_that_collapsed_are_seen_behind_an_encoder_that_whitens_them(world
     assert found.codes.variances.max() < 1e-5
     assert found.codes.identified < 0.1
     np.testing.assert_allclose(found.codes.noise_variances, 1.0)
+
+
+def test_truncation_draws_again_and_clipping_does_not_and_both_stand_beside_samples_of_all_latents(
+    world: World,
+) -> None:
+    seen: list[np.ndarray] = []
+
+    def keeps(latents: np.ndarray) -> np.ndarray:
+        seen.append(latents)
+        return world.generate(latents)
+
+    def scored(**cut: float) -> GanScores:
+        return evaluate_gan(
+            keeps, None, world.split, world.space, DIM, np.random.default_rng(0), amounts=AMOUNTS, **cut
+        )  # fmt: skip
+
+    plain, both = scored(), scored(truncation=0.7, clipped=0.9)
+    assert [row.name for row in both.samples[:5]] == [row.name for row in plain.samples[:5]]
+    assert both.samples[0].value == plain.samples[0].value, "clipping leaves the uncut figures alone"
+    truncated, clipped = both.samples[5:8], both.samples[8:11]
+    assert all("truncated to |z| ≤ 0.7 by resampling" in row.name for row in truncated)
+    assert all("clipped at 0.9 as the program does" in row.name for row in clipped)
+    assert truncated[0].value > plain.samples[0].value
+    assert truncated[1].value >= plain.samples[1].value, "precision"
+    assert truncated[2].value < plain.samples[2].value - 0.1, "recall"
+    at_edge = [float((np.abs(z) == np.float32(0.9)).mean()) for z in seen]
+    assert max(at_edge) > 0.3
+    assert both.thresholds == (2.0, 1.0, 0.7, 0.5)
+    assert both.pictures.truncated.shape[0] == plain.pictures.truncated.shape[0] + 18
+
+
+def test_reconstructions_are_drawn_as_the_program_draws_them(world: World) -> None:
+    largest: list[float] = []
+
+    def keeps(latents: np.ndarray) -> np.ndarray:
+        largest.append(float(np.abs(latents).max()))
+        return world.generate(latents)
+
+    gan_scores._encoder_parts(
+        gan_scores._clipping(keeps, 0.5),
+        world.encode,
+        world.split,
+        world.space,
+        np.random.default_rng(0),
+        AMOUNTS,
+        None,
+    )
+    assert max(largest) == 0.5
+
+
+def test_no_side_is_searched_beyond_the_most(world: World) -> None:
+    found = evaluate_gan(
+        world.generate, world.encode, world.split, world.space, DIM, np.random.default_rng(0),
+        amounts=replace(AMOUNTS, most=90, probe=None),
+    )  # fmt: skip
+    assert {(row.n_train, row.n_test) for row in found.probes} == {(90, 90)}
+    assert found.n_test == 90
 
 
 def test_the_same_random_state_gives_the_same_scores_and_another_gives_others(world: World) -> None:
