@@ -54,8 +54,8 @@ def with_standing_statistics(networks: Networks, images: Images, recipe: GanReci
     """A copy whose batch statistics are measured afresh, on what the networks will be asked for.
 
     The encoder's on training pictures; the generator's on N(0, I) and, where it learns to draw pictures from their codes,
-    on as many codes of training pictures. Running statistics follow weights that have moved on, and those of an encoder that has seen made pictures
-    as well as real ones are those of the mixture.
+    on as many codes of training pictures. Running statistics follow weights that have moved on, and those of an encoder
+    that has seen made pictures as well as real ones are those of the mixture.
 
     Parameters
     ----------
