@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +25,7 @@ from torch import Tensor
 from bci_app.contract.errors import BundleCorruptError, SettingsError
 from training.errors import DiskError
 from training.gan_recipe import GanRecipe
-from training.settings import ClassifierRecipe, EegDecoderRecipe, GeneratorRecipe, Recipe
+from training.settings import ClassifierRecipe, EegDecoderRecipe, GeneratorRecipe, Recipe, problems
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.safetensors"
 SOURCES = ("models", "training", "configs/train", "bci_app/contract", "bci_app/pictures", "bci_app/inference")
 """What the outcome of a training run depends on."""
+KINDS: dict[str, type[GeneratorRecipe | EegDecoderRecipe | ClassifierRecipe | GanRecipe]] = {
+    "train_gan": GanRecipe,
+    "train_generator": GeneratorRecipe,
+    "train_classifier": ClassifierRecipe,
+    "train_eeg_decoder": EegDecoderRecipe,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +62,44 @@ class RunFolder:
         with writing(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
-    def board(self) -> SummaryWriter:
-        """The run's TensorBoard events; another program shows them: tensorboard --logdir runs."""
+    def forget_after(self, step: int) -> None:
+        """Leave out of ``log.jsonl`` what a run that broke off had logged after the step it goes on from."""
+        path = self.path / "log.jsonl"
+        if not path.is_file():
+            return
+        with writing(path):
+            before = path.read_text("utf-8")
+            kept = "".join(f"{line}\n" for line in before.splitlines() if _step_of(line) <= step)
+            if kept != before:
+                _replace(path, kept)
+
+    def board(self, step: int = 0) -> SummaryWriter:
+        """The run's TensorBoard events, without those after `step` (tensorboard --logdir runs shows them)."""
         from torch.utils.tensorboard import SummaryWriter
 
         with writing(self.path / "tensorboard"):
-            return SummaryWriter(str(self.path / "tensorboard"))
+            return SummaryWriter(str(self.path / "tensorboard"), purge_step=step + 1)
+
+    def go_on(self, recipe: GanRecipe, now: datetime, command: str) -> None:
+        """Put the recipe that the run goes on with in place of its own, and add to ``origin.json`` when and by what.
+
+        Raises
+        ------
+        SettingsError
+            If the run does not say where it comes from.
+        DiskError
+            If the folder cannot be written.
+        """
+        path = self.path / "origin.json"
+        try:
+            origin = json.loads(path.read_text("utf-8"))
+            told = [*origin.get("continued", [])]
+        except (OSError, ValueError, AttributeError) as error:
+            raise SettingsError(f"A run has an origin.json that can be read; '{path}' is none: {error}.") from None
+        told.append({"time": now.isoformat(timespec="seconds"), "commit": commit(), "command": command})
+        with writing(self.path):
+            _replace(self.path / "recipe.json", recipe.model_dump_json(indent=1) + "\n")
+            _replace(path, json.dumps(origin | {"continued": told}, indent=1) + "\n")
 
     def save_grid(self, name: str, rows: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """Write a PNG of pictures, one array (n, h, w, channels) per row, all of the same n; returns its pixels.
@@ -83,27 +123,32 @@ def new_run(
 ) -> RunFolder:
     """Make ``root/<name>-<date>`` with the resolved recipe, and the commit and command it ran from.
 
+    Where a run of this name began in the same second, the folder gets a number: ``-2``, ``-3`` and so on.
+
     Raises
     ------
-    SettingsError
-        If a run of this name began in the same second.
     DiskError
         If the folder cannot be made or written.
     """
-    path = root / f"{recipe.name}-{now:%Y%m%d-%H%M%S}"
-    try:
-        path.mkdir(parents=True)
-    except FileExistsError:
-        raise SettingsError(
-            f"A run needs a folder of its own; '{path}' exists. Wait a second or change the name."
-        ) from None
-    except OSError as error:
-        raise DiskError(_unwritable(path, error)) from None
+    path = _own_folder(root / f"{recipe.name}-{now:%Y%m%d-%H%M%S}")
     origin = {"commit": commit(), "command": command, "seed": recipe.seed, "started": now.isoformat(timespec="seconds")}
     with writing(path):
         (path / "recipe.json").write_text(recipe.model_dump_json(indent=1) + "\n", "utf-8")
         (path / "origin.json").write_text(json.dumps(origin, indent=1) + "\n", "utf-8")
     return RunFolder(path)
+
+
+def _own_folder(wanted: Path) -> Path:
+    for number in itertools.count(1):
+        path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise DiskError(_unwritable(path, error)) from None
+        return path
+    raise AssertionError
 
 
 def open_run(path: Path, kind: type[Recipe]) -> tuple[RunFolder, Recipe]:
@@ -115,10 +160,14 @@ def open_run(path: Path, kind: type[Recipe]) -> tuple[RunFolder, Recipe]:
         If there is no such run, or nothing was saved in it.
     """
     try:
-        recipe = kind.model_validate_json((path / "recipe.json").read_text("utf-8"))
-    except (OSError, ValidationError) as error:
+        raw = json.loads((path / "recipe.json").read_text("utf-8"))
+        recipe = kind.model_validate(raw)
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValidationError):
+            _refuse_other_kind(path, raw, kind)
+        reason = problems(error, raw) if isinstance(error, ValidationError) else str(error)
         raise SettingsError(
-            f"A run to resume is a folder with a recipe.json; '{path}' has none that can be read: {error}."
+            f"A run to resume is a folder with a recipe.json; '{path}' has none that can be read: {reason}."
         ) from None
     run = RunFolder(path)
     if not run.checkpoint.is_file():
@@ -126,6 +175,32 @@ def open_run(path: Path, kind: type[Recipe]) -> tuple[RunFolder, Recipe]:
             f"The run '{path}' holds no {CHECKPOINT}; it stopped before the first was saved. Start it anew."
         )
     return run, recipe
+
+
+def _refuse_other_kind(path: Path, raw: object, kind: type[Recipe]) -> None:
+    """Raise SettingsError if this is the recipe of another script."""
+    for script, other in KINDS.items():
+        try:
+            other.model_validate(raw)
+        except ValidationError:
+            continue
+        asked = next((name for name, each in KINDS.items() if each is kind), kind.__name__)
+        raise SettingsError(f"'{path}' is a run of training.{script}, not of training.{asked}. Give it to that script.")
+
+
+def _step_of(line: str) -> float:
+    """Of a line of the log; one that was cut off comes after all others."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(text, "utf-8")
+    os.replace(draft, path)
 
 
 def commit() -> str:
@@ -175,10 +250,9 @@ def writing(path: Path) -> Iterator[None]:
 
 def _unwritable(path: Path, error: Exception) -> str:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return (
-        f"'{path}' cannot be written: {reason}. Make room on the disk or choose another --runs folder; what was saved "
-        "before is whole, go on with --resume."
-    )
+    begun = any((folder / CHECKPOINT).is_file() for folder in (path, path.parent))
+    kept = "; what was saved before is whole, go on with --resume." if begun else "."
+    return f"'{path}' cannot be written: {reason}. Make room on the disk or choose another --runs folder{kept}"
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -34,16 +34,54 @@ def test_a_new_run_holds_its_recipe_and_where_it_comes_from(tmp_path: Path) -> N
     assert run.origin("command") == "python -m x"
 
 
-def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:
-    new_run(tmp_path, GanRecipe(), NOW, "")
-    with pytest.raises(SettingsError, match="needs a folder of its own"):
-        new_run(tmp_path, GanRecipe(), NOW, "")
+def test_runs_that_begin_in_the_same_second_are_numbered(tmp_path: Path) -> None:
+    names = [new_run(tmp_path, GanRecipe(seed=seed), NOW, "").path.name for seed in range(3)]
+    assert names == ["gan-20260304-050607", "gan-20260304-050607-2", "gan-20260304-050607-3"]
+    assert [json.loads((tmp_path / name / "origin.json").read_text("utf-8"))["seed"] for name in names] == [0, 1, 2]
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DiskError, match=r"cannot be written: .*choose another --runs folder"):
         new_run(tmp_path / "file", GanRecipe(), NOW, "")
+
+
+def test_only_a_run_that_was_saved_is_said_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DiskError) as caught:
+        new_run(tmp_path / "file", GanRecipe(), NOW, "")
+    assert "--resume" not in str(caught.value)
+    for saved in (False, True):
+        with pytest.raises(DiskError) as caught, run_folder.writing(tmp_path / "log.jsonl"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        assert ("go on with --resume" in str(caught.value)) == saved
+        write_tensors(tmp_path / run_folder.CHECKPOINT, {"step": torch.tensor(1)})
+
+
+def test_going_on_keeps_the_recipe_of_now_and_each_command(tmp_path: Path) -> None:
+    run = new_run(tmp_path, GanRecipe(), NOW, "python -m x")
+    before = json.loads((run.path / "origin.json").read_text("utf-8"))
+    for seed in (1, 2):
+        run.go_on(GanRecipe(seed=seed), NOW, f"go {seed}")
+        assert GanRecipe.model_validate_json((run.path / "recipe.json").read_text("utf-8")).seed == seed
+    told = {"time": "2026-03-04T05:06:07", "commit": run_folder.commit()}
+    after = json.loads((run.path / "origin.json").read_text("utf-8"))
+    assert after == before | {"continued": [told | {"command": "go 1"}, told | {"command": "go 2"}]}
+    (run.path / "origin.json").unlink()
+    with pytest.raises(SettingsError, match=r"origin\.json that can be read"):
+        run.go_on(GanRecipe(), NOW, "")
+
+
+def test_the_log_is_cut_to_the_step_of_the_checkpoint(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.forget_after(3)
+    for step in (1, 3, 4, 3):
+        run.log(step=step)
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"step": 2, "loss"')
+    run.forget_after(3)
+    run.log(step=4)
+    assert (tmp_path / "log.jsonl").read_text("utf-8") == "".join(f'{{"step": {step}}}\n' for step in (1, 3, 3, 4))
 
 
 def test_a_run_is_opened_with_its_recipe_once_something_was_saved(tmp_path: Path) -> None:
@@ -53,8 +91,11 @@ def test_a_run_is_opened_with_its_recipe_once_something_was_saved(tmp_path: Path
         open_run(run.path, GanRecipe)
     write_tensors(run.checkpoint, {"step": torch.tensor(1)})
     assert open_run(run.path, GanRecipe) == (run, recipe)
-    with pytest.raises(SettingsError, match=r"a folder with a recipe.json"):
+    with pytest.raises(SettingsError, match=r"is a run of training.train_gan, not of training.train_eeg_decoder\."):
         open_run(run.path, EegDecoderRecipe)
+    (run.path / "recipe.json").write_text('{"network": {"kind": "dcgan", "latent_dim": 0}}', "utf-8")
+    with pytest.raises(SettingsError, match=r"none that can be read: network.latent_dim: Input should be greater"):
+        open_run(run.path, GanRecipe)
     with pytest.raises(SettingsError, match=r"a folder with a recipe.json"):
         open_run(tmp_path / "none", GanRecipe)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -25,19 +26,31 @@ from training.gan.networks import build, optimisers, place
 from training.gan.processes import StoppedElsewhereError, any_of, together
 from training.gan.step import Facts, GanState, train_step
 from training.gan.watch import View, Watch, view
-from training.gan_recipe import GanRecipe
+from training.gan_recipe import BigBiganNetwork, GanRecipe
 from training.progress import training_progress
 from training.run_folder import RunFolder, writing
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
 logger = logging.getLogger(__name__)
 BEST = "best.safetensors"
+_NO_MEMORY = re.compile("out of memory|allocate memory|not enough memory|size calculation overflowed", re.IGNORECASE)
+"""Of torch on the CPU, which has no error of its own for it."""
 
 
 def begin(recipe: GanRecipe, fabric: Fabric) -> GanState:
-    """Untrained networks on the process's device; the same on every process."""
-    networks = build(recipe)
-    place(networks, fabric)
-    averaged = networks.copy()
+    """Untrained networks on the process's device; the same on every process.
+
+    Raises
+    ------
+    TrainingError
+        If there is not enough memory for them.
+    """
+    with having_memory(recipe):
+        networks = build(recipe)
+        place(networks, fabric)
+        averaged = networks.copy()
     for network in averaged.parts().values():
         network.requires_grad_(False)
     return GanState(networks, averaged, optimisers(networks, recipe))
@@ -76,7 +89,7 @@ def fit(
     KeyboardInterrupt
         After Ctrl-C in any process, once the step is done and saved.
     TrainingError
-        If a number is no longer finite; the checkpoint of before is kept.
+        If a number is no longer finite or the memory does not suffice; the checkpoint of before is kept.
     DiskError
         If the run folder cannot be written; the checkpoint of before is kept.
     StoppedElsewhereError
@@ -84,6 +97,12 @@ def fit(
     """
     stop = recipe.updates.steps if stop_at is None else min(stop_at, recipe.updates.steps)
     keeper = _Keeper(state, split, recipe, fabric, run)
+    if len(split.train) < recipe.updates.batch_size and fabric.is_global_zero:
+        logger.warning(
+            "There are fewer training pictures (%d) than updates.batch_size (%d): each batch shows some several times",
+            len(split.train),
+            recipe.updates.batch_size,
+        )
     with (
         closing(keeper),
         training_progress(recipe.updates.batch_size, fabric.is_global_zero) as bar,
@@ -91,7 +110,8 @@ def fit(
     ):
         task = bar.add_task("training", total=recipe.updates.steps, completed=state.step)
         while state.step < stop:
-            facts = train_step(state, split.train.images, recipe, fabric)
+            with having_memory(recipe):
+                facts = train_step(state, split.train.images, recipe, fabric)
             broken, interrupted, ended = _agree(facts, asked.is_set, until is not None and until(), fabric)
             if broken and not fabric.is_global_zero:
                 raise StoppedElsewhereError()
@@ -145,8 +165,14 @@ class _Keeper:
         self._state, self._split, self._recipe, self._fabric, self._run = state, split, recipe, fabric, run
         self._watch = Watch(best_distance=state.best)
         self._sums: dict[str, tuple[Tensor, int]] = {}
-        self._board = together(fabric, lambda: run.board() if fabric.is_global_zero else None)
+        self._board = together(fabric, lambda: self._opened() if fabric.is_global_zero else None)
         self.headline = "training"
+
+    def _opened(self) -> SummaryWriter:
+        """The log and the events as they were at the checkpoint: a run that broke off had gone on from there."""
+        if self._state.step:
+            self._run.forget_after(self._state.step)
+        return self._run.board(self._state.step)
 
     def after(self, facts: Facts, stopping: bool) -> None:
         """Log, look and save as the recipe wants after this step.
@@ -233,11 +259,35 @@ def _agree(facts: Facts, interrupted: bool, ended: bool, fabric: Fabric) -> tupl
 
 def _not_finite(state: GanState, facts: dict[str, float], run: RunFolder) -> TrainingError:
     bad = [name for name, value in facts.items() if not math.isfinite(value)]
+    verb = "are" if len(bad) > 1 else "is"
     kept = f"{run.checkpoint} is from before" if run.checkpoint.is_file() else "nothing was saved yet"
     return TrainingError(
-        f"Step {state.step}: {', '.join(bad) or 'a number of another process'} must be finite and is not; {kept}. "
+        f"Step {state.step}: {', '.join(bad) or 'a number of another process'} must be finite and {verb} not; {kept}. "
         "Lower the rates or raise r1, and start again."
     )
+
+
+@contextmanager
+def having_memory(recipe: GanRecipe) -> Iterator[None]:
+    """Turn what torch raises when there is not enough memory into one message.
+
+    Raises
+    ------
+    TrainingError
+        In place of it.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and not _NO_MEMORY.search(str(error)):
+            raise
+        network, updates = recipe.network, recipe.updates
+        widths = "network.width" if isinstance(network, BigBiganNetwork) else "network.generator_width"
+        raise TrainingError(
+            f"Networks and batch must fit into memory and do not: updates.batch_size={updates.batch_size} in "
+            f"updates.accumulation={updates.accumulation} part(s). Raise the accumulation, or lower the batch size or "
+            f"{widths} (and other widths)."
+        ) from error
 
 
 @dataclass(slots=True)

@@ -209,6 +209,43 @@ def test_bfloat16_goes_on_to_the_bit_too(recipe_of: RecipeOf, split: ImageSplit,
     assert all(weight.dtype == torch.float32 for weight in state.networks.generator.parameters())
 
 
+def test_what_a_run_that_broke_off_had_logged_after_its_checkpoint_is_not_there_twice(
+    whole: RunFolder, recipe: GanRecipe, split: ImageSplit, fabric: Fabric, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    run, step = RunFolder(tmp_path), loop.train_step
+
+    def killed(state: GanState, *rest: object) -> dict[str, torch.Tensor]:
+        if state.step == 3:
+            raise TrainingError("killed")
+        return step(state, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "train_step", killed)
+    with pytest.raises(TrainingError, match="killed"):
+        fit(begin(recipe, fabric), split, recipe, fabric, run)
+    monkeypatch.setattr(loop, "train_step", step)
+    again = _resumed(recipe, fabric, run)
+    assert again.step == 2
+    assert [line["step"] for line in _lines(run)][-1] == 3
+    fit(again, split, recipe, fabric, run)
+    assert _lines(run) == _lines(whole)
+    events = EventAccumulator(str(run.path / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("generator")] == [1, 2, 3, 4]
+
+
+def test_fewer_pictures_than_a_batch_are_said_once(
+    recipe_of: RecipeOf, split: ImageSplit, fabric: Fabric, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for batch_size, n in ((40, 0), (48, 1)):
+        recipe, run = recipe_of("dcgan", *SHORT, f"updates.batch_size={batch_size}"), RunFolder(tmp_path / str(n))
+        run.path.mkdir()
+        with caplog.at_level(logging.WARNING):
+            fit(begin(recipe, fabric), split, recipe, fabric, run, stop_at=2)
+        said = [record.getMessage() for record in caplog.records if "fewer training pictures" in record.getMessage()]
+        assert len(said) == n
+    assert "(40) than updates.batch_size (48)" in said[0]
+
+
 # Ctrl-C
 
 
@@ -313,9 +350,37 @@ def test_samples_that_are_not_finite_end_the_run_before_it_is_saved(
     recipe, run = recipe_of("dcgan", *SHORT, "average.decay=0.9", "average.ramp=false"), RunFolder(tmp_path)
     state = begin(recipe, fabric)
     next(state.averaged.generator.parameters()).data.fill_(float("nan"))
-    with pytest.raises(TrainingError, match="Step 2: diversity, distance must be finite and is not; nothing was saved"):
+    with pytest.raises(
+        TrainingError, match="Step 2: diversity, distance must be finite and are not; nothing was saved"
+    ):
         fit(state, split, recipe, fabric, run)
     assert not run.checkpoint.exists()
+
+
+@pytest.mark.parametrize("error", [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory"),
+    MemoryError(),
+])  # fmt: skip
+def test_a_step_for_which_the_memory_does_not_suffice_is_one_message(
+    error: Exception, recipe_of: RecipeOf, split: ImageSplit, fabric: Fabric, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def large(*given: object) -> None:
+        raise error
+
+    recipe = recipe_of("bigbigan", *SHORT)
+    monkeypatch.setattr(loop, "train_step", large)
+    with pytest.raises(TrainingError, match=r"updates\.batch_size=8 in updates\.accumulation=1 .* network\.width"):
+        fit(begin(recipe, fabric), split, recipe, fabric, RunFolder(tmp_path))
+
+
+def test_networks_that_are_too_large_are_one_message_and_other_errors_stay(recipe_of: RecipeOf, fabric: Fabric) -> None:
+    # two petabytes, more than any address space
+    with pytest.raises(TrainingError, match=r"fit into memory and do not.*network\.generator_width"):
+        begin(recipe_of("dcgan", "network.generator_width=1000000000000"), fabric)
+    with pytest.raises(RuntimeError, match="another"), loop.having_memory(recipe_of("dcgan")):
+        raise RuntimeError("another")
 
 
 def _full(*given: object) -> None:
