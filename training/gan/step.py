@@ -41,6 +41,8 @@ class GanState:
     optimisers: dict[str, Adam]
     step: int = 0
     best: float = float("inf")
+    """Least distance seen so far: that of samples (`training.gan.watch.DISTANCE`), with an encoder plus the error of its
+    reconstructions (`RECONSTRUCTION`), both of the averaged networks and on validation pictures."""
 
 
 @dataclass(frozen=True, slots=True)
