@@ -81,8 +81,8 @@ def noticing_lost_processes(fabric: Fabric) -> Iterator[None]:
         if fabric.world_size == 1 or not _is_of_the_connection(error):
             raise
         raise TrainingError(
-            f"Process {fabric.global_rank} lost the connection to another process of this run, which has ended "
-            f"({str(error).splitlines()[0]}). What it printed stands above; go on from the last checkpoint with --resume."
+            f"Process {fabric.global_rank} lost the connection to another process of this run, which has ended or cannot "
+            "be reached. What it printed stands above; go on from the last checkpoint with --resume."
         ) from error
 
 
