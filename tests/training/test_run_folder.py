@@ -138,6 +138,14 @@ def test_tensors_come_back_as_they_went_whatever_their_memory_order(tmp_path: Pa
     assert [file.name for file in tmp_path.iterdir()] == ["x.safetensors"]
 
 
+def test_a_new_file_is_moved_into_place_and_never_written_over_the_old_one(tmp_path: Path) -> None:
+    path, kept = tmp_path / "x.safetensors", tmp_path / "kept.safetensors"
+    write_tensors(path, {"step": torch.tensor(1)})
+    kept.hardlink_to(path)
+    write_tensors(path, {"step": torch.tensor(2)})
+    assert [int(read_tensors(each)["step"]) for each in (kept, path)] == [1, 2]
+
+
 def test_a_disk_that_fills_while_writing_leaves_the_file_of_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
