@@ -7,6 +7,7 @@ the space, because numbers from two spaces cannot be compared.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -153,4 +154,6 @@ def _open_inception(weights: Path) -> nn.Module:
 
 
 def _hub() -> Path:
-    return Path(torch.hub.get_dir()) / "checkpoints"
+    """Where torch keeps downloaded weights, by its own rules."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser() / "hub" / "checkpoints"

@@ -45,7 +45,7 @@ def _images(n: int, size: int = 16, n_channels: int = 1) -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def _no_inception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
 
 
 def test_a_saved_classifier_comes_back_to_the_bit_with_its_card(tmp_path: Path) -> None:
@@ -152,3 +152,12 @@ def test_inception_gets_bytes_with_three_channels_and_alone_is_called_fid() -> N
     assert space.name == "Inception-v3 pool3 (FID)"
     assert space.distance_name.startswith("FID")
     assert space.classify is None
+
+
+def test_weights_are_looked_for_where_torch_would_put_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variables in ({"TORCH_HOME": str(tmp_path)}, {"XDG_CACHE_HOME": str(tmp_path)}, {}):
+        for name in ("TORCH_HOME", "XDG_CACHE_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        assert feature_space._hub() == Path(torch.hub.get_dir()) / "checkpoints"
