@@ -1,8 +1,8 @@
-"""Convolutions of kernel 4 that halve or double a map, with a weight gradient that is fast on small maps.
+"""Convolutions of kernel 4 that halve or double a map, put together so that training on a CPU is fast.
 
-oneDNN takes the weight gradient of a wide layer on an 8 x 8 map at a third of the speed of its other passes: it sums
-large weights over few places. The same sum as one matrix product runs at full speed. It is used where it pays, on a CPU
-in training; everywhere else these are torch's own layers.
+Two passes run at a third of the speed of the others in oneDNN, and faster when written otherwise: the weight gradient
+of a wide layer on a small map, and the way from many channels up to the few of a picture. Where nothing is learnt, and
+on every other device, these are torch's own layers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from torch.nn.grad import conv2d_weight
 
 KERNEL, STRIDE, PADDING = 4, 2, 1
 SMALL, WIDE = 8, 2**20
-"""Side of the larger map up to which, and number of weights from which the matrix product is faster."""
+"""Side of the larger map up to which, and number of weights from which a weight gradient counts as one of the slow."""
+FEW = 4
+"""Channels that a picture has at most."""
 
 
 class HalvingConv2d(nn.Conv2d):
@@ -27,7 +29,7 @@ class HalvingConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """The smaller map."""
-        if not _pays(input, self.weight, input.shape[-1]):
+        if not _learns_on_cpu(input):
             return super().forward(input)
         out: Tensor = _Halve.apply(*_as_autocast_has_it(input, self.weight))  # type: ignore[no-untyped-call]
         return out
@@ -41,15 +43,14 @@ class DoublingConv2d(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """The larger map."""
-        if not _pays(input, self.weight, STRIDE * input.shape[-1]):
+        if not _learns_on_cpu(input):
             return super().forward(input, output_size)
         out: Tensor = _Double.apply(*_as_autocast_has_it(input, self.weight))  # type: ignore[no-untyped-call]
         return out
 
 
-def _pays(input: Tensor, weight: Tensor, larger_side: int) -> bool:
-    learning = weight.requires_grad and torch.is_grad_enabled()
-    return learning and input.device.type == "cpu" and larger_side <= SMALL and weight.numel() >= WIDE
+def _learns_on_cpu(input: Tensor) -> bool:
+    return torch.is_grad_enabled() and input.device.type == "cpu"
 
 
 def _as_autocast_has_it(*tensors: Tensor) -> tuple[Tensor, ...]:
@@ -60,7 +61,7 @@ def _as_autocast_has_it(*tensors: Tensor) -> tuple[Tensor, ...]:
 class _Halve(torch.autograd.Function):
     @staticmethod
     def forward(input: Tensor, weight: Tensor) -> Tensor:
-        return functional.conv2d(input, weight, None, STRIDE, PADDING)
+        return halved(input, weight)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
@@ -71,7 +72,7 @@ class _Halve(torch.autograd.Function):
         (input, weight), (gradient,) = ctx.saved_tensors, gradients
         of_input, of_weight = ctx.needs_input_grad
         return (
-            functional.conv_transpose2d(gradient, weight, None, STRIDE, PADDING) if of_input else None,
+            doubled(gradient, weight) if of_input else None,
             weight_gradient(input, gradient) if of_weight else None,
         )
 
@@ -79,7 +80,7 @@ class _Halve(torch.autograd.Function):
 class _Double(torch.autograd.Function):
     @staticmethod
     def forward(input: Tensor, weight: Tensor) -> Tensor:
-        return functional.conv_transpose2d(input, weight, None, STRIDE, PADDING)
+        return doubled(input, weight)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
@@ -90,9 +91,29 @@ class _Double(torch.autograd.Function):
         (input, weight), (gradient,) = ctx.saved_tensors, gradients
         of_input, of_weight = ctx.needs_input_grad
         return (
-            functional.conv2d(gradient, weight, None, STRIDE, PADDING) if of_input else None,
+            halved(gradient, weight) if of_input else None,
             weight_gradient(gradient, input) if of_weight else None,
         )
+
+
+def halved(large: Tensor, weight: Tensor) -> Tensor:
+    """The convolution of (batch, n_large, 2h, 2w) with (n_small, n_large, 4, 4): (batch, n_small, h, w)."""
+    return functional.conv2d(large, weight, None, STRIDE, PADDING)
+
+
+def doubled(small: Tensor, weight: Tensor) -> Tensor:
+    """The transposed convolution of (batch, n_small, h, w) with (n_small, n_large, 4, 4): (batch, n_large, 2h, 2w).
+
+    To few channels: what each place gives to its 4 x 4, as one matrix product, and then the sum of what overlaps.
+    """
+    n_small, n_large = weight.shape[:2]
+    if n_large > FEW:
+        return functional.conv_transpose2d(small, weight, None, STRIDE, PADDING)
+    given = weight.permute(1, 2, 3, 0).reshape(-1, n_small) @ small.flatten(2)
+    large = functional.fold(
+        given, tuple(STRIDE * side for side in small.shape[2:]), KERNEL, padding=PADDING, stride=STRIDE
+    )
+    return large.contiguous(memory_format=torch.channels_last)
 
 
 def weight_gradient(large: Tensor, small: Tensor) -> Tensor:
@@ -108,17 +129,13 @@ def weight_gradient(large: Tensor, small: Tensor) -> Tensor:
     Returns
     -------
     Tensor (n_small, n_large, 4, 4)
-        Sum over batch and places of each place of `small` times the 4 x 4 places of `large` that it sees.
+        Sum over batch and places of each place of `small` times the 4 x 4 places of `large` that it sees. For a small
+        map it is a convolution itself, in which the pictures of the batch are the channels and `small` is the kernel.
     """
-    n_large, n_small = large.shape[1], small.shape[1]
-    if torch.is_grad_enabled():  # it is to be differentiated once more
-        shape = (n_small, n_large, KERNEL, KERNEL)
-        twice: Tensor = conv2d_weight(large, shape, small, STRIDE, PADDING)  # type: ignore[no-untyped-call]
-        return twice
-    h, w = small.shape[2:]
-    padded = functional.pad(large, (PADDING,) * 4).contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1)
-    image, row, column, _ = padded.stride()
-    rows_seen = (len(padded), h, w, KERNEL, KERNEL * n_large)  # neighbours in a row lie side by side in memory
-    seen = padded.as_strided(rows_seen, (image, STRIDE * row, STRIDE * column, row, 1)).reshape(-1, KERNEL**2 * n_large)
-    summed = small.permute(0, 2, 3, 1).reshape(-1, n_small).T @ seen
-    return summed.view(n_small, KERNEL, KERNEL, n_large).permute(0, 3, 1, 2)
+    shape = (small.shape[1], large.shape[1], KERNEL, KERNEL)
+    if large.shape[-1] > SMALL or shape[0] * shape[1] * KERNEL**2 < WIDE:
+        gradient: Tensor = conv2d_weight(large, shape, small, STRIDE, PADDING)  # type: ignore[no-untyped-call]
+        return gradient
+    by_channel, kernel = large.transpose(0, 1).contiguous(), small.transpose(0, 1).contiguous()
+    summed = functional.conv2d(by_channel, kernel, None, padding=PADDING, dilation=STRIDE)
+    return summed.transpose(0, 1).contiguous(memory_format=torch.channels_last)
