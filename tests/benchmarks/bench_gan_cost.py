@@ -52,20 +52,22 @@ def measure(size: int, batch_size: int, processes: int) -> dict[str, float]:
     return found
 
 
+def cost(size: int, batch_size: int, processes: int, found: dict[str, float]) -> dict[str, float]:
+    """A row of the table in the report (`training.evaluate.gan_report.Cost`)."""
+    images_per_s = batch_size / found["seconds"]
+    row = {"batch_size": batch_size, "size": size, "processes": processes, "images_per_s": images_per_s}
+    return row | {"seconds_per_1000": 1000 / images_per_s, "peak_gib": found["peak_gib"]}
+
+
 def main() -> int:
     """Print the table and keep it."""
     rows, costs = [], []
     for size, batch_size, processes in CASES:
         found = measure(size, batch_size, processes)
-        images_per_s = batch_size / found["seconds"]
-        cost = {"batch_size": batch_size, "size": size, "processes": processes, "images_per_s": images_per_s}
-        costs.append(cost | {"seconds_per_1000": 1000 / images_per_s, "peak_gib": found["peak_gib"]})
-        rows.append(
-            Row(
-                f"{size} pixels, batch of {batch_size}, {processes} process(es)",
-                f"{images_per_s:.0f} images/s, {1000 / images_per_s:.1f} s per 1,000, {found['peak_gib']:.1f} GiB",
-            )
-        )
+        costs.append(cost(size, batch_size, processes, found))
+        what = f"{size} pixels, batch of {batch_size}, {processes} process(es)"
+        words = "{images_per_s:.0f} images/s, {seconds_per_1000:.1f} s per 1,000, {peak_gib:.1f} GiB"
+        rows.append(Row(what, words.format(**costs[-1])))
     publish("gan_cost", rows, {"costs": costs})
     return 0
 

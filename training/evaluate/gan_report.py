@@ -34,6 +34,8 @@ class Cost:
     processes: int
     images_per_s: float
     seconds_per_1000: float
+    peak_gib: float | None = None
+    """Most memory that the first process held."""
     machine: str = ""
     measured: str = ""
     """Date."""

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from bci_app.contract.errors import SettingsError
+from tests.benchmarks import bench_gan_cost
 from tests.training.evaluate.conftest import DIM, World
 from training.evaluate.curves import MOST_POINTS, curves_svg, read_log
 from training.evaluate.gan_report import Cost, number, read_costs, write_gan_report
@@ -139,12 +140,13 @@ def test_costs_are_read_as_the_benchmark_writes_them_and_damage_leaves_them_out(
 ) -> None:
     path = tmp_path / "gan_cost.json"
     assert read_costs(path) == ()
-    row = {"batch_size": 64, "size": 32, "processes": 2, "images_per_s": 512.0, "seconds_per_1000": 1.953}
+    row = bench_gan_cost.cost(32, 64, 2, {"seconds": 0.125, "peak_gib": 0.75})
     path.write_text(json.dumps({"measured": "2026-03-01T10:00:00+00:00", "details": {"costs": [row]}}))
     costs = read_costs(path)
-    assert costs == (Cost(64, 32, 2, 512.0, 1.953, measured="2026-03-01"),)
+    assert costs == (Cost(64, 32, 2, 512.0, 1000 / 512, 0.75, measured="2026-03-01"),)
     page = write_gan_report(tmp_path / "r.html", scores, tmp_path, costs).read_text()
     assert "Measured 2026-03-01." in page
+    assert "<td>0.750</td>" in page
     for damaged in ("{", "[]", '{"measured": "x", "details": {"costs": [{"speed": 1}]}}'):
         path.write_text(damaged)
         assert read_costs(path) == ()
