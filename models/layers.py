@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 SLOPE = 0.1
 """Slope of the leaky rectifier below zero. The rectifier runs inside the convolution in onnxruntime; SiLU does not."""
@@ -131,15 +134,13 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         """Map (batch, n_channels, h, w) to the same shape, with the statistics of all processes in training."""
         if not (self.training and torch.distributed.is_available() and torch.distributed.is_initialized()):
             return super().forward(input)
-        x = input if input.dtype == torch.float64 else input.float()
-        mean, variance, n = _moments_of_processes(x)
-        self._remember(mean.detach(), variance.detach(), n)
-        scale = torch.rsqrt(variance + self.eps)
-        if self.affine:
-            scale = scale * self.weight
-        centred = x - mean[:, None, None]
-        shifted = centred * scale[:, None, None]
-        return (shifted + self.bias[:, None, None] if self.affine else shifted).to(input.dtype)
+        with torch.no_grad():
+            mean, variance, n = _moments_of_processes(*_moments(input))
+        self._remember(mean, variance, n)
+        ones, zeros = torch.ones_like(mean), torch.zeros_like(mean)
+        weight, bias = (self.weight, self.bias) if self.affine else (ones, zeros)
+        out: Tensor = _Normalise.apply(input, weight, bias, mean, variance, n, self.eps)  # type: ignore[no-untyped-call]
+        return out
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, n: Tensor) -> None:
@@ -153,16 +154,72 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         self.running_var.lerp_((variance * n / (n - 1)).to(variance.dtype), momentum)
 
 
-def _moments_of_processes(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and variance (n_channels,) of (batch, n_channels, h, w) over all processes, and the places they are from.
+class _Normalise(torch.autograd.Function):
+    """``(x - mean) / sqrt(variance + eps) * weight + bias`` with moments of all processes, which depend on x.
 
-    What the processes have is put together in double precision: the square of a mean that is far from zero leaves too
-    few digits for the variance otherwise.
+    torch's own kernels do the work on each process; what is missing in their gradient is that the moments move with x.
     """
-    variance, mean = (each.double() for each in torch.var_mean(x, dim=(0, 2, 3), correction=0))
-    n_here = mean.new_full((1,), float(x.numel() // x.shape[1]))
-    sums: Tensor = torch.cat([n_here * mean, n_here * (variance + mean.square()), n_here])
+
+    @staticmethod
+    def forward(
+        x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, n: Tensor, eps: float
+    ) -> Tensor:
+        return functional.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:-1])
+        ctx.eps = inputs[-1]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, bias, mean, variance, n = ctx.saved_tensors
+        (gradient,) = gradients
+        if torch.is_grad_enabled():  # it is to be differentiated once more
+            out = _normalised(x, weight, bias, ctx.eps)
+            wanted = [each for each in (x, weight, bias) if each.requires_grad]
+            found = iter(torch.autograd.grad(out, wanted, gradient, create_graph=True))
+            return *(next(found) if each.requires_grad else None for each in (x, weight, bias)), None, None, None, None
+        of_x, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient.to(x.dtype), x, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
+        )
+        both = torch.cat([of_weight, of_bias])
+        torch.distributed.all_reduce(both)
+        scale = weight * torch.rsqrt(variance + ctx.eps)
+        # what the mean and the variance pass on: the mean gradient, and the part along the normalised x itself
+        along, common = (scale * each / n.to(scale.dtype) for each in both.chunk(2))
+        passed = functional.batch_norm(x, mean, variance, along, common, False, 0.0, ctx.eps)
+        return of_x.sub_(passed), of_weight, of_bias, None, None, None, None
+
+
+def _normalised(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """The same in steps that can be differentiated twice."""
+    wide = x if x.dtype == torch.float64 else x.float()
+    variance, mean = torch.var_mean(wide, dim=(0, 2, 3), correction=0)
+    mean, variance, _ = _moments_of_processes(mean, variance, x.numel() // x.shape[1])
+    centred = (wide - mean[:, None, None]) * torch.rsqrt(variance + eps)[:, None, None]
+    return (centred * weight[:, None, None] + bias[:, None, None]).to(x.dtype)
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor, int]:
+    """Mean and variance (n_channels,) of this process's (batch, n_channels, h, w), and the places they are from."""
+    wide = x if x.dtype == torch.float64 else x.float()
+    if x.device.type == "cpu":  # twenty times as fast there where channels lie side by side
+        mean, variance = torch.batch_norm_update_stats(wide, None, None, 0.0)
+    else:
+        variance, mean = torch.var_mean(wide, dim=(0, 2, 3), correction=0)
+    return mean, variance, x.numel() // x.shape[1]
+
+
+def _moments_of_processes(mean: Tensor, variance: Tensor, n_here: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean and variance over all processes from those of each, and the places they are from.
+
+    They are put together in double precision: the square of a mean that is far from zero leaves too few digits for the
+    variance otherwise.
+    """
+    wide_mean, wide_variance, n = mean.double(), variance.double(), mean.new_full((1,), n_here, dtype=torch.float64)
+    sums: Tensor = torch.cat([n * wide_mean, n * (wide_variance + wide_mean.square()), n])
     sums = _SumOfProcesses.apply(sums)  # type: ignore[no-untyped-call]
     n = sums[-1].detach()
-    mean, square = sums[:-1].div(n).chunk(2)
-    return mean.to(x.dtype), (square - mean.square()).clamp_min(0.0).to(x.dtype), n
+    all_mean, square = sums[:-1].div(n).chunk(2)
+    return all_mean.to(mean.dtype), (square - all_mean.square()).clamp_min(0.0).to(mean.dtype), n
