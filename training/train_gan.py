@@ -30,7 +30,13 @@ from training.evaluate.feature_space import classifier_space
 from training.gan import checkpoint
 from training.gan.finish import finish
 from training.gan.loop import begin, fit, open_fabric
-from training.gan.processes import StoppedElsewhereError, noticing_lost_processes, only_the_first_speaks, together
+from training.gan.processes import (
+    StoppedElsewhereError,
+    leave_the_others,
+    noticing_lost_processes,
+    only_the_first_speaks,
+    together,
+)
 from training.gan.scoring import table
 from training.gan.step import GanState
 from training.gan_recipe import GanRecipe
@@ -169,6 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         saved = run is not None and run.checkpoint.is_file()
         print("Stopped.", f"Go on with: {parser.prog} --resume {run.path}" if run and saved else "Nothing was saved.")
         return 130
+    finally:
+        leave_the_others()
     return 0
 
 

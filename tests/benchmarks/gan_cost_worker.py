@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from training.gan.loop import begin, open_fabric
-from training.gan.processes import only_the_first_speaks
+from training.gan.processes import leave_the_others, only_the_first_speaks
 from training.gan.step import train_step
 from training.gan_recipe import GanRecipe
 
@@ -34,6 +34,7 @@ def main(content: str) -> None:
         began = time.perf_counter()
         train_step(state, images, recipe, fabric)
         spent.append(time.perf_counter() - began)
+    leave_the_others()
     if fabric.is_global_zero:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(json.dumps({"seconds": statistics.median(spent[WARM:]), "peak_gib": peak}))

@@ -93,6 +93,12 @@ def _is_of_the_connection(error: RuntimeError) -> bool:
     )
 
 
+def leave_the_others() -> None:
+    """Close the connection to the other processes; its threads can abort a program that ends with it open."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def only_the_first_speaks(fabric: Fabric) -> None:
     """Silence warnings and progress bars of all processes but the first, which would say the same."""
     if not fabric.is_global_zero:

@@ -19,7 +19,7 @@ from lightning_fabric import Fabric
 from training.errors import DiskError
 from training.gan import checkpoint, loop
 from training.gan.loop import open_fabric
-from training.gan.processes import noticing_lost_processes, only_the_first_speaks
+from training.gan.processes import leave_the_others, noticing_lost_processes, only_the_first_speaks
 from training.gan.step import Facts, GanState, train_step
 from training.gan_recipe import GanRecipe
 from training.run_folder import RunFolder
@@ -91,6 +91,7 @@ def main(folder: Path) -> None:
     for fate in FATES:
         found = outcome(fate, RunFolder(folder / fate), recipes[fate], fabric)
         (folder / f"{fate}-{fabric.global_rank}.json").write_text(json.dumps(found), "utf-8")
+    leave_the_others()
 
 
 if __name__ == "__main__":
