@@ -7,45 +7,49 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bci_app.calibration.ridge import LinearReader
 from bci_app.contract.bundle import Bundle, pack_arrays, write_bundle
-from bci_app.contract.manifest import EegDecoderManifest, GeneratorManifest, Golden, Provenance, Score, TensorSpec
+from bci_app.contract.manifest import (
+    DecoderKind,
+    DecoderManifest,
+    GeneratorManifest,
+    Golden,
+    Provenance,
+    Score,
+    TensorSpec,
+)
 from bci_app.contract.noise import NoiseModel
 from bci_app.contract.preprocessing import PreprocessingSpec, Preprocessor
 from bci_app.contract.signal import Chunk
 from bci_app.contract.windowing import TrialSpec, WindowSpec
 
-_OPSET = 20
+Floats = NDArray[np.float32]
 
 
-def linear_graph(reader: LinearReader) -> bytes:
-    """The reader as an ONNX graph: window (batch, n_channels, n_times) -> latent (batch, latent_dim)."""
-    from onnx import TensorProto, checker, helper, numpy_helper
+class Reader(Protocol):
+    """What turns preprocessed windows into latents: a fitted matrix or a trained network."""
 
-    n_channels, n_times, dim = reader.weights.shape
-    matrix = numpy_helper.from_array(np.ascontiguousarray(reader.weights.reshape(-1, dim)), "weights")
-    intercept = numpy_helper.from_array(np.ascontiguousarray(reader.intercept), "intercept")
-    graph = helper.make_graph(
-        [
-            helper.make_node("Flatten", ["window"], ["features"], axis=1),
-            helper.make_node("Gemm", ["features", "weights", "intercept"], ["latent"]),
-        ],
-        "linear_reader",
-        [helper.make_tensor_value_info("window", TensorProto.FLOAT, ["batch", n_channels, n_times])],
-        [helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["batch", dim])],
-        [matrix, intercept],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=10)
-    checker.check_model(model)
-    return bytes(model.SerializeToString())
+    @property
+    def mean_target(self) -> Floats:
+        """Mean latent of what it was trained on, (latent_dim,)."""
+        ...
+
+    def read(self, windows: Floats) -> Floats:
+        """Latents (n, latent_dim) of windows (n, n_channels, n_times)."""
+        ...
+
+    def graph(self) -> bytes:
+        """The ONNX graph that does the same: ``window`` (batch, n_channels, n_times) -> ``latent`` (batch, latent_dim)."""
+        ...
 
 
 def write_decoder_bundle(
     folder: Path | str,
-    reader: LinearReader,
+    reader: Reader,
     noise: NoiseModel,
     *,
     name: str,
@@ -55,8 +59,9 @@ def write_decoder_bundle(
     provenance: Provenance,
     metrics: Sequence[Score],
     trained_on: tuple[str, ...] = (),
+    kind: DecoderKind = "eeg-decoder",
 ) -> Bundle:
-    """Export a linear reader for the latent space of `generator`.
+    """Export a reader for the latent space of `generator`.
 
     Returns
     -------
@@ -64,10 +69,10 @@ def write_decoder_bundle(
         Written, verified and read back. Its golden vectors hold raw microvolts, the preprocessed window cut from
         them, and the latent, so that every step of the live path is checked on the machine that runs it.
     """
-    graph = linear_graph(reader)
-    n_channels, n_times, dim = reader.weights.shape
+    (n_channels, n_times), dim = noise.mean.shape, generator.latent_space.dim
     golden = _golden(reader, noise, preprocessing)
-    manifest = EegDecoderManifest(
+    manifest = DecoderManifest(
+        kind=kind,
         name=name,
         inputs=(
             TensorSpec(
@@ -91,7 +96,7 @@ def write_decoder_bundle(
         folder,
         manifest,
         {
-            "decoder.onnx": graph,
+            "decoder.onnx": reader.graph(),
             "noise.npz": noise.pack(),
             "golden.npz": golden,
             "card.md": decoder_card(manifest).encode(),
@@ -99,9 +104,9 @@ def write_decoder_bundle(
     )
 
 
-def _golden(reader: LinearReader, noise: NoiseModel, preprocessing: PreprocessingSpec) -> bytes:
+def _golden(reader: Reader, noise: NoiseModel, preprocessing: PreprocessingSpec) -> bytes:
     """Raw noise, what the preprocessor makes of it, and the latent of its last window."""
-    n_channels, n_times, _ = reader.weights.shape
+    n_channels, n_times = noise.mean.shape
     n_raw = (n_times + 16) * preprocessing.decimation
     raw = 10 * np.random.default_rng(0).standard_normal((n_channels, n_raw), dtype=np.float32)
     kept = Preprocessor(preprocessing).process(Chunk(raw, np.arange(n_raw) / preprocessing.sfreq, 0)).data
@@ -109,13 +114,20 @@ def _golden(reader: LinearReader, noise: NoiseModel, preprocessing: Preprocessin
     return pack_arrays(**{"raw": raw, "decoder.window": window, "decoder.latent": reader.read(window)})
 
 
-def decoder_card(manifest: EegDecoderManifest) -> str:
+_CHANNELS: dict[DecoderKind, str] = {
+    "eeg-decoder": "channels of EEG",
+    "fmri-decoder": "voxels of fMRI",
+    "spike-decoder": "neurons' spike counts",
+}
+
+
+def decoder_card(manifest: DecoderManifest) -> str:
     """The card of a decoder bundle: what it reads, how well, and what it is not."""
     lines = [
         f"# {manifest.name}",
         "",
         f"Reads the latent code `{manifest.latent_space.id}` ({manifest.latent_space.dim} numbers) from "
-        f"{len(manifest.channels)} channels of EEG at {manifest.sfreq:g} Hz.",
+        f"{len(manifest.channels)} {_CHANNELS[manifest.kind]} at {manifest.sfreq:g} Hz.",
         "",
         f"Channels: {', '.join(manifest.channels)}. Reference: {manifest.preprocessing.reference}. "
         f"Filter delay at 10 Hz: {1000 * manifest.preprocessing.delay_s(10.0):.0f} ms.",

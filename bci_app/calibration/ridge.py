@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_app.calibration.graph import linear_graph
 from bci_app.contract.errors import SettingsError
 from bci_app.contract.identification import bootstrap_interval, pairwise_identification
 from bci_app.contract.manifest import Score
@@ -57,6 +58,10 @@ class LinearReader:
         """Latents (n, latent_dim) of windows (n, n_channels, n_times)."""
         latents: Floats = np.einsum("nct,ctd->nd", windows, self.weights, optimize=True).astype(np.float32)
         return latents + self.intercept
+
+    def graph(self) -> bytes:
+        """See `bci_app.calibration.export.Reader`."""
+        return linear_graph(self.weights, self.intercept)
 
 
 def fit_reader(windows: Floats, targets: Floats, bin_times: int = 5) -> LinearReader:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.contract.errors import BundleCorruptError, BundleError, BundleUnsafeError
-from bci_app.contract.manifest import EegDecoderManifest, FileEntry, GeneratorManifest, parse_manifest
+from bci_app.contract.manifest import DecoderManifest, FileEntry, GeneratorManifest, parse_manifest
 
 MANIFEST = "manifest.json"
 _LARGEST_FILE = 2**28
@@ -44,7 +44,7 @@ class Bundle:
     """
 
     folder: Path
-    manifest: GeneratorManifest | EegDecoderManifest
+    manifest: GeneratorManifest | DecoderManifest
     contents: Mapping[str, bytes]
 
     def read(self, name: str) -> bytes:
@@ -124,7 +124,7 @@ def open_bundle(folder: Path | str) -> Bundle:
         raise BundleCorruptError(
             f"Bundle '{folder.name}' holds file(s) its manifest does not list: {', '.join(sorted(unlisted))}. Remove them."
         )
-    if manifest.seal != _seal(manifest):
+    if manifest.seal != _seal(raw):
         raise BundleCorruptError(
             f"The {MANIFEST} of bundle '{folder.name}' is not the one that was exported (its seal is broken). "
             "Copy the bundle again; do not edit it."
@@ -163,9 +163,12 @@ def _verified(folder: Path, name: str, entry: FileEntry) -> bytes:
     return content
 
 
-def _seal(manifest: GeneratorManifest | EegDecoderManifest) -> str:
-    """Digest of the manifest without its seal, in one fixed spelling."""
-    return sha256_of(json.dumps(manifest.model_dump(mode="json", exclude={"seal"}), sort_keys=True).encode())
+def _seal(raw: Mapping[str, Any]) -> str:
+    """Digest of the manifest as it stands in its file, without its seal, in one fixed spelling.
+
+    Not of the parsed manifest: a field that a later program adds, with its default, would break the seals of before.
+    """
+    return sha256_of(json.dumps({key: raw[key] for key in raw if key != "seal"}, sort_keys=True).encode())
 
 
 def _swap(draft: Path, place: Path, aside: Path) -> None:
@@ -182,7 +185,7 @@ def _swap(draft: Path, place: Path, aside: Path) -> None:
 
 
 def write_bundle(
-    folder: Path | str, manifest: GeneratorManifest | EegDecoderManifest, files: Mapping[str, bytes]
+    folder: Path | str, manifest: GeneratorManifest | DecoderManifest, files: Mapping[str, bytes]
 ) -> Bundle:
     """Write a bundle beside its place, verify it, and rename it into place.
 
@@ -190,7 +193,7 @@ def write_bundle(
     ----------
     folder : path
         Where it shall stand; a bundle already there is replaced.
-    manifest : GeneratorManifest or EegDecoderManifest
+    manifest : GeneratorManifest or DecoderManifest
         Its `files` are filled in here.
     files : mapping of str to bytes
         Content of each file.
@@ -208,7 +211,7 @@ def write_bundle(
     folder = Path(folder)
     entries = {name: FileEntry(sha256=sha256_of(content), size=len(content)) for name, content in files.items()}
     complete = manifest.model_copy(update={"files": entries})
-    complete = complete.model_copy(update={"seal": _seal(complete)})
+    complete = complete.model_copy(update={"seal": _seal(complete.model_dump(mode="json"))})
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as workplace:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
@@ -17,6 +17,9 @@ FORMAT_VERSION = 1
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Dim = int | str
 """Length of an axis; a word for one that may have any length, such as ``"batch"``."""
+
+
+DecoderKind = Literal["eeg-decoder", "fmri-decoder", "spike-decoder"]
 
 
 class _Frozen(BaseModel):
@@ -128,10 +131,13 @@ class GeneratorManifest(_Common):
         return "image" in {tensor.name for tensor in self.inputs}
 
 
-class EegDecoderManifest(_Common):
-    """EEG window -> latent (``decoder.onnx``), with the noise model of its twin (``noise.npz``)."""
+class DecoderManifest(_Common):
+    """Window of a brain signal -> latent (``decoder.onnx``), with the noise model of its twin (``noise.npz``).
 
-    kind: Literal["eeg-decoder"] = "eeg-decoder"
+    The channels are electrodes, voxels or neurons, by `kind`.
+    """
+
+    kind: DecoderKind = "eeg-decoder"
     preprocessing: PreprocessingSpec
     cut: TrialSpec | WindowSpec
     trained_on: tuple[str, ...] = ()
@@ -148,12 +154,12 @@ class EegDecoderManifest(_Common):
         return self.preprocessing.sfreq
 
 
-Manifest = Annotated[GeneratorManifest | EegDecoderManifest, Field(discriminator="kind")]
-_READER: TypeAdapter[GeneratorManifest | EegDecoderManifest] = TypeAdapter(Manifest)
-KINDS = ("generator", "eeg-decoder")
+Manifest = Annotated[GeneratorManifest | DecoderManifest, Field(discriminator="kind")]
+_READER: TypeAdapter[GeneratorManifest | DecoderManifest] = TypeAdapter(Manifest)
+KINDS = ("generator", *get_args(DecoderKind))
 
 
-def parse_manifest(raw: dict[str, Any], where: str) -> GeneratorManifest | EegDecoderManifest:
+def parse_manifest(raw: dict[str, Any], where: str) -> GeneratorManifest | DecoderManifest:
     """The manifest in `raw`, the parsed ``manifest.json`` of the bundle called `where`.
 
     Raises

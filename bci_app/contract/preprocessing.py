@@ -19,6 +19,7 @@ from bci_app.contract.signal import Chunk, Marker, Recording, Samples, Times, Tr
 from bci_app.contract.windowing import ArrayStore, MarkerTrials, TrialSpec
 
 Section = tuple[float, float, float, float, float, float]
+Unit = Literal["uV", "count", "au"]
 
 _DECIMATION_CORNER = 0.4
 """Corner of the anti-alias filter as a share of the output rate (0.5 is its Nyquist frequency)."""
@@ -33,8 +34,8 @@ class PreprocessingSpec(BaseModel):
         Names in the order of the rows.
     sfreq : float
         Rate of the stream in Hz.
-    unit : {"uV"}
-        Unit of the samples.
+    unit : {"uV", "count", "au"}
+        Unit of the samples: microvolts of EEG, spikes of a neuron, or the arbitrary units of a scanner.
     reference : {"none", "average"}
         "average" subtracts the mean over all channels from each sample.
     sos : tuple of 6-tuples
@@ -47,7 +48,7 @@ class PreprocessingSpec(BaseModel):
 
     channels: tuple[str, ...] = Field(min_length=1)
     sfreq: float = Field(gt=0, allow_inf_nan=False)
-    unit: Literal["uV"] = "uV"
+    unit: Unit = "uV"
     reference: Literal["none", "average"] = "average"
     sos: tuple[Section, ...] = ()
     decimation: int = Field(default=1, ge=1)
@@ -77,6 +78,7 @@ class PreprocessingSpec(BaseModel):
         reference: Literal["none", "average"] = "average",
         decimation: int = 1,
         order: int = 2,
+        unit: Unit = "uV",
     ) -> PreprocessingSpec:
         """A spec with Butterworth filters.
 
@@ -96,6 +98,8 @@ class PreprocessingSpec(BaseModel):
             With more than 1, a fourth-order low-pass at 0.4 of the output rate is added.
         order : int
             Butterworth order of each side of the band.
+        unit : {"uV", "count", "au"}
+            See the class.
 
         Raises
         ------
@@ -135,6 +139,7 @@ class PreprocessingSpec(BaseModel):
         return cls(
             channels=channels,
             sfreq=sfreq,
+            unit=unit,
             reference=reference,
             sos=tuple(tuple(section) for section in sos.tolist()),
             decimation=decimation,

@@ -32,13 +32,18 @@ class WindowSpec(BaseModel):
 
 
 class TrialSpec(BaseModel):
-    """Trials: from `start_s` to `stop_s` round the marker; `baseline_s` (from, to) is averaged and subtracted."""
+    """Trials: from `start_s` to `stop_s` round the onset; `baseline_s` (from, to) is averaged and subtracted.
+
+    The onset is `latency_s` after the marker: what a participant's equipment, eyes and brain add to the time that the
+    marker tells, estimated from the trials a decoder was trained on.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     start_s: float = Field(ge=-10, le=60)
     stop_s: float = Field(ge=-10, le=60)
     baseline_s: tuple[float, float] | None = None
+    latency_s: float = Field(default=0.0, ge=-1, le=10)
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
@@ -232,14 +237,15 @@ class MarkerTrials:
     def __init__(self, spec: TrialSpec, sfreq: float, decimation: int = 1) -> None:
         frequency = Frequency(sfreq)
         self._earlier_s = 0.0 if decimation % 2 else 0.5 * frequency.period_s / decimation
-        self.start = frequency.samples(spec.start_s)
-        self.stop = frequency.samples(spec.stop_s)
+        later = frequency.samples(spec.latency_s)
+        self.start = frequency.samples(spec.start_s) + later
+        self.stop = frequency.samples(spec.stop_s) + later
         self.n_times = samples_per_window(spec, sfreq)
         if self.n_times < 1:
             raise SettingsError(f"A trial from {spec.start_s} to {spec.stop_s} s holds no sample at {sfreq:g} Hz.")
         self._baseline: slice | None = None
         if spec.baseline_s is not None:
-            low, high = (frequency.samples(border) - self.start for border in spec.baseline_s)
+            low, high = (frequency.samples(border) + later - self.start for border in spec.baseline_s)
             self._baseline = slice(low, max(high, low + 1))
         self._period = frequency.period_s
         self._pending: list[Marker] = []

@@ -1,4 +1,4 @@
-"""EEG window -> latent, and the matched noise that its twin reads."""
+"""Window of a brain signal -> latent, and the matched noise that its twin reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bci_app.contract.bundle import Bundle, open_bundle
 from bci_app.contract.checks import check_finite, check_shape
 from bci_app.contract.errors import BundleCorruptError, BundleVersionError, LatentSpaceError
-from bci_app.contract.manifest import EegDecoderManifest
+from bci_app.contract.manifest import DecoderManifest
 from bci_app.contract.noise import unpack_noise
 from bci_app.contract.windowing import samples_per_window
 from bci_app.inference.generator import Generator
@@ -21,21 +21,21 @@ Floats = NDArray[np.float32]
 
 
 class Decoder:
-    """An opened EEG decoder bundle. Make it with `Decoder.open`.
+    """An opened decoder bundle. Make it with `Decoder.open`.
 
     Safe to use from several threads.
 
     Attributes
     ----------
     bundle : Bundle
-    manifest : EegDecoderManifest
+    manifest : DecoderManifest
     device : str
         What it runs on, in plain words.
     fell_back : str or None
         Why a GPU that was asked for is not used.
     """
 
-    def __init__(self, bundle: Bundle, manifest: EegDecoderManifest, model: OnnxModel) -> None:
+    def __init__(self, bundle: Bundle, manifest: DecoderManifest, model: OnnxModel) -> None:
         self.bundle = bundle
         self.manifest = manifest
         self.device = model.device
@@ -70,10 +70,9 @@ class Decoder:
         """
         opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
         manifest = opened.manifest
-        if not isinstance(manifest, EegDecoderManifest):
+        if not isinstance(manifest, DecoderManifest):
             raise BundleVersionError(
-                f"Bundle '{opened.folder.name}' must be an EEG decoder; it is of kind '{manifest.kind}'. "
-                "Choose another."
+                f"Bundle '{opened.folder.name}' must be a decoder; it is of kind '{manifest.kind}'. Choose another."
             )
         if generator is not None:
             check_latent_space(manifest, generator)
@@ -141,7 +140,7 @@ class Decoder:
         return self._noise.draw(rng, n)
 
 
-def _check_window(manifest: EegDecoderManifest, name: str) -> None:
+def _check_window(manifest: DecoderManifest, name: str) -> None:
     """Raise BundleCorruptError unless channels and cut give just the window that the graph reads."""
     n_times = samples_per_window(manifest.cut, manifest.preprocessing.output_sfreq)
     wanted, got = (len(manifest.channels), n_times), manifest.inputs[0].shape[1:]
@@ -152,7 +151,7 @@ def _check_window(manifest: EegDecoderManifest, name: str) -> None:
         )
 
 
-def check_latent_space(manifest: EegDecoderManifest, generator: Generator) -> None:
+def check_latent_space(manifest: DecoderManifest, generator: Generator) -> None:
     """Raise LatentSpaceError unless the decoder was learnt with exactly this generator."""
     wanted, got = manifest.latent_space, generator.latent_space
     if (wanted.generator_sha256, wanted.dim) != (got.generator_sha256, got.dim):

@@ -9,10 +9,10 @@ import onnx
 import onnxruntime
 import pytest
 
-from bci_app.calibration.export import decoder_card, linear_graph, provenance_here, write_decoder_bundle
+from bci_app.calibration.export import decoder_card, provenance_here, write_decoder_bundle
 from bci_app.calibration.ridge import LinearReader, NoiseModel, fit_noise, fit_reader
 from bci_app.contract.bundle import Bundle, open_bundle
-from bci_app.contract.manifest import EegDecoderManifest, GeneratorManifest, Score
+from bci_app.contract.manifest import DecoderManifest, GeneratorManifest, Score
 from bci_app.contract.preprocessing import PreprocessingSpec, Preprocessor
 from bci_app.contract.signal import Chunk
 from bci_app.contract.windowing import TrialSpec
@@ -50,7 +50,7 @@ def written(
 
 def test_the_graph_reads_what_the_reader_reads(fitted: tuple[LinearReader, NoiseModel, np.ndarray]) -> None:
     reader, _, windows = fitted
-    graph = linear_graph(reader)
+    graph = reader.graph()
     onnx.checker.check_model(onnx.load_from_string(graph), full_check=True)
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     for n in (1, 7, 60):
@@ -83,7 +83,7 @@ def test_golden_vectors_hold_the_whole_way_from_raw_microvolts_to_the_latent(
 def test_the_manifest_says_what_the_decoder_needs(written: tuple[Bundle, Bundle]) -> None:
     generator, bundle = written
     manifest = open_bundle(bundle.folder).manifest
-    assert isinstance(manifest, EegDecoderManifest)
+    assert isinstance(manifest, DecoderManifest)
     assert (manifest.channels, manifest.sfreq) == (CHANNELS, SFREQ)
     assert manifest.inputs[0].shape == ("batch", 4, N_TIMES)
     assert manifest.outputs[0].shape == ("batch", DIM)
@@ -93,7 +93,7 @@ def test_the_manifest_says_what_the_decoder_needs(written: tuple[Bundle, Bundle]
 
 def test_the_card_says_how_well_it_reads_and_what_it_is_not(written: tuple[Bundle, Bundle]) -> None:
     manifest = written[1].manifest
-    assert isinstance(manifest, EegDecoderManifest)
+    assert isinstance(manifest, DecoderManifest)
     card = written[1].read("card.md").decode()
     assert card == decoder_card(manifest)
     for words in ("O1, Oz, O2, Pz", "0.700", "0.600 to 0.800", "0.500", "not a photograph", "not a medical device"):

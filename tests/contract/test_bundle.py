@@ -189,3 +189,12 @@ def test_a_failed_write_leaves_the_old_bundle_in_place(bundle: Bundle) -> None:
 def test_a_manifest_that_contradicts_itself_cannot_be_made() -> None:
     with pytest.raises(SettingsError, match="latent_mean"):
         manifest(latent_mean=(0.0,))
+
+
+def test_a_manifest_of_before_a_field_was_added_keeps_its_seal(bundle: Bundle) -> None:
+    def leave_out(raw: dict[str, Any]) -> None:
+        del raw["latent_space"]["truncation"]  # has a default, as a field that comes later would
+        raw["seal"] = sha256_of(json.dumps({key: raw[key] for key in raw if key != "seal"}, sort_keys=True).encode())
+
+    edit(bundle, leave_out)
+    assert open_bundle(bundle.folder).manifest.latent_space.truncation is None

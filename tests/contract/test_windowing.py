@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bci_app.contract.errors import SettingsError
-from bci_app.contract.signal import Marker
+from bci_app.contract.signal import Marker, Window
 from bci_app.contract.windowing import ArrayStore, HopWindows, MarkerTrials, TrialSpec, WindowSpec
 
 SFREQ = 100.0
@@ -127,3 +127,14 @@ def test_the_baseline_is_subtracted() -> None:
 def test_impossible_trials_are_refused(spec: dict) -> None:
     with pytest.raises(SettingsError):
         TrialSpec(**spec)
+
+
+def test_a_latency_cuts_later_and_leaves_length_and_baseline_as_they_are() -> None:
+    def trial(latency_s: float) -> Window:
+        cutter = MarkerTrials(TrialSpec(start_s=-0.1, stop_s=0.3, baseline_s=(-0.1, 0.0), latency_s=latency_s), SFREQ)
+        cutter.add(Marker(2.0, "x"))
+        (cut,) = cutter.due(store_of(1000))
+        return cut.window
+
+    assert trial(0.07).first_sample == trial(0.0).first_sample + 7
+    np.testing.assert_array_equal(trial(0.0).data, trial(0.07).data)  # a straight line without its baseline

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bci_app.contract.bundle import Bundle, pack_arrays, sha256_of, write_bundle
 from bci_app.contract.manifest import (
-    EegDecoderManifest,
+    DecoderManifest,
     GeneratorManifest,
     Golden,
     LatentSpace,
@@ -159,7 +159,7 @@ def make_decoder(tmp_path: Path, weights: SimpleNamespace) -> Callable[..., Bund
         latents = windows.reshape(3, -1) @ weights.decoder
         axes = ("batch", "channel", "time")
         window = TensorSpec(name="window", axes=axes, dtype="float32", shape=("batch", N_CHANNELS, N_TIMES))
-        manifest = EegDecoderManifest(
+        manifest = DecoderManifest(
             name="tiny decoder",
             latent_mean=(0.0,) * DIM,
             latent_space=generator.manifest.latent_space,

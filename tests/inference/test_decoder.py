@@ -99,5 +99,5 @@ def test_golden_vectors_are_verified_for_both_kinds(make_generator: Make, make_d
 
 
 def test_a_generator_is_no_decoder(make_generator: Make) -> None:
-    with pytest.raises(BundleVersionError, match="must be an EEG decoder"):
+    with pytest.raises(BundleVersionError, match="must be a decoder"):
         Decoder.open(make_generator())
