@@ -1,0 +1,1 @@
+"""Readers of brain signals: linear, by category, and deep."""
