@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +12,10 @@ from bci_app.bundles import shipped
 from bci_app.contract.errors import SettingsError, StreamError
 from bci_app.engine.demo import GENERATOR, endless, picture_notes, picture_source
 from bci_app.engine.plan import Outlets, SessionPlan
-from bci_app.engine.recorded import read_run
 from bci_app.engine.settings import SessionSettings
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.streams.markers import MarkerOutlet
-from bci_app.streams.recordings import write_recording
 from bci_app.streams.replay import Pace, ReplayProcess
 
 MARKERS = "bci-app markers"
@@ -85,12 +82,9 @@ def replay_plan(
     """
     pace = Pace(speed=speed)
     decoder, generator = open_models(settings)
-    with (
-        _as_file(file) as path,
-        ReplayProcess(
-            path, name=f"Replay of {file.name}", pace=pace, stream=stream, unit=unit, partial=partial
-        ) as player,
-    ):
+    with ReplayProcess(
+        file, name=f"Replay of {file.name}", pace=pace, stream=stream, unit=unit, partial=partial
+    ) as player:
         choice = settings.stream.model_copy(
             update={"source_id": player.source_id, "markers": player.marker_description.name}
         )
@@ -112,16 +106,3 @@ def _has_ended(player: ReplayProcess) -> bool:
     if player.failure:
         raise StreamError(player.failure)
     return True
-
-
-@contextmanager
-def _as_file(path: Path) -> Iterator[Path]:
-    """`path`; for a run folder, a file with its raw EEG and markers, as long as the block lasts."""
-    if not path.is_dir():
-        yield path
-        return
-    recording = read_run(path)
-    with tempfile.TemporaryDirectory(prefix="bci-app-replay-") as place:
-        file = Path(place) / "run.npz"
-        write_recording(recording, file)
-        yield file

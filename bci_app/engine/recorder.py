@@ -2,7 +2,7 @@
 
 Files only ever grow and are flushed every second: ``eeg.f32`` (float32, one row of channels per sample, microvolts),
 ``eeg_times.f64`` (LSL seconds), ``eeg.json`` (channels, rate), ``markers.jsonl``, ``trials.jsonl`` and ``pictures/``.
-`bci_app.engine.recorded` reads them, cut at any byte.
+`bci_app.streams.run_folder` reads them, cut at any byte.
 """
 
 from __future__ import annotations

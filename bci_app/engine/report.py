@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bci_app.contract.errors import RecordingError
-from bci_app.engine.recorded import read_lines
+from bci_app.contract.lines import read_lines
 from bci_app.engine.summary import paragraph
 from bci_app.engine.views import Identification, IdentificationCurve
 

@@ -1,4 +1,4 @@
-"""Recordings on disk: XDF, our own npz, and what MNE reads (FIF, BrainVision, EDF, BDF, EEGLAB)."""
+"""Recordings on disk: our own run folders and npz, XDF, and what MNE reads (FIF, BrainVision, EDF, BDF, EEGLAB)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.signal import Marker, Recording
 from bci_app.streams.integrity import check_fif_is_whole
+from bci_app.streams.run_folder import read_run
 
 MNE_SUFFIXES = (".fif", ".fif.gz", ".vhdr", ".edf", ".bdf", ".set")
 XDF_SUFFIXES = (".xdf", ".xdfz", ".xdf.gz")
@@ -29,7 +30,7 @@ def read_recording(
     Parameters
     ----------
     path : Path
-        The file; its suffix says what it is.
+        The file, whose suffix says what it is; or a run folder of this program.
     stream : str or None
         XDF with several streams: name or id of the EEG stream.
     unit : str or None
@@ -45,7 +46,7 @@ def read_recording(
         If a channel is in no known unit and none was declared.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise RecordingError(f"The recording '{path}' does not exist. Check the path.")
     name = path.name.lower()
     if name.endswith(XDF_SUFFIXES):
@@ -56,6 +57,8 @@ def read_recording(
         raise RecordingError(
             f"--stream, --unit and --partial are for XDF files; '{path.name}' is none. Leave them out."
         )
+    if path.is_dir():
+        return read_run(path)
     if name.endswith(".npz"):
         return _read_npz(path)
     if name.endswith(MNE_SUFFIXES):

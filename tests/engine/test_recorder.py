@@ -15,10 +15,11 @@ import pytest
 from PIL import Image
 
 from bci_app.contract.errors import RecordingError
+from bci_app.contract.lines import read_lines
 from bci_app.contract.signal import Marker
 from bci_app.engine import recorder as recorder_module
-from bci_app.engine.recorded import read_lines, read_run
 from bci_app.engine.recorder import Recorder
+from bci_app.streams.run_folder import read_run
 from tests.engine.conftest import CHANNELS, SFREQ, chunked, moving
 
 ROOT = Path(__file__).parents[2]
@@ -76,12 +77,6 @@ def test_files_cut_at_any_byte_give_all_whole_rows_and_lines(tmp_path: Path) -> 
             assert recording.times.size == n
             lines = (copy / "markers.jsonl").read_bytes().split(b"\n")
             assert len(recording.markers) == sum(line.endswith(b"}") for line in lines)
-
-
-def test_a_line_that_was_cut_is_left_out_and_a_missing_file_has_none(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes(b'{"a": 1}\n{"a": 2}\n{"a": "\xc3')
-    assert read_lines(tmp_path / "a.jsonl") == [{"a": 1}, {"a": 2}]
-    assert read_lines(tmp_path / "b.jsonl") == []
 
 
 @pytest.mark.parametrize("break_it", ["no json", "no signal", "no channels", "clock set back"])

@@ -19,7 +19,6 @@ from bci_app.engine.closing import RunResult, run_and_report
 from bci_app.engine.demo import endless
 from bci_app.engine.events import Event, Finished, Problem, ShowPicture, TrialRead
 from bci_app.engine.plan import Outlets, SessionPlan
-from bci_app.engine.recorded import read_run
 from bci_app.engine.session import Session
 from bci_app.engine.settings import Presentation, SessionSettings, StreamChoice
 from bci_app.engine.summary import run_folder, write_json
@@ -28,6 +27,7 @@ from bci_app.inference.generator import Generator
 from bci_app.pictures.picture import make_picture
 from bci_app.pictures.source import builtin
 from bci_app.streams.markers import MarkerOutlet
+from bci_app.streams.run_folder import read_run
 from tests.engine.conftest import CHANNELS, SFREQ, until
 from tests.sender import Sender
 from tests.tiny import tiny_decoder

@@ -18,8 +18,8 @@ from PIL import Image
 
 from bci_app.contract.bundle import open_bundle, write_bundle
 from bci_app.contract.signal import Recording
-from bci_app.engine.recorded import read_run
 from bci_app.streams.recordings import write_recording
+from bci_app.streams.run_folder import read_run
 from tests.journeys.conftest import CHANNELS, SFREQ, Command
 from tests.sender import Sender
 

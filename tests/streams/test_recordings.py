@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import struct
 from contextlib import suppress
 from pathlib import Path
@@ -42,6 +43,22 @@ def test_npz_round_trip_keeps_every_bit(tmp_path: Path) -> None:
 def test_npz_without_markers_is_read(tmp_path: Path) -> None:
     write_recording(counting_recording(10), tmp_path / "one.npz")
     assert read_recording(tmp_path / "one.npz").markers == ()
+
+
+def test_a_run_folder_of_the_program_is_a_recording_too(tmp_path: Path) -> None:
+    data = np.arange(12, dtype=np.float32).reshape(2, 6)
+    (tmp_path / "eeg.json").write_text(json.dumps({"channels": ["O1", "Oz"], "sfreq": 100.0}))
+    (tmp_path / "eeg.f32").write_bytes(np.ascontiguousarray(data.T).tobytes())
+    (np.arange(6) / 100).tofile(tmp_path / "eeg_times.f64")
+    (tmp_path / "markers.jsonl").write_text(json.dumps({"time": 0.02, "label": "face"}) + "\n")
+    recording = read_recording(tmp_path)
+    np.testing.assert_array_equal(recording.data, data)
+    assert (recording.channels, recording.sfreq) == (("O1", "Oz"), 100.0)
+    assert (recording.name, recording.markers) == (tmp_path.name, (Marker(0.02, "face"),))
+    with pytest.raises(RecordingError, match="for XDF files"):
+        read_recording(tmp_path, partial=True)
+    with pytest.raises(RecordingError, match=r"A run folder holds eeg.json"):
+        read_recording(tmp_path.parent)
 
 
 def test_npz_that_is_cut_is_refused(tmp_path: Path) -> None:

@@ -1,19 +1,19 @@
-"""What the recorder wrote, read back: whole rows and whole lines, wherever the files were cut."""
+"""The signal and the markers of a run folder of this program: whole rows and lines, wherever the files were cut."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bci_app.contract.errors import BciError, RecordingError
+from bci_app.contract.lines import read_lines
 from bci_app.contract.signal import Marker, Recording
 
 
 def read_run(folder: Path) -> Recording:
-    """The raw EEG and the markers in a run folder.
+    """The raw signal and the markers in a run folder.
 
     Parameters
     ----------
@@ -35,24 +35,10 @@ def read_run(folder: Path) -> Recording:
         markers = tuple(
             Marker(float(each["time"]), str(each["label"])) for each in read_lines(folder / "markers.jsonl")
         )
-        return Recording(np.ascontiguousarray(data), times[:n], channels, sfreq, markers, folder.name)
+        name = folder.resolve().name
+        return Recording(np.ascontiguousarray(data), times[:n], channels, sfreq, markers, name)
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, BciError) as error:
         raise RecordingError(
             f"A run folder holds eeg.json, eeg.f32 and eeg_times.f64 as the program recorded them; those of '{folder}' "
             f"cannot be read: {error}. Choose another folder, or an intact copy."
         ) from error
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The entries of a JSONL file; a last line that was cut is left out, a missing file has none."""
-    if not path.is_file():
-        return []
-    entries = []
-    for line in path.read_bytes().split(b"\n"):
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict):
-            entries.append(entry)
-    return entries
