@@ -17,6 +17,10 @@ import models
 from bci_app.inference.session import OnnxModel
 from models.autoencoder import Encoder, Generator, LinearView, picture_size, sample_posterior
 from models.classifier import Classifier
+from models.encoders.attention import AttentionNice, ChannelAttention
+from models.encoders.eegnet import EegNet
+from models.encoders.nice import Nice, ResidualProjector, TemporalSpatial
+from models.encoders.reader import PortableReader, ReaderNetwork, SubjectLayer
 from models.gan.bigbigan import BigEncoder, BigGenerator, ImageTrunk, JointDiscriminator
 from models.gan.blocks import ConditionalNorm, DownBlock, ResidualDense, SelfAttention, UpBlock
 from models.gan.dcgan import DcganDiscriminator, DcganGenerator
@@ -64,7 +68,42 @@ def _map(n_channels: int = 4, side: int = 8) -> Tensor:
     return torch.randn(3, n_channels, side, side)
 
 
+N_CHANNELS, N_TIMES = 6, 40
+
+
+def _window() -> Tensor:
+    return torch.randn(3, N_CHANNELS, N_TIMES)
+
+
+def _eegnet() -> EegNet:
+    return EegNet(N_CHANNELS, N_TIMES, DIM, n_filters=2, n_separable=4, kernel=8, separable_kernel=4)
+
+
+def _reading() -> PortableReader:
+    mean, matrix = torch.randn(N_CHANNELS, N_TIMES), torch.randn(N_CHANNELS, N_CHANNELS)
+    return PortableReader(mean, matrix, _eegnet(), nn.Linear(DIM, 4))
+
+
 CASES = {
+    "EegNet": Case(_eegnet, _window, ((3, DIM),)),
+    "TemporalSpatial": Case(lambda: TemporalSpatial(N_CHANNELS, N_TIMES, 4, 5, 10, 3), _window, ((3, 36),)),
+    "ResidualProjector": Case(lambda: ResidualProjector(9, DIM), lambda: torch.randn(3, 9), ((3, DIM),)),
+    "Nice": Case(lambda: Nice(N_CHANNELS, N_TIMES, DIM, 4, 5, 10, 3), _window, ((3, DIM),)),
+    "ChannelAttention": Case(lambda: ChannelAttention(N_CHANNELS, N_TIMES, 8, 2), _window, ((3, N_CHANNELS, N_TIMES),)),
+    "AttentionNice": Case(
+        lambda: AttentionNice(N_CHANNELS, N_TIMES, DIM, 8, 2, n_filters=4, kernel=5, pool=10, stride=3),
+        _window,
+        ((3, DIM),),
+    ),
+    "SubjectLayer": Case(
+        lambda: SubjectLayer(3, N_CHANNELS), lambda: (_window(), torch.arange(3)), ((3, N_CHANNELS, N_TIMES),)
+    ),
+    "ReaderNetwork": Case(
+        lambda: ReaderNetwork(_eegnet(), 3, N_CHANNELS, DIM, 4, 7),
+        lambda: (_window(), torch.arange(3)),
+        ((3, 4), (3, 7)),
+    ),
+    "PortableReader": Case(_reading, _window, ((3, 4),)),
     "Classifier": Case(lambda: Classifier(3, 5, (4, 8)), lambda: _map(3, SIZE), ((3, 5),)),
     "GlobalBatchNorm2d": Case(lambda: GlobalBatchNorm2d(4), _map, ((3, 4, 8, 8),)),
     "ConditionalNorm": Case(lambda: ConditionalNorm(4, 2), lambda: (_map(), torch.randn(3, 2)), ((3, 4, 8, 8),)),
@@ -162,7 +201,13 @@ def test_no_picture_depends_on_its_neighbours(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "given", "made", "tolerance"),
-    [("PortableGenerator", "latent", "image", 2.0), ("PortableEncoder", "image", "latent", 1e-4)],
+    [
+        ("PortableGenerator", "latent", "image", 2.0),
+        ("PortableEncoder", "image", "latent", 1e-4),
+        ("EegNet", "window", "latent", 1e-4),
+        ("AttentionNice", "window", "latent", 1e-4),
+        ("PortableReader", "window", "latent", 1e-4),
+    ],
 )
 def test_onnx_gives_what_torch_gives_for_any_batch(name: str, given: str, made: str, tolerance: float) -> None:
     network, inputs = CASES[name].make().eval(), CASES[name].feed()

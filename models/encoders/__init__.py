@@ -1,0 +1,1 @@
+"""Networks that read a window of a brain signal, (batch, n_channels, n_times) -> (batch, dim)."""
