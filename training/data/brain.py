@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +115,7 @@ def together(parts: Sequence[BrainTrials], name: str) -> BrainTrials:
     return replace(
         first,
         windows=np.concatenate([part.windows for part in parts]),
-        images=MappingProxyType({key: image for part in parts for key, image in part.images.items()}),
+        images=ChainMap(*(cast("MutableMapping[str, Images]", part.images) for part in parts)),  # decodes none of them
         name=name,
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         **joined,
