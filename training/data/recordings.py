@@ -1,0 +1,236 @@
+"""EEG recordings on disk as trials: cut by the live code, one file a run of a participant."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bci_app.calibration.recipe import CalibrationRecipe
+from bci_app.contract.checks import check_finite, check_not_flat
+from bci_app.contract.errors import ChannelError, RateError, SettingsError
+from bci_app.contract.preprocessing import cut_trials
+from bci_app.contract.signal import Marker, Recording
+from bci_app.contract.windowing import samples_per_window
+from bci_app.pictures.shown import picture_label
+from bci_app.streams.recordings import read_recording
+from training.data.brain import BrainTrials, Images, together
+from training.data.stimuli import picture_hash
+
+_BIDS = {"subject": "sub", "session": "ses", "run": "run"}
+_OUR_PICTURE = re.compile(r"[^/]+/(?P<label>[^/]+)/[0-9a-f]{12}")
+"""How this program names a picture: family, what it shows, and the hash of its pixels."""
+_NAMED = 5
+
+
+class _Shown(NamedTuple):
+    """Picture id and category, either of them empty if not known."""
+
+    picture: str
+    label: str
+
+
+def read_recordings(
+    files: Sequence[Path],
+    recipe: CalibrationRecipe,
+    *,
+    subjects: Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    pictures: Mapping[str, Images] | None = None,
+    reject_uv: float | None = None,
+    name: str = "recordings",
+) -> BrainTrials:
+    """Trials of one or more recordings.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Recordings, or run folders of this program; each is a run. A name such as ``sub-1_ses-2_run-3_eeg.fif`` tells
+        participant, session and run; without ``run-`` the file's name is the run.
+    recipe : CalibrationRecipe
+        How to filter and cut.
+    subjects : sequence of str, optional
+        Participant of each file, where the names do not tell.
+    labels : mapping of str to str, optional
+        Category of each marker label, without ``shown/``. Without it and without `pictures`, the ids of pictures that
+        this program showed tell picture and category; where there is none of them, each marker is a category.
+    pictures : mapping of str to uint8 array (height, width, 3), optional
+        Pictures by marker label. Equal pictures under two labels get the id of the first.
+    reject_uv : float, optional
+        A trial in which a channel spans more microvolts after preprocessing is left out.
+    name : str
+        What the user calls them.
+
+    Returns
+    -------
+    BrainTrials
+        In the order of files and markers; notes count what was left out and why.
+
+    Raises
+    ------
+    SettingsError
+        If there is no file, no marker, or no marker that `labels` or `pictures` know.
+    RecordingError, SignalError, UnitError
+        If a file cannot be read, or a channel is flat or holds NaN.
+    ChannelError, RateError
+        If files differ in channels or rate.
+    """
+    if not files or (subjects is not None and len(subjects) != len(files)):
+        raise SettingsError(
+            f"Recordings are read from one file or more, with one participant each if any are given; got {len(files)} "
+            f"files and {len(subjects or ())} participants. Name them."
+        )
+    parts: list[BrainTrials] = []
+    for number, path in enumerate(files):
+        recording = read_recording(Path(path))
+        if parts:
+            _check_alike(recording, parts[0])
+        place = _place(Path(path)) | ({"subject": subjects[number]} if subjects is not None else {})
+        parts.append(_trials(recording, place, recipe, labels, pictures, reject_uv))
+    trials = together(parts, name)
+    if not len(trials):
+        raise SettingsError(f"'{name}' has no trial to learn from. {' '.join(trials.notes)}")
+    return trials
+
+
+def require_classes(trials: BrainTrials, n: int = 2) -> tuple[str, ...]:
+    """The categories of the trials, sorted.
+
+    Raises
+    ------
+    SettingsError
+        If they are fewer than `n`, or a trial has none.
+    """
+    counts = Counter(trials.labels)
+    if len(counts) < n or "" in counts:
+        found = ", ".join(f"{label or 'without category'} ({count})" for label, count in sorted(counts.items()))
+        raise SettingsError(
+            f"Categories are told apart from at least {n}, one for each trial; '{trials.name}' has {found or 'none'}. "
+            "Check the marker labels, and that no category was lost with the trials left out."
+        )
+    return tuple(sorted(counts))
+
+
+def _check_alike(recording: Recording, first: BrainTrials) -> None:
+    channels, sfreq = first.preprocessing.channels, first.preprocessing.sfreq
+    if recording.channels != channels:
+        missing = [each for each in channels if each not in recording.channels]
+        extra = [each for each in recording.channels if each not in channels]
+        compared = (("lacks", missing), ("also has", extra))
+        differs = " and ".join(f"{word} {', '.join(each)}" for word, each in compared if each)
+        raise ChannelError(
+            f"Recordings are read together only with the same channels in the same order; '{recording.name}' "
+            f"{differs or 'has them in another order'}, compared with '{first.name}'. Read those of one montage only."
+        )
+    if recording.sfreq != sfreq:
+        raise RateError(
+            f"Recordings are read together only at the same rate; '{recording.name}' has {recording.sfreq:g} Hz, "
+            f"'{first.name}' {sfreq:g} Hz. Read those of one rate only."
+        )
+
+
+def _place(path: Path) -> dict[str, str]:
+    """Subject, session and run in a name such as ``sub-1_ses-2_run-3_eeg.fif``."""
+    found = {}
+    for key, word in _BIDS.items():
+        match = re.search(rf"(?:^|_){word}-([A-Za-z0-9]+)", path.name)
+        found[key] = match.group(1) if match else ""
+    return found | ({} if found["run"] else {"run": path.name.split(".")[0]})
+
+
+def _trials(
+    recording: Recording,
+    place: Mapping[str, str],
+    recipe: CalibrationRecipe,
+    labels: Mapping[str, str] | None,
+    pictures: Mapping[str, Images] | None,
+    reject_uv: float | None,
+) -> BrainTrials:
+    known = _known(recording, labels, pictures)
+    what = f"The recording '{recording.name}'"
+    check_finite(recording.data, recording.channels, what)
+    check_not_flat(recording.data, recording.channels, what)
+    spec = recipe.preprocessing(recording.channels, recording.sfreq)
+    whole, dropped = cut_trials(recording, spec, recipe.cut)
+    meant = [trial for trial in whole if _name(trial.marker) in known]
+    kept = [trial for trial in meant if reject_uv is None or np.ptp(trial.window.data, axis=1).max() <= reject_uv]
+    shown = [known[_name(trial.marker)] for trial in kept]
+    shape = (len(kept), len(spec.channels), samples_per_window(recipe.cut, spec.output_sfreq))
+    return BrainTrials(
+        np.array([trial.window.data for trial in kept], np.float32).reshape(shape),
+        spec,
+        recipe.cut,
+        pictures=tuple(each.picture for each in shown),
+        labels=tuple(each.label for each in shown),
+        runs=(place["run"],) * len(kept),
+        sessions=(place["session"],) * len(kept),
+        subjects=(place["subject"],) * len(kept),
+        images={known[key].picture: image for key, image in (pictures or {}).items() if key in known},
+        name=recording.name,
+        notes=_notes(
+            recording.name,
+            {
+                "markers that name no known picture or category": sum(
+                    _name(marker) not in known for marker in recording.markers
+                ),
+                "trials with missing samples, or beyond the recording": sum(
+                    _name(marker) in known for marker, _ in dropped
+                ),
+                f"trials in which a channel spans more than {reject_uv} uV": len(meant) - len(kept),
+            },
+        ),
+    )
+
+
+def _known(
+    recording: Recording, labels: Mapping[str, str] | None, pictures: Mapping[str, Images] | None
+) -> dict[str, _Shown]:
+    """What each marker label shows, for those that show anything."""
+    found = list(dict.fromkeys(_name(marker) for marker in recording.markers))
+    if not found:
+        raise SettingsError(
+            f"Trials are cut at markers; recording '{recording.name}' has none. Record the marker stream with the EEG, "
+            "or add annotations to the file."
+        )
+    if labels is None and pictures is None:
+        ours = {label: match["label"] for label in found if (match := _OUR_PICTURE.fullmatch(label))}
+        return {label: _Shown(label, kind) for label, kind in ours.items()} or {
+            label: _Shown("", label) for label in found
+        }
+    ids = _ids(pictures or {})
+    known = {
+        label: _Shown(ids.get(label, ""), "" if labels is None else labels[label])
+        for label in found
+        if (labels is None or label in labels) and (pictures is None or label in pictures)
+    }
+    if not known:
+        wanted = [each for each in (labels, pictures) if each is not None]
+        raise SettingsError(
+            f"The markers of '{recording.name}' are {_some(found)}; none of them is in the list of "
+            f"{'categories' if pictures is None else 'pictures'}, which has {_some(list(wanted[-1]))}. Give the list that "
+            "belongs to this recording."
+        )
+    return known
+
+
+def _ids(pictures: Mapping[str, Images]) -> dict[str, str]:
+    """Id of the picture of each label: the first label with an equal picture."""
+    first: dict[str, str] = {}
+    return {key: first.setdefault(picture_hash(image), key) for key, image in pictures.items()}
+
+
+def _name(marker: Marker) -> str:
+    return picture_label(marker.label)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return (", ".join(names[:_NAMED]) or "none") + (f" and {more} more" if more > 0 else "")
+
+
+def _notes(name: str, left_out: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(f"'{name}': left out {n} {what}." for what, n in left_out.items() if n)
