@@ -1,4 +1,4 @@
-"""The command line: ``bci-app demo``, ``run``, ``replay``, ``check``, ``streams``.
+"""The command line: ``bci-app demo``, ``calibrate``, ``run``, ``replay``, ``check``, ``streams``.
 
 An error meant for the user is printed as one paragraph and ends the program with status 1; nothing heavy is imported
 before a command needs it.
@@ -17,12 +17,13 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from bci_app.contract.errors import BciError
+from bci_app.contract.errors import BciError, SignalError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bci_app.contract.manifest import Score
+    from bci_app.engine.calibration_run import CalibrationResult
     from bci_app.engine.plan import SessionPlan
 
 _STARTED = time.time()
@@ -51,6 +52,9 @@ GeneratorPath = Annotated[
     Path | None,
     typer.Option("--generator", help="Folder of the generator bundle (default: the one that comes with the program)."),
 ]
+XdfStream = Annotated[str | None, typer.Option("--stream", help="XDF with several streams: name or id of the signal.")]
+XdfUnit = Annotated[str | None, typer.Option("--unit", help="XDF: unit of channels that the file gives none for.")]
+Partial = Annotated[bool, typer.Option("--partial", help="Take what is whole of an XDF file that was cut short.")]
 Seconds = Annotated[float | None, typer.Option("--for", help="End after so many seconds.")]
 Light = Annotated[bool, typer.Option("--light", help="Light window instead of dark.")]
 
@@ -98,6 +102,83 @@ def demo(
 
 
 @app.command()
+def calibrate(
+    recordings: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Run folders of this program, or XDF, FIF, BrainVision, EDF, BDF, EEGLAB; one participant and cap."
+        ),
+    ],
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the pictures are: a folder of images named like the markers, a table (.tsv, .csv) with the columns "
+            "marker and file, or a run folder. A run folder that is calibrated on holds its own."
+        ),
+    ] = None,
+    generator: GeneratorPath = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the decoder (default: a new one in --folder).")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the decoder (default: that of the recording).")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="YAML file of a calibration recipe.")] = None,
+    leave_out: Annotated[list[str], typer.Option("--leave-out", help="Channel not to use; may be repeated.")] = [],  # noqa: B006
+    stream: XdfStream = None,
+    unit: XdfUnit = None,
+    partial: Partial = False,
+    keep_anyway: Annotated[
+        bool, typer.Option("--keep-anyway", help="Write the decoder even if it does not read better than chance.")
+    ] = False,
+    folder: Folder = Path("runs"),
+    device: Device = None,
+    require_gpu: RequireGpu = False,
+) -> None:
+    """Make a decoder from recordings and the pictures shown in them, and say how well it reads new pictures."""
+    from bci_app.calibration.recipe import CalibrationRecipe
+    from bci_app.engine.calibration_run import CalibrationRequest, check_place, keep, run_calibration
+    from bci_app.engine.settings import SessionSettings, parse_settings, read_settings
+    from bci_app.engine.summary import run_folder
+
+    where: SessionSettings = parse_settings(
+        SessionSettings, _override({}, device=device, require_gpu=require_gpu or None), "The command line of calibrate"
+    )
+    request = CalibrationRequest(
+        tuple(recordings), pictures, generator, name, read_settings(CalibrationRecipe, config), tuple(leave_out),
+        stream, unit, partial, where.device, where.require_gpu,
+    )  # fmt: skip
+    if to is not None:
+        check_place(to)
+    with _progress() as tell:
+        result = run_calibration(request, tell, " ".join(("bci-app", *sys.argv[1:])))
+        tell(-1, 0, "")
+    _tell_figures(result, len(recordings))
+    if not (result.convincing or keep_anyway or _wanted_anyway()):
+        raise SignalError(
+            "The decoder is not written, since its figures do not show that it reads pictures. Record more trials, check "
+            "electrodes and markers, or write it all the same with --keep-anyway."
+        )
+    if to is not None:
+        place = keep(result, to).folder
+    else:
+        with run_folder(folder, "calibrate") as new:
+            place = keep(result, new / "decoder").folder
+    out.print(f"Decoder: {place}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _tell_figures(result: CalibrationResult, n_recordings: int) -> None:
+    """The cross-validated figure beside its controls, what was left out of training for it, and what it allows to say."""
+    out.print(_score_table([result.score]))
+    together = f", trials of {n_recordings} recordings together" if n_recordings > 1 else ""
+    out.print(f"Held out: {result.score.held_out}{together}", markup=False, highlight=False, soft_wrap=True)
+    out.print(result.verdict, markup=False, highlight=False, soft_wrap=not out.is_terminal)
+
+
+def _wanted_anyway() -> bool:
+    """Whether somebody at a terminal wants a decoder that does not read."""
+    return sys.stdin.isatty() and out.is_terminal and typer.confirm("Write the decoder all the same?")
+
+
+@app.command()
 def run(
     stream: Annotated[str | None, typer.Option(help="Name of the EEG stream.")] = None,
     source_id: Annotated[
@@ -141,11 +222,9 @@ def replay(
     decoder: DecoderPath = None,
     generator: GeneratorPath = None,
     speed: Annotated[float, typer.Option(help="Times real time; 0 for as fast as it goes.")] = 1.0,
-    stream: Annotated[str | None, typer.Option(help="XDF with several streams: name or id of the EEG.")] = None,
-    unit: Annotated[str | None, typer.Option(help="XDF: unit of channels that the file gives none for.")] = None,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="Play what is whole of a file that was cut short.")
-    ] = False,
+    stream: XdfStream = None,
+    unit: XdfUnit = None,
+    partial: Partial = False,
     folder: Folder = Path("runs"),
     seconds: Seconds = None,
     offscreen: Offscreen = False,

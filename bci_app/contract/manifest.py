@@ -20,6 +20,11 @@ Dim = int | str
 
 
 DecoderKind = Literal["eeg-decoder", "fmri-decoder", "spike-decoder"]
+_SIGNALS: dict[DecoderKind, tuple[str, str]] = {
+    "eeg-decoder": ("EEG", "channels"),
+    "fmri-decoder": ("fMRI", "voxels"),
+    "spike-decoder": ("spike counts", "neurons"),
+}
 
 
 class _Frozen(BaseModel):
@@ -147,6 +152,16 @@ class DecoderManifest(_Common):
     def channels(self) -> tuple[str, ...]:
         """Channel names in the order the decoder was made with."""
         return self.preprocessing.channels
+
+    @property
+    def signal(self) -> str:
+        """What it reads, in words: ``"EEG"``, ``"fMRI"`` or ``"spike counts"``."""
+        return _SIGNALS[self.kind][0]
+
+    @property
+    def channel_word(self) -> str:
+        """What its channels are: ``"channels"``, ``"voxels"`` or ``"neurons"``."""
+        return _SIGNALS[self.kind][1]
 
     @property
     def sfreq(self) -> float:

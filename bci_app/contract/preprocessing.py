@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bci_app.contract.checks import check_finite, check_unique
 from bci_app.contract.errors import SettingsError, SignalError
 from bci_app.contract.signal import Chunk, Marker, Recording, Samples, Times, Trial
+from bci_app.contract.units import Unit
 from bci_app.contract.windowing import ArrayStore, MarkerTrials, TrialSpec
 
 Section = tuple[float, float, float, float, float, float]
-Unit = Literal["uV", "count", "au"]
 
 _DECIMATION_CORNER = 0.4
 """Corner of the anti-alias filter as a share of the output rate (0.5 is its Nyquist frequency)."""

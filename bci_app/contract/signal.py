@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bci_app.contract.checks import check_shape, check_unique
 from bci_app.contract.errors import SignalError
-from bci_app.contract.units import Frequency
+from bci_app.contract.units import Frequency, Unit
 
 Samples = NDArray[np.float32]
 Times = NDArray[np.float64]
@@ -34,7 +34,7 @@ class Chunk:
     Parameters
     ----------
     data : float32 array (n_channels, n_times)
-        Microvolts.
+        Microvolts, or whatever the unit of the stream is.
     times : float64 array (n_times,)
         LSL seconds of each sample.
     first_sample : int
@@ -104,7 +104,7 @@ class Recording:
     Parameters
     ----------
     data : float32 array (n_channels, n_times)
-        Microvolts.
+        In `unit`.
     times : float64 array (n_times,)
         Seconds, growing.
     channels : tuple of str
@@ -115,6 +115,8 @@ class Recording:
         On the clock of `times`.
     name : str
         What the user calls it, for messages.
+    unit : {"uV", "count", "au"}
+        Unit of the samples.
 
     Raises
     ------
@@ -128,6 +130,7 @@ class Recording:
     sfreq: float
     markers: tuple[Marker, ...] = field(default=())
     name: str = "recording"
+    unit: Unit = "uV"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", _frozen(self.data, np.float32))

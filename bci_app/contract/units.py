@@ -1,11 +1,15 @@
-"""Seconds and samples: one conversion, with one rounding rule, used on both sides."""
+"""Seconds and samples: one conversion, with one rounding rule, used on both sides; and what samples are counted in."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from bci_app.contract.errors import RateError
+
+Unit = Literal["uV", "count", "au"]
+"""Of samples: microvolts of EEG, spikes of a neuron, or the arbitrary units of a scanner."""
 
 
 @dataclass(frozen=True, slots=True)

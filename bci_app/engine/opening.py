@@ -34,8 +34,8 @@ def open_models(settings: SessionSettings) -> tuple[Decoder, Generator]:
     if settings.decoder is None:
         raise SettingsError(
             "A decoder bundle is needed, since every participant and cap needs its own; none was named. Give its folder with "
-            "--decoder. `bci-app demo` makes one for its simulated participant (RUN/decoder); for your own recordings, "
-            "`bci_app.calibration.recipe` makes one from trials and their pictures."
+            "--decoder. `bci-app calibrate RECORDING --pictures PLACE` makes one from a recording and the pictures shown in "
+            "it; `bci-app demo` makes one for its simulated participant (RUN/decoder)."
         )
     generator = Generator.open(settings.generator or shipped(GENERATOR), settings.device, settings.require_gpu)
     return Decoder.open(settings.decoder, generator, settings.device, settings.require_gpu), generator

@@ -15,8 +15,7 @@ from typing import Any
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.identification import bootstrap_interval, pairwise_identification, shuffled_identification
 from bci_app.engine.session import Session
-
-_FEWEST = 10
+from bci_app.engine.verdict import verdict
 
 
 @contextmanager
@@ -72,6 +71,7 @@ def summarise(session: Session) -> dict[str, Any]:
             for row in session.latencies()
         },
         "counts": session.counts,
+        "signal": plan.decoder.manifest.signal,
         "stream": session.status().stream,
         "device": session.status().device,
         "decoder": {
@@ -137,9 +137,9 @@ def paragraph(summary: dict[str, Any]) -> str:
             f"{_percent(real)} of pairs (chance 50 %); the same decoder fed matched noise: {_percent(twin)}; its "
             f"readings dealt to the trials at random: {_percent(shuffled)}."
         )
-        words.append(_verdict(identification["n_trials"], real, twin, shuffled))
+        words.append(verdict(identification["n_trials"], real, twin, shuffled, summary["signal"])[1])
     else:
-        words.append(_unscored(summary["counts"]["read"], identification["n_trials"]))
+        words.append(_unscored(summary["counts"]["read"], identification["n_trials"], summary["signal"]))
     if total:
         words.append(
             f"From the arrival of the last sample needed to the picture in Qt: {total['p50']:.1f} ms (median), "
@@ -149,26 +149,15 @@ def paragraph(summary: dict[str, Any]) -> str:
     return " ".join(words)
 
 
-def _verdict(n_trials: int, real: dict[str, float], twin: dict[str, float], shuffled: dict[str, float]) -> str:
-    """What the figures allow to say, and why not more."""
-    if n_trials < _FEWEST:
-        return f"{n_trials} trials are too few to say whether pictures were read from the EEG; {_FEWEST} are the least."
-    if twin["low"] > 0.5:
-        return "The noise twin lies above chance, so something else than the EEG gives the pictures away: check the set-up."
-    if real["low"] > max(0.5, twin["high"]) and real["value"] > shuffled["high"]:
-        return (
-            "The pictures were read from the EEG: the decoder's interval lies above chance and above its noise twin's, and "
-            "its score above that of readings dealt at random."
-        )
-    return "This does not show that pictures were read from the EEG: see the intervals."
-
-
-def _unscored(n_read: int, n_known: int) -> str:
+def _unscored(n_read: int, n_known: int, signal: str) -> str:
     if n_read == 0:
-        return "No picture was read from the EEG."
+        return f"No picture was read from the {signal}."
     if n_known:
-        return "One picture was read from the EEG; identification compares at least two."
-    return f"{n_read} pictures were read from the EEG; what was on screen is not known to this program, so they are not scored."
+        return f"One picture was read from the {signal}; identification compares at least two."
+    return (
+        f"{n_read} pictures were read from the {signal}; what was on screen is not known to this program, so they are not "
+        "scored."
+    )
 
 
 def _percent(score: dict[str, float]) -> str:

@@ -200,7 +200,7 @@ def test_streams_lists_what_is_there_whole_and_harmless(command: Command) -> Non
     assert sender.source_id in "".join(cells)
 
 
-COMMANDS = ("demo", "run", "replay", "check", "streams")
+COMMANDS = ("demo", "calibrate", "run", "replay", "check", "streams")
 
 
 @pytest.mark.parametrize("name", [None, *COMMANDS])
