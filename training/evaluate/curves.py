@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.contract.errors import SettingsError
 from training.evaluate.codes import CodeStatistics
+from training.evaluate.page import COLOURS, FIRST, INK, SECOND, figure, plain, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from training.evaluate.gan_scores import ClassShare
 
 MOST_POINTS = 300
 """A curve with more is averaged down to as many."""
-INK, FIRST, SECOND = "#57606a", "#0b62a8", "#b35900"
-COLOURS = (FIRST, SECOND, "#2f7d4f", "#7a4fb5", "#a33a5b", INK)
 
 PANELS: dict[str, tuple[str, ...]] = {
     "loss": ("discriminator", "generator", "encoder", "loss", "r1", "cycle_image", "cycle_latent"),
@@ -90,13 +87,13 @@ def curves_svg(log: Log) -> str:
     if not panels:
         return ""
     n_rows = math.ceil(len(panels) / 2)
-    figure = _figure(10.4, 2.5 * n_rows)
-    grid = np.atleast_1d(figure.subplots(n_rows, 2, squeeze=False).ravel())
+    drawing = figure(10.4, 2.5 * n_rows)
+    grid = np.atleast_1d(drawing.subplots(n_rows, 2, squeeze=False).ravel())
     for axes, (title, names) in zip(grid, panels.items(), strict=False):
         _panel(axes, title, {name: log.curves[name] for name in names})
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
-    return _svg(figure)
+    return svg(drawing)
 
 
 def _panel(axes: Axes, title: str, curves: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> None:
@@ -112,7 +109,7 @@ def _panel(axes: Axes, title: str, curves: Mapping[str, tuple[NDArray[np.float64
         axes.set_yscale("log")
     axes.set_title(title, fontsize=10, loc="left")
     axes.set_xlabel("step", fontsize=9)
-    _plain(axes)
+    plain(axes)
     if len(curves) > 1:
         axes.legend(edgecolor="none", framealpha=0.8, fontsize=8)
 
@@ -121,22 +118,22 @@ def classes_svg(classes: Sequence[ClassShare]) -> str:
     """Bars for the share of each class among test pictures and among samples; empty without classes."""
     if not classes:
         return ""
-    figure = _figure(10.4, 2.6)
-    axes = figure.subplots()
+    drawing = figure(10.4, 2.6)
+    axes = drawing.subplots()
     places = np.arange(len(classes))
     for shift, colour, label in ((-0.2, INK, "test"), (0.2, FIRST, "samples")):
         axes.bar(places + shift, [getattr(each, label) for each in classes], 0.4, color=colour, label=label)
     axes.set_xticks(places, [each.name for each in classes], rotation=90 if len(classes) > 14 else 0)
     axes.set_ylabel("share", fontsize=9)
-    _plain(axes)
+    plain(axes)
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return _svg(figure)
+    return svg(drawing)
 
 
 def variances_svg(codes: CodeStatistics) -> str:
     """Variance of each component of the codes, largest first, beside that of N(0, I)."""
-    figure = _figure(10.4, 2.4)
-    axes = figure.subplots()
+    drawing = figure(10.4, 2.4)
+    axes = drawing.subplots()
     order = np.argsort(-codes.variances)
     places = np.arange(1, len(order) + 1)
     axes.bar(places, codes.variances[order], 1.0, color=FIRST, label="means, over pictures")
@@ -146,23 +143,6 @@ def variances_svg(codes: CodeStatistics) -> str:
     axes.set_xlabel("component, by variance", fontsize=9)
     axes.set_ylabel("variance", fontsize=9)
     axes.set_xlim(0.5, len(order) + 0.5)
-    _plain(axes)
+    plain(axes)
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return _svg(figure)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
-
-
-def _svg(figure: Any) -> str:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()[buffer.getvalue().index("<svg") :]
+    return svg(drawing)

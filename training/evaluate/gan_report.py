@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import logging
 from collections.abc import Sequence
@@ -12,17 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from training.evaluate.batches import Images
 from training.evaluate.curves import classes_svg, curves_svg, read_log, variances_svg
 from training.evaluate.gan_pictures import WIDE, GanPictures
 from training.evaluate.gan_scores import GanScores
+from training.evaluate.page import number, percent, png, render
 from training.evaluate.sample_scores import Comparison
 from training.run_folder import writing
 
 logger = logging.getLogger(__name__)
-TEMPLATE = Path(__file__).with_name("gan_report.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +55,9 @@ def write_gan_report(path: Path, scores: GanScores, run: Path, costs: Sequence[C
     DiskError
         If the page cannot be written.
     """
-    from jinja2 import Environment
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": number, "count": "{:,}".format}
     log, recipe, origin = read_log(run / "log.jsonl"), _read(run / "recipe.json"), _read(run / "origin.json")
-    page = environment.from_string(TEMPLATE.read_text("utf-8")).render(
+    page = render(
+        "gan_report.html",
         title=f"GAN: {recipe.get('name', run.name)}",
         written=datetime.now().isoformat(sep=" ", timespec="minutes"),
         lead=lead(scores),
@@ -144,24 +136,11 @@ def _told(row: Comparison) -> str:
     )
 
 
-def percent(value: float | None, digits: int = 0) -> str:
-    """A share in hundredths."""
-    return "unknown" if value is None else f"{100 * value:.{digits}f} %"
-
-
-def number(value: float | None) -> str:
-    """A figure as the tables show it: three digits after the point when small, fewer when large; empty for None."""
-    if value is None:
-        return ""
-    size = abs(value)
-    return f"{value:.{0 if size >= 100 else 1 if size >= 10 else 3}f}"
-
-
 def inline_pictures(pictures: GanPictures) -> dict[str, dict[str, Any]]:
     """Address and width on the page of each grid that there is."""
     grids = {field.name: getattr(pictures, field.name) for field in fields(pictures)}
     return {
-        name: {"address": _png(grid), "width": _shown_width(grid.shape[1])}
+        name: {"address": png(grid), "width": _shown_width(grid.shape[1])}
         for name, grid in grids.items()
         if grid is not None
     }
@@ -170,12 +149,6 @@ def inline_pictures(pictures: GanPictures) -> dict[str, dict[str, Any]]:
 def _shown_width(width: int) -> int:
     """Small grids are enlarged by whole numbers, so that pixels stay square."""
     return width * max(WIDE // width, 1)
-
-
-def _png(pixels: Images) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _read(path: Path) -> dict[str, Any]:

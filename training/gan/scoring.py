@@ -20,9 +20,9 @@ from training.data.images import Images, ImageSplit, to_tensor
 from training.evaluate.batches import Coded, Encode, Floats
 from training.evaluate.classifier_files import CARD, load_classifier
 from training.evaluate.feature_space import FeatureSpace, classifier_space, inception_space
-from training.evaluate.gan_report import number
 from training.evaluate.gan_scores import Amounts, GanScores, evaluate_gan
 from training.evaluate.metrics import flat
+from training.evaluate.page import number
 from training.evaluate.sample_scores import Comparison
 from training.export import Portable, in_colour
 from training.gan.averaging import with_standing_statistics

@@ -18,8 +18,9 @@ from bci_app.contract.errors import SettingsError
 from tests.benchmarks import bench_gan_cost
 from tests.training.evaluate.conftest import DIM, World
 from training.evaluate.curves import MOST_POINTS, curves_svg, read_log
-from training.evaluate.gan_report import Cost, number, read_costs, write_gan_report
+from training.evaluate.gan_report import Cost, read_costs, write_gan_report
 from training.evaluate.gan_scores import Amounts, GanScores, evaluate_gan
+from training.evaluate.page import number
 
 AMOUNTS = Amounts(samples=60, identified=30, copies=30, diversity=40, resamples=2, probe=100)
 
