@@ -39,7 +39,8 @@ class BrainTrials:
     labels : tuple of str
         Category of each trial; empty strings without one.
     runs, sessions, subjects : tuple of str
-        Where each trial comes from.
+        Where each trial comes from. The trials of a run follow one another in time; the run is an empty string where
+        that was not recorded.
     images : mapping of str to uint8 array (height, width, 3)
         The pictures by id, as far as they are at hand.
     kind : {"eeg-decoder", "fmri-decoder", "spike-decoder"}

@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from bci_app.contract.errors import SettingsError
 from training.data.brain import PER_TRIAL, BrainTrials
 
-SEVERAL = "several"
-"""Run or session of an average over more than one: no split by run can then be made of them."""
-
 
 def average_repeats(trials: BrainTrials, n: int | None = None, *, restore_noise: bool = False) -> BrainTrials:
     """One trial for each picture and participant, or for each `n` of its repeats.
@@ -34,7 +31,8 @@ def average_repeats(trials: BrainTrials, n: int | None = None, *, restore_noise:
     Returns
     -------
     BrainTrials
-        In the order of each average's first repeat; a note tells how many were averaged.
+        In the order of each average's first repeat; a note tells how many were averaged. Once an average spans several
+        runs, none belongs to a run any more, and no split by run can be made; sessions likewise.
 
     Raises
     ------
@@ -47,16 +45,16 @@ def average_repeats(trials: BrainTrials, n: int | None = None, *, restore_noise:
     Neurosci. 13:21: the mean of 24 repeats, multiplied by the square root of 24.
     """
     groups, n_left_out = _groups(trials, n)
-    sizes = np.array([len(group) for group in groups])
+    sizes = np.array([len(group) for group in groups], dtype=np.intp)
     factors = np.sqrt(sizes) if restore_noise else np.ones(len(sizes))
     windows = np.stack(
         [factor * trials.windows[group].mean(axis=0) for group, factor in zip(groups, factors, strict=True)]
     )
-    parts: dict[str, Any] = {key: _common(getattr(trials, key), groups) for key in PER_TRIAL}
+    parts: dict[str, Any] = {key: _shared(getattr(trials, key), groups) for key in PER_TRIAL}
     return replace(
         trials,
         windows=windows.astype(np.float32),
-        notes=(*trials.notes, _note(sizes, n_left_out, restore_noise)),
+        notes=(*trials.notes, averaging_note(sizes, n_left_out, restore_noise)),
         **parts,
     )
 
@@ -68,8 +66,8 @@ def _groups(trials: BrainTrials, n: int | None) -> tuple[list[NDArray[np.intp]],
             f"Repeats are averaged by picture; '{trials.name}' does not name the picture of all its {len(trials)} trials. "
             "Give the picture list, or leave the trials single."
         )
-    repeats: dict[tuple[str, str], list[int]] = {}
-    for number, key in enumerate(zip(trials.subjects, trials.pictures, strict=True)):
+    repeats: dict[tuple[str, str, str], list[int]] = {}
+    for number, key in enumerate(zip(trials.subjects, trials.pictures, trials.labels, strict=True)):
         repeats.setdefault(key, []).append(number)
     if n is not None and not 1 <= n <= max(len(each) for each in repeats.values()):
         raise SettingsError(
@@ -85,15 +83,16 @@ def _groups(trials: BrainTrials, n: int | None) -> tuple[list[NDArray[np.intp]],
     return groups, len(trials) - sum(map(len, groups))
 
 
-def _common(values: tuple[str, ...], groups: list[NDArray[np.intp]]) -> tuple[str, ...]:
-    """What the trials of each average share; `SEVERAL` for all averages as soon as one has more than one value."""
+def _shared(values: tuple[str, ...], groups: list[NDArray[np.intp]]) -> tuple[str, ...]:
+    """What the trials of each average share; nothing for all averages as soon as one of them shares none."""
     found = [{values[number] for number in group} for group in groups]
     if any(len(each) > 1 for each in found):
-        return (SEVERAL,) * len(groups)
+        return ("",) * len(groups)
     return tuple(each.pop() for each in found)
 
 
-def _note(sizes: NDArray[np.intp], n_left_out: int, restore_noise: bool) -> str:
+def averaging_note(sizes: NDArray[np.intp], n_left_out: int = 0, restore_noise: bool = False) -> str:
+    """What averages of so many repeats each mean, for the user."""
     few, many = int(sizes.min()), int(sizes.max())
     counts = f"{few}" if few == many else f"{few} to {many}"
     noise = (

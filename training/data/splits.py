@@ -112,7 +112,7 @@ def check_no_leak(trials: BrainTrials, train: Indices, test: Indices, by: By | S
     Parameters
     ----------
     trials : BrainTrials
-        In the order in which they were recorded.
+        Whose runs tell that they follow one another in time, if they do.
     train, test : array of int
         Numbers of the trials on the two sides.
     by : {"picture", "run", "session", "subject"}, or several of them
@@ -197,7 +197,8 @@ def _same_block(trials: BrainTrials) -> NDArray[np.bool_]:
     Blocks are seen where it is more than half-way from there to always.
     """
     runs, labels = group_names(trials, "run"), np.array(trials.labels)
-    follow = (runs[:-1] == runs[1:]) & (labels[:-1] != "")
+    in_time = np.array([bool(run) for run in trials.runs])[:-1]
+    follow = (runs[:-1] == runs[1:]) & (labels[:-1] != "") & in_time
     same = follow & (labels[:-1] == labels[1:])
     _, counts = np.unique(labels, return_counts=True)
     by_chance = float(((counts / max(len(labels), 1)) ** 2).sum())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -135,8 +137,12 @@ def test_an_order_by_chance_is_no_block_design() -> None:
     rng = np.random.default_rng(3)
     for share in (0.5, 0.8):  # an oddball's standards follow one another too
         labels = ["rare" if each else "often" for each in rng.random(400) > share]
-        trials = numbered_trials(pictures=[f"p{number}" for number in range(400)], labels=labels)
+        trials = numbered_trials(pictures=[f"p{number}" for number in range(400)], labels=labels, runs=["1"] * 400)
         assert len(k_folds(trials, "picture", 5)) == 5
+
+
+def test_trials_that_do_not_follow_one_another_in_time_form_no_blocks() -> None:
+    assert len(k_folds(replace(_blocks(), runs=("",) * 60), "picture", 5)) == 5
 
 
 def test_blocks_end_with_the_run() -> None:
