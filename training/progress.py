@@ -6,19 +6,19 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 
-class ImagesPerSecond(ProgressColumn):
-    """Speed in pictures, from a task counted in steps."""
+class PerSecond(ProgressColumn):
+    """Speed in pictures or trials, from a task counted in steps."""
 
-    def __init__(self, batch_size: int) -> None:
+    def __init__(self, batch_size: int, what: str) -> None:
         super().__init__()
-        self._batch_size = batch_size
+        self._batch_size, self._what = batch_size, what
 
     def render(self, task: Task) -> Text:
         """The column's text."""
-        return Text(f"{(task.speed or 0.0) * self._batch_size:.0f} images/s")
+        return Text(f"{(task.speed or 0.0) * self._batch_size:.0f} {self._what}/s")
 
 
-def training_progress(batch_size: int, shown: bool = True) -> Progress:
-    """A bar with steps done, images per second and the time left; silent if not `shown`."""
+def training_progress(per_step: int, shown: bool = True, what: str = "images") -> Progress:
+    """A bar with steps done, how many of `what` per second, and the time left; silent if not `shown`."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    return Progress(*columns, ImagesPerSecond(batch_size), TimeRemainingColumn(), disable=not shown)
+    return Progress(*columns, PerSecond(per_step, what), TimeRemainingColumn(), disable=not shown)

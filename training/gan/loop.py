@@ -6,12 +6,8 @@ import logging
 import math
 import os
 import re
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from types import FrameType
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -27,6 +23,7 @@ from training.gan.processes import StoppedElsewhereError, any_of, together
 from training.gan.step import Facts, GanState, train_step
 from training.gan.watch import View, Watch, view
 from training.gan_recipe import BigBiganNetwork, GanRecipe
+from training.interrupts import heeding_interrupts
 from training.progress import training_progress
 from training.run_folder import RunFolder, writing
 
@@ -106,7 +103,7 @@ def fit(
     with (
         closing(keeper),
         training_progress(recipe.updates.batch_size, fabric.is_global_zero) as bar,
-        _heeding_interrupts() as asked,
+        heeding_interrupts() as asked,
     ):
         task = bar.add_task("training", total=recipe.updates.steps, completed=state.step)
         while state.step < stop:
@@ -288,29 +285,3 @@ def having_memory(recipe: GanRecipe) -> Iterator[None]:
             f"updates.accumulation={updates.accumulation} part(s). Raise the accumulation, or lower the batch size or "
             f"{widths} (and other widths)."
         ) from error
-
-
-@dataclass(slots=True)
-class _Asked:
-    is_set: bool = field(default=False)
-
-
-@contextmanager
-def _heeding_interrupts() -> Iterator[_Asked]:
-    """Ctrl-C is noted and left to the end of the step, so that what is saved is whole; a second one breaks off."""
-    asked = _Asked()
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if asked.is_set:
-            raise KeyboardInterrupt
-        asked.is_set = True
-
-    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as a shell does for what it runs in the background
-    if ignored or threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
