@@ -19,7 +19,7 @@ from bci_app.contract.windowing import samples_per_window
 from bci_app.pictures.shown import picture_label
 from bci_app.streams.recordings import read_recording
 from training.data.brain import BrainTrials, Images, together
-from training.data.stimuli import picture_hash
+from training.data.stimuli import equal_ids
 
 _BIDS = {"subject": "sub", "session": "ses", "run": "run"}
 _OUR_PICTURE = re.compile(r"[^/]+/(?P<label>[^/]+)/[0-9a-f]{12}")
@@ -201,7 +201,7 @@ def _known(
         return {label: _Shown(label, kind) for label, kind in ours.items()} or {
             label: _Shown("", label) for label in found
         }
-    ids = _ids(pictures or {})
+    ids = equal_ids(pictures or {})
     known = {
         label: _Shown(ids.get(label, ""), "" if labels is None else labels[label])
         for label in found
@@ -215,12 +215,6 @@ def _known(
             "belongs to this recording."
         )
     return known
-
-
-def _ids(pictures: Mapping[str, Images]) -> dict[str, str]:
-    """Id of the picture of each label: the first label with an equal picture."""
-    first: dict[str, str] = {}
-    return {key: first.setdefault(picture_hash(image), key) for key, image in pictures.items()}
 
 
 def _name(marker: Marker) -> str:

@@ -27,6 +27,12 @@ def picture_hash(picture: bytes | Images) -> str:
     return hashlib.sha256(picture).hexdigest()[:12] if isinstance(picture, bytes) else pixel_hash(picture)
 
 
+def equal_ids(pictures: Mapping[str, Images]) -> dict[str, str]:
+    """The id of each of `pictures`, equal for equal pixels: the name under which they come first."""
+    first: dict[str, str] = {}
+    return {name: first.setdefault(picture_hash(image), name) for name, image in pictures.items()}
+
+
 class PictureFiles(Mapping[str, Images]):
     """Pictures by id, each decoded when it is asked for and then let go: a set may be larger than memory.
 
