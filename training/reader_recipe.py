@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bci_app.calibration.recipe import CalibrationRecipe
 from bci_app.simulation.settings import ParticipantSettings
@@ -16,7 +16,7 @@ Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
 class SimulatedData(Frozen):
-    """Sessions of the simulated participant: one to learn from, one with other pictures and noise to test on."""
+    """Two sessions of the simulated participant, "training" and "test", with different pictures and other noise."""
 
     kind: Literal["simulated"] = "simulated"
     participant: ParticipantSettings = ParticipantSettings()
@@ -24,7 +24,92 @@ class SimulatedData(Frozen):
     n_trials: Annotated[int, Field(ge=20)] = 1200
     n_test: Annotated[int, Field(ge=20)] = 300
     soa_s: float = Field(default=1.0, ge=0.4)
-    cut: CalibrationRecipe = CalibrationRecipe()
+    """Seconds from one picture to the next."""
+    cutting: CalibrationRecipe = CalibrationRecipe()
+
+
+class RecordingsData(Frozen):
+    """EEG recordings, or run folders of this program, and the pictures that their markers name."""
+
+    kind: Literal["recordings"] = "recordings"
+    files: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Paths, or patterns such as ``data/sub-1_*_eeg.fif``; each file is a run."""
+    pictures: str
+    """Where the pictures are: a run folder, a folder of images, or a table, see `bci_app.pictures.shown.read_shown`."""
+    subjects: tuple[str, ...] | None = None
+    """Participant of each file, where the names do not tell."""
+    reject_uv: Annotated[float, Field(gt=0)] | None = None
+    cutting: CalibrationRecipe = CalibrationRecipe()
+
+
+class ThingsEeg2Data(Frozen):
+    """Participants of THINGS-EEG2; their test side is the session "test"."""
+
+    kind: Literal["things_eeg2"] = "things_eeg2"
+    folders: Annotated[tuple[str, ...], Field(min_length=1)]
+    """One for each participant, such as ``data/sub-01``."""
+    pictures: str
+    """Folder with ``training_images`` and ``test_images``."""
+    channels: tuple[str, ...] | None = None
+    window_s: tuple[float, float] | None = None
+    average: bool = True
+    """Average the repeats of each picture while reading."""
+
+
+class SpikesData(Frozen):
+    """Spike counts of one session, and the pictures shown in it."""
+
+    kind: Literal["spikes"] = "spikes"
+    counts: str
+    """An .npz, see `training.data.spikes.read_counts`; or, with a .zip of pictures, a ``responses_SESSION.npy``."""
+    pictures: str
+    """Folder of images or table, by the names in the counts; or the .zip of photographs, in the order of the responses."""
+    bin_s: Seconds = 0.1
+    """Seconds in which spikes of a ``responses_SESSION.npy`` were counted."""
+
+
+DataSettings = SimulatedData | RecordingsData | ThingsEeg2Data | SpikesData
+By = Literal["picture", "run", "session", "subject"]
+
+
+class NamedSplit(Frozen):
+    """Groups that are scored, by name; all others are learnt from."""
+
+    kind: Literal["named"] = "named"
+    by: By = "session"
+    test: Annotated[tuple[str, ...], Field(min_length=1)] = ("test",)
+    """Such as ``test`` for the session of that name of every participant, or ``Ada/test`` for that of one."""
+    new_pictures: bool = True
+    """Refuse a split in which a picture that is scored was shown in training too."""
+
+
+class HoldOutSplit(Frozen):
+    """A share of the groups is scored."""
+
+    kind: Literal["hold_out"] = "hold_out"
+    by: By = "picture"
+    test: Share = 0.2
+    new_pictures: bool = True
+
+
+class FoldsSplit(Frozen):
+    """Every group is scored once; the bundle is then learnt from all trials."""
+
+    kind: Literal["folds"] = "folds"
+    by: By = "picture"
+    n_folds: Annotated[int, Field(ge=2)] = 5
+    new_pictures: bool = True
+
+
+class LeaveOneOutSplit(Frozen):
+    """Every group alone is scored once; the bundle is then learnt from all trials."""
+
+    kind: Literal["leave_one_out"] = "leave_one_out"
+    by: By = "run"
+    new_pictures: bool = True
+
+
+SplitSettings = NamedSplit | HoldOutSplit | FoldsSplit | LeaveOneOutSplit
 
 
 class LinearSettings(Frozen):
@@ -32,6 +117,7 @@ class LinearSettings(Frozen):
 
     kind: Literal["linear"] = "linear"
     bin_times: Annotated[int, Field(ge=1, le=1000)] = 4
+    """Samples averaged into one feature."""
 
 
 class _Deep(Frozen):
@@ -114,17 +200,41 @@ class OptimiserSettings(Frozen):
     threads: Count = 1
 
 
+class FineTuningSettings(Frozen):
+    """How a model goes on to a new participant."""
+
+    thaw: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the learning rate at which, in the end, all weights learn; 0 leaves the others' as they are."""
+
+
+ReaderSettings = LinearSettings | EegNetSettings | NiceSettings | AttentionSettings
+
+
 class ReaderRecipe(Frozen):
     """All that a run of `train_reader` depends on."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "reader"
     seed: Seed = 1
-    data: SimulatedData = SimulatedData()
-    reader: Annotated[
-        LinearSettings | EegNetSettings | NiceSettings | AttentionSettings, Field(discriminator="kind")
-    ] = LinearSettings()
+    data: Annotated[DataSettings, Field(discriminator="kind")] = SimulatedData()
+    split: Annotated[SplitSettings, Field(discriminator="kind")] = NamedSplit()
+    reader: Annotated[ReaderSettings, Field(discriminator="kind")] = LinearSettings()
     objective: ObjectiveSettings = ObjectiveSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
+    fine_tuning: FineTuningSettings = FineTuningSettings()
     generator: str = "bci_app/bundles/pictures64"
+    """Folder of the bundle whose latents are read."""
+    subject: str | None = None
+    """Whose reader becomes the bundle, where a network is trained on several participants."""
     bundle: BundleSettings = BundleSettings(name="reader")
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        weights = self.objective
+        if isinstance(self.reader, DeepSettings) and not (
+            weights.squared_error or weights.cosine or weights.contrastive
+        ):
+            raise ValueError("objective must give squared_error, cosine or contrastive a weight; all are 0")
+        if weights.image_features is not None and not weights.contrastive:
+            raise ValueError("objective.image_features are compared by the contrastive part alone; its weight is 0")
+        return self

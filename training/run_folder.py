@@ -25,19 +25,21 @@ from torch import Tensor
 from bci_app.contract.errors import BundleCorruptError, SettingsError
 from training.errors import DiskError
 from training.gan_recipe import GanRecipe
-from training.settings import ClassifierRecipe, EegDecoderRecipe, GeneratorRecipe, Recipe, problems
+from training.reader_recipe import ReaderRecipe
+from training.settings import ClassifierRecipe, GeneratorRecipe, Recipe, problems
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 CHECKPOINT = "checkpoint.safetensors"
-SOURCES = ("models", "training", "configs/train", "bci_app/contract", "bci_app/pictures", "bci_app/inference")
+_ROOMS = ("contract", "pictures", "inference", "simulation", "calibration")
+SOURCES = ("models", "training", "configs/train", *(f"bci_app/{room}" for room in _ROOMS))
 """What the outcome of a training run depends on."""
-KINDS: dict[str, type[GeneratorRecipe | EegDecoderRecipe | ClassifierRecipe | GanRecipe]] = {
+KINDS: dict[str, type[GeneratorRecipe | ReaderRecipe | ClassifierRecipe | GanRecipe]] = {
     "train_gan": GanRecipe,
     "train_generator": GeneratorRecipe,
     "train_classifier": ClassifierRecipe,
-    "train_eeg_decoder": EegDecoderRecipe,
+    "train_reader": ReaderRecipe,
 }
 
 
@@ -119,7 +121,7 @@ class RunFolder:
 
 
 def new_run(
-    root: Path, recipe: GeneratorRecipe | EegDecoderRecipe | ClassifierRecipe | GanRecipe, now: datetime, command: str
+    root: Path, recipe: GeneratorRecipe | ReaderRecipe | ClassifierRecipe | GanRecipe, now: datetime, command: str
 ) -> RunFolder:
     """Make ``root/<name>-<date>`` with the resolved recipe, and the commit and command it ran from.
 

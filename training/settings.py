@@ -10,9 +10,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bci_app.calibration.recipe import CalibrationRecipe
 from bci_app.contract.errors import SettingsError
-from bci_app.simulation.settings import ParticipantSettings
 
 Share = Annotated[float, Field(gt=0, lt=0.5)]
 Count = Annotated[int, Field(ge=1)]
@@ -116,21 +114,6 @@ class GeneratorRecipe(Frozen):
                     f"pictures.size is {self.pictures.size}"
                 )
         return self
-
-
-class EegDecoderRecipe(Frozen):
-    """All that a run of `train_eeg_decoder` depends on: a simulated calibration session, and one more to test on."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "eeg-linear"
-    seed: Seed = 1
-    participant: ParticipantSettings = ParticipantSettings()
-    families: tuple[str, ...] = ("shapes", "letters", "digits")
-    n_trials: Annotated[int, Field(ge=20)] = 1200
-    n_test: Annotated[int, Field(ge=20)] = 300
-    soa_s: float = Field(default=1.0, ge=0.4)
-    reader: CalibrationRecipe = CalibrationRecipe()
-    generator: str = "bci_app/bundles/pictures64"
-    bundle: BundleSettings = BundleSettings(name="eeg linear")
 
 
 Recipe = TypeVar("Recipe", bound=BaseModel)

@@ -17,8 +17,8 @@ from bci_app.contract.errors import BundleCorruptError, SettingsError
 from training import run_folder
 from training.errors import DiskError
 from training.gan_recipe import GanRecipe
+from training.reader_recipe import ReaderRecipe
 from training.run_folder import RunFolder, new_run, open_run, read_tensors, write_tensors
-from training.settings import EegDecoderRecipe
 
 NOW = datetime(2026, 3, 4, 5, 6, 7)
 
@@ -91,8 +91,8 @@ def test_a_run_is_opened_with_its_recipe_once_something_was_saved(tmp_path: Path
         open_run(run.path, GanRecipe)
     write_tensors(run.checkpoint, {"step": torch.tensor(1)})
     assert open_run(run.path, GanRecipe) == (run, recipe)
-    with pytest.raises(SettingsError, match=r"is a run of training.train_gan, not of training.train_eeg_decoder\."):
-        open_run(run.path, EegDecoderRecipe)
+    with pytest.raises(SettingsError, match=r"is a run of training.train_gan, not of training.train_reader\."):
+        open_run(run.path, ReaderRecipe)
     (run.path / "recipe.json").write_text('{"network": {"kind": "dcgan", "latent_dim": 0}}', "utf-8")
     with pytest.raises(SettingsError, match=r"none that can be read: network.latent_dim: Input should be greater"):
         open_run(run.path, GanRecipe)

@@ -144,7 +144,7 @@ def fit_deep(
     network.subjects.requires_grad_(len(standards) > 2)  # of one participant it would be one more linear layer
     fit(begin(network, recipe.optimiser), known, new, recipe, run)
     head = choose_head(network, known, new, recipe.objective)
-    return DeepModel(network, _outside(head, mean, scale), standards, np.asarray(mean, np.float32), scale)
+    return DeepModel(network, outside(head, mean, scale), standards, np.asarray(mean, np.float32), scale)
 
 
 def held_out_pictures(pictures: Sequence[str], share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -209,7 +209,7 @@ def _looked_up(features: Mapping[str, Floats], pictures: Sequence[str]) -> Tenso
     return torch.from_numpy(np.stack([features[picture] for picture in pictures]).astype(np.float32))
 
 
-def _outside(head: nn.Linear, mean: Floats, scale: float) -> nn.Linear:
+def outside(head: nn.Linear, mean: Floats, scale: float) -> nn.Linear:
     """A head to centred and scaled latents, made one to latents as they are."""
     outside = copy.deepcopy(head)
     with torch.no_grad():

@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 import logging
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import AdamW
 
 from models.encoders.eegnet import constrain
@@ -67,18 +66,19 @@ class LoopState:
     best: dict[str, Tensor] = field(default_factory=dict)
 
 
-def begin(
-    network: ReaderNetwork, settings: OptimiserSettings, train: Iterable[nn.Parameter] | None = None
-) -> LoopState:
-    """Ready to train all weights of a network, or those in `train`; norms, biases and the temperature do not decay."""
+def begin(network: ReaderNetwork, settings: OptimiserSettings) -> LoopState:
+    """Ready to train all weights that are not frozen; only weights of layers decay.
+
+    Norms, biases and the temperature do not, nor do mixings of channels, which would shrink from the identity.
+    """
     temperature = Temperature()
-    wanted = list(network.parameters() if train is None else train)
-    groups = [
-        {"params": [weight for weight in wanted if weight.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [*(weight for weight in wanted if weight.ndim <= 1), temperature.log_scale], "weight_decay": 0.0},
-    ]
-    optimiser = AdamW([group for group in groups if group["params"]], lr=settings.learning_rate)
-    return LoopState(network, temperature, optimiser)
+    decaying: list[Tensor] = []
+    staying: list[Tensor] = [temperature.log_scale]
+    for weight in network.parameters():
+        if weight.requires_grad:
+            (decaying if weight.ndim > 1 and weight is not network.subjects.mixing else staying).append(weight)
+    groups = [{"params": decaying, "weight_decay": settings.weight_decay}, {"params": staying, "weight_decay": 0.0}]
+    return LoopState(network, temperature, AdamW(groups, lr=settings.learning_rate))
 
 
 def fit(

@@ -14,6 +14,9 @@ from training.readers.deep_loop import AT_ONCE, Examples
 Doubles = NDArray[np.float64]
 PENALTIES = np.logspace(-2, 5, 15)
 """Ridge penalties tried, for features of unit variance."""
+SMALLEST = 0.01
+"""Spread of a feature, as a share of that of all numbers, below which it is scaled up no further: what is left of it in
+single precision would be mostly rounding."""
 LARGEST_STRETCH, STRETCH_POWER = 10.0, 2 / 3
 """As in `bci_app.calibration.ridge`; figures in LOG.md."""
 
@@ -55,13 +58,14 @@ def ridge_head(known: Doubles, target: Doubles, new: Doubles, wanted: Doubles) -
     """
     from sklearn.linear_model import Ridge
 
-    mean, spread = known.mean(axis=0), known.std(axis=0) + 1e-6
+    mean, spread = known.mean(axis=0), np.maximum(known.std(axis=0), SMALLEST * known.std() + 1e-12)
     fits = [Ridge(penalty).fit((known - mean) / spread, target) for penalty in PENALTIES]
-    errors = np.stack([((fit.predict((new - mean) / spread) - wanted) ** 2).mean(axis=0) for fit in fits])
-    best = errors.reshape(len(fits), -1).argmin(axis=0)
-    weight = np.stack([np.atleast_2d(fits[which].coef_)[row] for row, which in enumerate(best)]) / spread
-    bias = np.array([np.atleast_1d(fits[which].intercept_)[row] for row, which in enumerate(best)])
-    return weight, bias - weight @ mean
+    coefficients = np.stack([fit.coef_.reshape(target.shape[1], -1) / spread for fit in fits])
+    intercepts = np.stack([np.reshape(fit.intercept_, -1) for fit in fits]) - coefficients @ mean
+    read = new @ coefficients.transpose(0, 2, 1) + intercepts[:, np.newaxis]
+    best = ((read - wanted) ** 2).mean(axis=1).argmin(axis=0)
+    rows = np.arange(target.shape[1])
+    return coefficients[best, rows], intercepts[best, rows]
 
 
 def stretch(predicted: Doubles, target: Doubles) -> Doubles:

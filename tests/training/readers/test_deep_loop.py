@@ -104,12 +104,13 @@ def test_ctrl_c_ends_training_with_what_is_best_so_far(tmp_path: Path, monkeypat
     assert evaluate(state, validation, recipe) == seen[0]
 
 
-def test_the_temperature_is_learned_and_norms_and_biases_do_not_decay() -> None:
+def test_the_temperature_is_learned_and_norms_biases_and_mixings_do_not_decay() -> None:
     state = _begun(tiny_recipe())
     decaying, staying = state.optimiser.param_groups
     assert (decaying["weight_decay"], staying["weight_decay"]) == (1e-2, 0.0)
     assert any(weight is state.temperature.log_scale for weight in staying["params"])
-    assert {weight.ndim for weight in staying["params"]} <= {0, 1}
+    assert any(weight is state.network.subjects.mixing for weight in staying["params"])
+    assert {weight.ndim for weight in staying["params"]} == {0, 1, 3}
     assert len(decaying["params"]) + len(staying["params"]) == len([*state.network.parameters()]) + 1
 
 

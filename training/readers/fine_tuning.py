@@ -1,0 +1,96 @@
+"""A new participant from minutes of data: what others have taught is kept, and what is theirs alone is learnt anew."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from models.encoders.attention import AttentionNice
+from models.encoders.eegnet import EegNet
+from models.encoders.nice import Nice
+from models.encoders.reader import ReaderNetwork, SubjectLayer
+from training.reader_recipe import DeepSettings, ReaderRecipe
+from training.readers.deep import DeepModel, Floats, as_examples, held_out_pictures, outside
+from training.readers.deep_loop import begin, fit
+from training.readers.heads import choose_head
+from training.readers.standard import fit_standard
+from training.run_folder import RunFolder
+
+
+def fine_tune(
+    model: DeepModel,
+    windows: Floats,
+    targets: Floats,
+    pictures: Sequence[str],
+    recipe: ReaderRecipe,
+    subject: str,
+    run: RunFolder | None = None,
+) -> DeepModel:
+    """Go on from a trained model with trials of a participant it has not seen.
+
+    First the subject layer, which begins as the mean of all others, the encoder's last projection and the heads learn;
+    then, unless ``recipe.fine_tuning.thaw`` is 0, everything does, at that share of the rate.
+
+    Parameters
+    ----------
+    model : DeepModel
+        Trained on other participants; stays as it is.
+    windows, targets, pictures
+        As in `training.readers.deep.fit_deep`, of the new participant.
+    recipe : ReaderRecipe
+        Of the same reader.
+    subject : str
+        The new participant.
+    run : RunFolder, optional
+        See `training.readers.deep_loop.fit`.
+
+    Raises
+    ------
+    SettingsError
+        If there are too few trials.
+    TrainingError
+        If a loss is no longer finite.
+    """
+    assert isinstance(recipe.reader, DeepSettings)
+    train, validation = held_out_pictures(pictures, recipe.optimiser.validation, recipe.seed)
+    standard = fit_standard(windows[train], recipe.reader.whiten)
+    standards = {subject: standard, "": standard}
+    own = (np.asarray(targets - model.mean_target) / model.scale).astype(np.float32)
+    examples = as_examples(windows, own, pictures, [subject] * len(windows), standards, None)
+    known, new = (examples.take(torch.from_numpy(side)) for side in (train, validation))
+    network = for_one_more(model.network)
+    network.requires_grad_(False)
+    for part in theirs_alone(network):
+        part.requires_grad_(True)
+    fit(begin(network, recipe.optimiser), known, new, recipe, run)
+    if recipe.fine_tuning.thaw:
+        network.requires_grad_(True)
+        rate = recipe.fine_tuning.thaw * recipe.optimiser.learning_rate
+        slower = recipe.optimiser.model_copy(update={"learning_rate": rate})
+        fit(begin(network, slower), known, new, recipe.model_copy(update={"optimiser": slower}), run)
+    head = choose_head(network, known, new, recipe.objective)
+    return DeepModel(network, outside(head, model.mean_target, model.scale), standards, model.mean_target, model.scale)
+
+
+def for_one_more(network: ReaderNetwork) -> ReaderNetwork:
+    """A copy whose subject layer is of one participant, and begins as the mean of those of before."""
+    made = copy.deepcopy(network)
+    mean = network.subjects.matrix(None)
+    made.subjects = SubjectLayer(1, len(mean))
+    with torch.no_grad():
+        made.subjects.mixing.copy_(mean[None])
+    return made
+
+
+def theirs_alone(network: ReaderNetwork) -> list[nn.Module]:
+    """What is learnt anew: the subject layer, the encoder's last projection, and the heads."""
+    encoder = network.encoder
+    if isinstance(encoder, AttentionNice):
+        encoder = encoder.nice
+    assert isinstance(encoder, EegNet | Nice)
+    projection = encoder.dense if isinstance(encoder, EegNet) else encoder.projector
+    return [network.subjects, projection, network.latent, network.embedding]

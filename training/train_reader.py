@@ -1,0 +1,99 @@
+"""Train a reader of brain signals, score it beside its controls, and export the bundle that the program opens.
+
+python -m training.train_reader configs/train/reader_linear.yaml [reader.bin_times=2 ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.logging import RichHandler
+
+from bci_app.contract.bundle import Bundle
+from bci_app.contract.errors import BciError
+from bci_app.inference.decoder import Decoder
+from bci_app.inference.generator import Generator
+from training.data.brain import BrainTrials
+from training.data.division import Division, divide
+from training.data.trials import read_trials, with_latents
+from training.evaluate.reader_reading import cross_validated_reading
+from training.reader_recipe import DeepSettings, ReaderRecipe
+from training.readers.fitting import Fitting
+from training.readers.image_features import read_image_features
+from training.readers.results import export, report, score
+from training.run_folder import RunFolder, new_run
+from training.settings import read_any_recipe
+
+DEFAULT = "configs/train/reader_linear.yaml"
+
+
+def train(recipe: ReaderRecipe, run: RunFolder) -> Bundle:
+    """Data, split, fit, scores with controls, bundle, the bundle opened again, report."""
+    torch.set_num_threads(recipe.optimiser.threads)
+    generator = Generator.open(Path(recipe.generator), "cpu")
+    generator.require_encoder()
+    console = Console(stderr=True)
+    console.print("reading the trials")
+    trials, latents = with_latents(read_trials(recipe, generator.image_size), generator)
+    division = divide(trials, recipe.split, recipe.seed)
+    fitting = prepare(recipe, trials, division, run)
+    reading = cross_validated_reading(
+        fitting,
+        trials,
+        latents,
+        division.folds,
+        recipe.seed,
+        lambda _, __, text: console.print(text),
+        division.held_out,
+    )
+    findings = score(reading, trials, generator, recipe.seed)
+    bundle = export(recipe, run, trials, latents, division, fitting, generator, findings)
+    Decoder.open(bundle, generator, "cpu")
+    report(recipe, run, trials, reading, findings, fitting, generator, bundle.manifest.provenance)
+    return bundle
+
+
+def prepare(recipe: ReaderRecipe, trials: BrainTrials, division: Division, run: RunFolder) -> Fitting:
+    """What fits the recipe's reader; a network that reads several participants is told whose each trial is."""
+    features = recipe.objective.image_features
+    fitting = Fitting(recipe, trials.preprocessing.output_sfreq, run)
+    fitting.features = read_image_features(Path(features)) if features else None
+    if isinstance(recipe.reader, DeepSettings) and len(set(trials.subjects)) > 1:
+        ((train, test),) = division.folds
+        fitting.train_subjects, fitting.test_subjects = ([trials.subjects[n] for n in side] for side in (train, test))
+    return fitting
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 a message says what to do, 130 broken off by a second Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m training.train_reader", description="Train a reader.")
+    parser.add_argument("recipe", nargs="?", default=DEFAULT)
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    words = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
+    try:
+        recipe = read_any_recipe(ReaderRecipe, words.recipe, words.overrides)
+        run = new_run(words.runs, recipe, datetime.now(), " ".join([parser.prog, words.recipe, *words.overrides]))
+        print(f"Run folder: {run.path}")
+        bundle = train(recipe, run)
+    except BciError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Broken off.")
+        return 130
+    print(bundle.read("card.md").decode())
+    print(f"Bundle: {bundle.folder}", f"Report: {run.path / 'report.html'}", sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
