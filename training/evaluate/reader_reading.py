@@ -204,10 +204,17 @@ def averaged(reading: Reading, n_repeats: int | None = None, seed: int = 0) -> R
 
 def repeats(reading: Reading) -> list[Indices]:
     """Numbers of the readings of one picture in one fold, picture by picture; the same picture has the same target."""
-    _, group = np.unique(np.column_stack([reading.fold, reading.target]), axis=0, return_inverse=True)
-    order = np.argsort(group.ravel(), kind="stable")
-    found = np.split(order, np.cumsum(np.bincount(group.ravel()))[:-1])
+    _, group = distinct(np.column_stack([reading.fold.astype(np.float32), reading.target]))
+    order = np.argsort(group, kind="stable")
+    found = np.split(order, np.cumsum(np.bincount(group))[:-1])
     return sorted(found, key=lambda each: int(each[0]))
+
+
+def distinct(rows: Floats) -> tuple[Indices, Indices]:
+    """Number of the first of each different row (m,), and which of them each row is (n,); wide rows cost little."""
+    places: dict[bytes, int] = {}
+    kind = np.array([places.setdefault(row.tobytes(), len(places)) for row in rows + np.float32(0)], np.intp)
+    return np.unique(kind, return_index=True)[1].astype(np.intp), kind
 
 
 def _joined(parts: Sequence[dict[str, NDArray[np.generic]]], trials: BrainTrials, held_out: str) -> Reading:

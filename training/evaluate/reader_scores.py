@@ -20,7 +20,7 @@ from bci_app.contract.errors import SettingsError
 from bci_app.contract.identification import correlations
 from bci_app.contract.manifest import Score
 from training.evaluate.intervals import Interval, clustered, share
-from training.evaluate.reader_reading import Floats, Indices, Reading, scaled
+from training.evaluate.reader_reading import Floats, Indices, Reading, distinct, scaled
 
 Doubles = NDArray[np.float64]
 
@@ -132,7 +132,8 @@ def tables(measure: Measure, reading: Reading, control: str = "real") -> list[Ta
     found = []
     for number in np.unique(reading.fold):
         rows = np.flatnonzero(reading.fold == number)
-        candidates, own = np.unique(reading.target[rows], axis=0, return_inverse=True)
+        first, own = distinct(reading.target[rows])
+        candidates = reading.target[rows[first]]
         if len(candidates) < 2:
             raise SettingsError(
                 f"Identification needs at least two different pictures among the test trials of a fold; fold {number + 1} "
@@ -140,7 +141,7 @@ def tables(measure: Measure, reading: Reading, control: str = "real") -> list[Ta
             )
         earned = measure.earned(getattr(reading, control)[rows], candidates, reading.centre[rows[0]])
         chance = measure.chance(len(candidates))
-        found.append(Table(earned.astype(np.float32), own.reshape(-1).astype(np.intp), rows, chance))
+        found.append(Table(earned.astype(np.float32), own, rows, chance))
     return found
 
 
@@ -251,7 +252,7 @@ def identification_scores(
         For intervals and deals.
     """
     reading = scaled(reading) if use_spread else reading
-    fewest = min(len(np.unique(reading.target[reading.fold == fold], axis=0)) for fold in np.unique(reading.fold))
+    fewest = min(len(distinct(reading.target[reading.fold == fold])[0]) for fold in np.unique(reading.fold))
     measures = [n_way(n) for n in ways if n <= max(fewest, 2)] + [top(k) for k in tops if k < fewest] + [PROFILE]
     return tuple(score(measure, reading, seed) for measure in measures)
 
