@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.contract.bundle import Bundle, pack_arrays, write_bundle
+from bci_app.contract.checks import listed
 from bci_app.contract.manifest import (
     DecoderKind,
     DecoderManifest,
@@ -25,7 +26,7 @@ from bci_app.contract.manifest import (
 from bci_app.contract.noise import NoiseModel
 from bci_app.contract.preprocessing import PreprocessingSpec, Preprocessor
 from bci_app.contract.signal import Chunk
-from bci_app.contract.windowing import TrialSpec, WindowSpec
+from bci_app.contract.windowing import TrialSpec, WindowSpec, marker_latency_s
 
 Floats = NDArray[np.float32]
 
@@ -114,23 +115,18 @@ def _golden(reader: Reader, noise: NoiseModel, preprocessing: PreprocessingSpec)
     return pack_arrays(**{"raw": raw, "decoder.window": window, "decoder.latent": reader.read(window)})
 
 
-_CHANNELS: dict[DecoderKind, str] = {
-    "eeg-decoder": "channels of EEG",
-    "fmri-decoder": "voxels of fMRI",
-    "spike-decoder": "neurons' spike counts",
-}
-
-
 def decoder_card(manifest: DecoderManifest) -> str:
     """The card of a decoder bundle: what it reads, how well, and what it is not."""
+    told_hz, later_s = manifest.preprocessing.told_hz, marker_latency_s(manifest.cut)
+    later = f" The onset of a trial is taken to be {1000 * later_s:.0f} ms after its marker." if later_s else ""
     lines = [
         f"# {manifest.name}",
         "",
         f"Reads the latent code `{manifest.latent_space.id}` ({manifest.latent_space.dim} numbers) from "
-        f"{len(manifest.channels)} {_CHANNELS[manifest.kind]} at {manifest.sfreq:g} Hz.",
+        f"the {manifest.signal} of {len(manifest.channels)} {manifest.channel_word} at {manifest.sfreq:g} Hz.",
         "",
-        f"Channels: {', '.join(manifest.channels)}. Reference: {manifest.preprocessing.reference}. "
-        f"Filter delay at 10 Hz: {1000 * manifest.preprocessing.delay_s(10.0):.0f} ms.",
+        f"Channels: {listed(manifest.channels)}. Reference: {manifest.preprocessing.reference}. "
+        f"Filter delay at {told_hz:g} Hz: {1000 * manifest.preprocessing.delay_s(told_hz):.0f} ms.{later}",
         "",
         "| figure | value | 95 % interval | chance | noise input | shuffled pairing | n | held out |",
         "|---|---|---|---|---|---|---|---|",

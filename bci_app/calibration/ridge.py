@@ -1,8 +1,8 @@
 """A linear reader: ridge regression from the spatio-temporal pattern of a trial to the latent of its picture.
 
 The channels are whitened by the training trials' own covariance, the trial is averaged in bins of time, each feature
-is scaled by its training spread, and scikit-learn's RidgeCV chooses one penalty per latent component by leave-one-out
-error inside the training trials. Ridge shrinks what it is unsure of towards the mean, and a generator draws a grey
+is scaled by its training spread, and `penalised` chooses one penalty per latent component by leave-one-out error inside
+the training trials. Ridge shrinks what it is unsure of towards the mean, and a generator draws a grey
 average from shrunk latents; so each component is stretched towards the spread of the training latents, by a factor found
 on trials left out of the fit, two thirds of the way: all of it would make the least certain components as loud as the
 others. Everything fitted is then folded into one matrix over the preprocessed window, so that the
@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.calibration.graph import linear_graph
+from bci_app.calibration.penalised import fit_penalised
 from bci_app.contract.errors import SettingsError
 from bci_app.contract.identification import bootstrap_interval, pairwise_identification
 from bci_app.contract.manifest import Score
@@ -35,7 +35,6 @@ _LOADING = 1e-3
 PENALTIES = np.logspace(0, 6, 13)
 """Ridge penalties tried, for features of unit variance."""
 
-_ERROR = "neg_mean_squared_error"
 _LARGEST_STRETCH = 10.0
 _STRETCH_POWER = 2 / 3
 """1 would give every component the full spread, 0 would leave it as ridge shrank it; figures in LOG.md."""
@@ -85,34 +84,26 @@ def fit_reader(windows: Floats, targets: Floats, bin_times: int = 5) -> LinearRe
     SettingsError
         If there are fewer than ten trials, or the two do not belong together.
     """
-    from sklearn.linear_model import RidgeCV
-
     if len(windows) != len(targets) or len(windows) < 10:
         raise SettingsError(
             f"A reader needs at least 10 trials, each with its picture; got {len(windows)} trials and "
             f"{len(targets)} pictures. Record more trials."
         )
     averaging, whitening = _bins(windows.shape[2], bin_times), _whitening(windows)
-    features = (whitening @ (windows @ averaging)).reshape(len(windows), -1).astype(np.float64)
-    mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
-    scaled = (features - mean) / spread
-    ridge = RidgeCV(PENALTIES, scoring=_ERROR, alpha_per_target=True, store_cv_results=True).fit(scaled, targets)
-    stretch, centre = _stretch(ridge, targets), targets.mean(axis=0, dtype=np.float64)
-    coefficients = stretch[:, np.newaxis] * np.atleast_2d(ridge.coef_) / spread
-    intercept = centre + stretch * (ridge.intercept_ - centre) - coefficients @ mean
+    features = (whitening @ (windows @ averaging)).reshape(len(windows), -1)
+    mean, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64) + 1e-6
+    ridge = fit_penalised((features - mean.astype(np.float32)) / spread.astype(np.float32), targets, PENALTIES)
+    stretch, centre = _stretch(ridge.left_out, targets), targets.mean(axis=0, dtype=np.float64)
+    coefficients = (ridge.coefficients * stretch).T / spread
+    intercept = centre + stretch * (ridge.intercept - centre) - coefficients @ mean
     per_bin = coefficients.reshape(targets.shape[1], windows.shape[1], -1)
     weights = np.einsum("dwb,wc,tb->ctd", per_bin, whitening, averaging, optimize=True)
     return LinearReader(weights.astype(np.float32), intercept.astype(np.float32), centre.astype(np.float32))
 
 
-def _stretch(ridge: Any, targets: Floats) -> NDArray[np.float64]:
-    """Spread of each target over that of its leave-one-out prediction, at most tenfold, to the power `_STRETCH_POWER`.
-
-    With a scoring of its own, RidgeCV keeps the leave-one-out predictions (n_trials, n_targets, n_penalties).
-    """
-    chosen = np.searchsorted(PENALTIES, ridge.alpha_)
-    predicted = np.take_along_axis(ridge.cv_results_, chosen[np.newaxis, :, np.newaxis], axis=2)[:, :, 0]
-    spread = np.sqrt(((predicted - targets.mean(axis=0)) ** 2).mean(axis=0))
+def _stretch(left_out: NDArray[np.float64], targets: Floats) -> NDArray[np.float64]:
+    """Spread of each target over that of its left-out prediction, at most tenfold, to the power `_STRETCH_POWER`."""
+    spread = np.sqrt(((left_out - targets.mean(axis=0)) ** 2).mean(axis=0))
     factor: NDArray[np.float64] = targets.std(axis=0, dtype=np.float64) / np.maximum(spread, 1e-12)
     return np.minimum(factor, _LARGEST_STRETCH) ** _STRETCH_POWER
 
