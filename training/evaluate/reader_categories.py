@@ -64,6 +64,7 @@ def category_scores(
     groups: Sequence[str] | None = None,
     group_name: str = "runs",
     units: Sequence[str] | None = None,
+    unit_name: str = "units",
     seed: int = 0,
     n_deals: int = N_DRAWS,
 ) -> tuple[Finding, ...]:
@@ -81,8 +82,11 @@ def category_scores(
     group_name : str
         What the groups are, for the name of the score.
     units : sequence of str, optional
-        What intervals resample, such as the subject of each reading; pictures, or trials of unknown pictures, by
-        default.
+        What intervals resample, such as the subject of each reading, or its block where trials of a block resemble each
+        other, as volumes of fMRI do; pictures, or trials of unknown pictures, by default. If each unit is of one class,
+        deals keep it whole.
+    unit_name : str
+        What the units are, for the name of the score.
     seed : int
         For intervals and deals.
     n_deals : int
@@ -103,6 +107,7 @@ def category_scores(
     unit = clusters(reading) if units is None else np.unique(units, return_inverse=True)[1].ravel()
     most_frequent = float(reading.target.mean(axis=0, dtype=np.float64).max())
     ways = f"{len(classes)}-way"
+    over = "" if units is None else f", interval over {unit_name}"
     statistics: list[tuple[str, _Statistic, float]] = [
         (f"accuracy, {ways}", _accuracy, most_frequent),
         (f"balanced accuracy, {ways}", _balanced, 1 / len(classes)),
@@ -111,7 +116,10 @@ def category_scores(
         statistics.append(("AUC, all trials pooled", _pooled_auc, 0.5))
         if group.max() > 0:
             statistics.append((f"AUC, mean within {group_name}", _mean_auc, 0.5))
-    return tuple(_finding(*each, reading, group, unit, seed, n_deals) for each in statistics)
+    return tuple(
+        _finding(f"{name}{over}", statistic, chance, reading, group, unit, seed, n_deals)
+        for name, statistic, chance in statistics
+    )
 
 
 def confusion(reading: Reading, classes: Sequence[str]) -> Confusion:
@@ -141,7 +149,8 @@ def _finding(
     else:
         low, high = _resampled(statistic, reading.real, truth, group, unit, rng)
     strata = np.unique(np.stack([reading.fold, group], axis=1), axis=0, return_inverse=True)[1].ravel()
-    dealt = np.array([statistic(reading.real, _dealt(truth, strata, rng), group) for _ in range(n_deals)])
+    whole = _dealt_together(truth, strata, unit)
+    dealt = np.array([statistic(reading.real, _dealt(truth, strata, whole, rng), group) for _ in range(n_deals)])
     return finding(name, (value, low, high), dealt, reading, chance, noise, shuffled)
 
 
@@ -190,12 +199,19 @@ def _resampled(
     return float(low), float(high)
 
 
-def _dealt(truth: Indices, strata: Indices, rng: np.random.Generator) -> Indices:
-    """The labels dealt to the trials at random, each stratum within itself."""
-    order = np.argsort(strata, kind="stable")
-    dealt = np.empty_like(truth)
-    dealt[order] = truth[np.lexsort((rng.random(len(truth)), strata))]
-    return dealt
+def _dealt_together(truth: Indices, strata: Indices, unit: Indices) -> Indices:
+    """What is dealt as one (n,): the units, if each is of one class and in one stratum; else each trial by itself."""
+    pairs = np.unique(np.stack([unit, strata, truth], axis=1), axis=0)
+    return unit if len(pairs) == len(np.unique(unit)) else np.arange(len(unit))
+
+
+def _dealt(truth: Indices, strata: Indices, whole: Indices, rng: np.random.Generator) -> Indices:
+    """The labels dealt at random to what is dealt as one, each stratum within itself."""
+    first = np.unique(whole, return_index=True)[1]
+    label, stratum = truth[first], strata[first]
+    dealt = np.empty_like(label)
+    dealt[np.argsort(stratum, kind="stable")] = label[np.lexsort((rng.random(len(label)), stratum))]
+    return dealt[np.searchsorted(whole[first], whole)]
 
 
 def _check(reading: Reading, classes: Sequence[str], groups: Sequence[str] | None, units: Sequence[str] | None) -> None:

@@ -82,8 +82,9 @@ def _explained(reading: Reading, seed: int) -> Finding:
     def share(missed: Doubles) -> float:
         return float(1 - missed.sum() / max(total.sum(), 1e-30))
 
-    missed, weights = errors(reading.real), np.concatenate(list(_weights(reading, seed)))
-    low, high = np.quantile(1 - weights @ missed / np.maximum(weights @ total, 1e-30), (0.025, 0.975))
+    missed = errors(reading.real)
+    draws = [1 - weights @ missed / np.maximum(weights @ total, 1e-30) for weights in _weights(reading, seed)]
+    low, high = np.quantile(np.concatenate(draws), (0.025, 0.975))
     dealt = np.array([share(errors(reading.real[order])) for order in _deals(reading, seed)])
     interval = share(missed), float(low), float(high)
     noise, shuffled = share(errors(reading.noise)), share(errors(reading.shuffled))

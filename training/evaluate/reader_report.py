@@ -100,7 +100,6 @@ def write_reader_report(path: Path, report: ReaderReport) -> Path:
         shows=report.findings[0].shows_reading,
         facts=facts(report),
         notes=(*report.trials.notes, *report.notes),
-        n_seen=int(report.reading.seen.sum()),
         tables=[
             ("Drawn at random", _picture_table(report.pictures.rows, report.pictures.random)),
             ("Chosen by rank", _picture_table(report.pictures.rows, report.pictures.marked)),
@@ -137,7 +136,7 @@ def lead(finding: Finding, reading: Reading) -> str:
     if score.name.startswith(PAIRWISE.name):
         words = f"Of two test pictures, the one that was shown fits what was read better in {percent(score.value, 1)} of pairs. "
     told = f"{words}{score.name[:1].upper()}{score.name[1:]}: {number(score.value)}{interval}; {beside}."
-    dealt = f"readings dealt to the trials at random ({number(finding.dealt_low)} to {number(finding.dealt_high)})"
+    dealt = f"the readings dealt to the trials at random ({number(finding.dealt_low)} to {number(finding.dealt_high)})"
     if finding.shows_reading:
         meaning = (
             "The interval lies above chance and above the noise input and the shuffled pairing, and the score above "
@@ -145,14 +144,19 @@ def lead(finding: Finding, reading: Reading) -> str:
         )
     else:
         reached = [name for name, value in known.items() if low <= value]
-        reached += [dealt] if finding.score.value <= finding.dealt_high else []
-        meaning = f"This does not show that anything was read: the interval reaches {', and '.join(reached)}."
+        reached += [dealt] if score.value <= finding.dealt_high else []
+        meaning = f"This does not show that anything was read: it is within reach of {_listed(reached)}."
     if reading.seen.any():
         meaning += (
             f" {int(reading.seen.sum()):,} of {len(reading):,} test trials showed a picture that was also shown in "
             "training: for them it is recognition of a known picture, not reading of a new one."
         )
     return f"{told} {meaning}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """One, two and three."""
+    return " and ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
 
 
 def facts(report: ReaderReport) -> list[tuple[str, str]]:
@@ -169,9 +173,8 @@ def facts(report: ReaderReport) -> list[tuple[str, str]]:
     ]
     if isinstance(cut, TrialSpec):
         found.append(("cut", f"{1000 * cut.start_s:.0f} to {1000 * cut.stop_s:.0f} ms after the onset"))
-        found.append(
-            ("marker latency", f"{1000 * cut.latency_s:.0f} ms: the onset is taken to be so long after the marker")
-        )
+        latency = f"{1000 * cut.latency_s:.0f} ms: the onset is taken to be so long after the marker"
+        found.append(("marker latency", latency if cut.latency_s else "none: the onset is at the marker"))
     else:
         found.append(("cut", f"windows of {cut.window_s:g} s, one every {cut.hop_s:g} s"))
     if spec.sos:
@@ -180,6 +183,9 @@ def facts(report: ReaderReport) -> list[tuple[str, str]]:
             ("filter delay", f"{delay_ms:.0f} ms at {min(_DELAY_AT_HZ, 0.25 * spec.output_sfreq):g} Hz, causal")
         )
     found.append(("reference", spec.reference))
+    n_seen, n = int(report.reading.seen.sum()), len(report.reading)
+    seen = f"{n_seen:,} of {n:,} test trials" if n_seen else "no test trial"
+    found.append(("with a picture that was trained on", seen if n_pictures else "not recorded"))
     return found
 
 

@@ -147,9 +147,14 @@ def tables(measure: Measure, reading: Reading, control: str = "real") -> list[Ta
 
 def per_trial(measure: Measure, reading: Reading, control: str = "real") -> Doubles:
     """What each reading (n,) earned."""
-    earned = np.empty(len(reading))
-    for table in tables(measure, reading, control):
-        earned[table.rows] = table.earned[np.arange(len(table.own)), table.own]
+    return diagonal(tables(measure, reading, control))
+
+
+def diagonal(parts: Sequence[Table]) -> Doubles:
+    """What each reading (n,) earned for the candidate that was shown."""
+    earned = np.empty(sum(len(part.rows) for part in parts))
+    for part in parts:
+        earned[part.rows] = part.earned[np.arange(len(part.own)), part.own]
     return earned
 
 
@@ -171,7 +176,7 @@ def score(measure: Measure, reading: Reading, seed: int = 0, n_deals: int = N_DE
         If a fold has too few different pictures.
     """
     parts = tables(measure, reading)
-    interval = mean_interval(per_trial(measure, reading), clusters(reading), seed)
+    interval = mean_interval(diagonal(parts), clusters(reading), seed)
     dealt = deal(parts, np.random.default_rng(seed), n_deals)
     return finding(
         named(measure.name, reading),

@@ -104,6 +104,20 @@ def test_deals_stay_within_groups() -> None:
     assert {each.p for each in found} == {1.0}
 
 
+def test_blocks_of_one_class_are_dealt_whole() -> None:
+    classes = ("a", "b")
+    blocks = np.repeat(np.arange(6), 10)  # six blocks of ten trials that say the same
+    labels = [classes[each % 2] for each in blocks]
+    target = one_hot(labels, classes)
+    reading = made_reading(target, target)
+    whole = category_scores(reading, classes, units=[f"block {each}" for each in blocks], unit_name="blocks")
+    single = category_scores(reading, classes)
+    # three blocks of six can be named in 20 ways, and one of them is right
+    assert whole[0].p == pytest.approx(1 / 20, abs=0.02)
+    assert single[0].p == pytest.approx(1 / 1001)
+    assert whole[0].score.name == "accuracy, 2-way, interval over blocks"
+
+
 def test_the_harness_reads_categories() -> None:
     rng = np.random.default_rng(0)
     labels = tuple(rng.permutation(["face", "house"] * 40))

@@ -120,7 +120,7 @@ def test_nothing_read_is_said_plainly(report: ReaderReport, tmp_path: Path) -> N
     nothing = made_reading(rng.normal(size=(50, DIM)), rng.normal(size=(50, DIM)))
     found = score(PAIRWISE, nothing)
     words = lead(found, nothing)
-    assert "This does not show that anything was read: the interval reaches chance" in words
+    assert "This does not show that anything was read: it is within reach of chance" in words
     assert "something of what was shown was read" not in words
     other = write_reader_report(tmp_path / "r.html", replace(report, reading=nothing, findings=(found,))).read_text()
     assert 'class="lead no"' in other
@@ -155,6 +155,10 @@ def test_facts_tell_of_latency_delay_and_who(report: ReaderReport) -> None:
     assert found["marker latency"].startswith("21 ms")
     assert found["filter delay"] == f"{1000 * spec.delay_s(10.0):.0f} ms at 10 Hz, causal"
     assert found["from"] == "3 subjects, 6 runs"
+    assert found["with a picture that was trained on"] == "no test trial"
+    unknown = dict(facts(replace(report, trials=replace(report.trials, pictures=("",) * 120))))
+    assert unknown["with a picture that was trained on"] == "not recorded"
+    assert unknown["marker latency"] == "none: the onset is at the marker"
     assert found["trials"] == "120, of 60 different pictures"
     assert "filter delay" not in dict(facts(report))
 
