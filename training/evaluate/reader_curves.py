@@ -21,10 +21,12 @@ from training.evaluate.reader_reading import (
     averaged,
     cross_validated_reading,
     repeats,
+    scaled,
 )
 from training.evaluate.reader_scores import (
     CONTROLS,
     PAIRWISE,
+    SCALED,
     Doubles,
     Measure,
     Table,
@@ -93,6 +95,7 @@ def learning_curve(
     counts: Sequence[int] = (),
     n_seeds: int = 3,
     seed: int = 0,
+    use_spread: bool = False,
     limit_s: float = 600.0,
     on_progress: OnProgress | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -111,6 +114,8 @@ def learning_curve(
         Each draws its own training trials, a smaller number being part of a larger, labels in equal parts.
     seed : int
         The first seed.
+    use_spread : bool
+        Divide both sides by the training spread of each component; the name says so.
     limit_s : float
         No fit is begun after so many seconds; what is complete by then is given, and the note says so.
     on_progress : callable, optional
@@ -135,7 +140,8 @@ def learning_curve(
         if clock() >= end:
             break
         some = [(_drawn(trials, train, count, (seed, each, fold)), test) for fold, (train, test) in enumerate(folds)]
-        found[each, count] = cross_validated_reading(fit, trials, targets, some, seed + each)
+        read = cross_validated_reading(fit, trials, targets, some, seed + each)
+        found[each, count] = scaled(read) if use_spread else read
     tell(len(steps), len(steps), "learning curve done")
     note = _stopped(len(found), len(steps), limit_s)
     points = [[found[each, count] for each in range(n_seeds) if (each, count) in found] for count in counts]
@@ -150,7 +156,7 @@ def repeats_curve(
     Parameters
     ----------
     reading : Reading
-        Of single trials.
+        Of single trials; `scaled` or not.
     measure : Measure
         What is scored.
     counts : sequence of int
@@ -187,6 +193,7 @@ def time_resolved(
     width_s: float = 0.05,
     step_s: float | None = None,
     seed: int = 0,
+    use_spread: bool = False,
     limit_s: float = 600.0,
     on_progress: OnProgress | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -201,7 +208,7 @@ def time_resolved(
         Width of the window, and from one to the next; the width by default.
     seed : int
         For fits, controls and deals.
-    limit_s, on_progress, clock
+    use_spread, limit_s, on_progress, clock
         As in `learning_curve`; every fourth place comes first, so that a curve cut short still spans the trial.
 
     Returns
@@ -224,7 +231,8 @@ def time_resolved(
         if clock() >= end:
             break
         part = replace(trials, windows=trials.windows[:, :, starts[place] : starts[place] + width])
-        found[place] = cross_validated_reading(fit, part, targets, folds, seed)
+        read = cross_validated_reading(fit, part, targets, folds, seed)
+        found[place] = scaled(read) if use_spread else read
     tell(len(starts), len(starts), "time-resolved done")
     note, places = _stopped(len(found), len(starts), limit_s), sorted(found)
     curve = _curve(measure, "seconds after onset", times[places], [[found[place]] for place in places], 1, note)
@@ -259,7 +267,7 @@ def _curve(
     first = points[done[0]][0]
     parts = tables(measure, first)
     return Curve(
-        name=measure.name,
+        name=measure.name + (SCALED if first.scaled else ""),
         x_name=x_name,
         x=np.asarray(x, np.float64)[done],
         value=value,

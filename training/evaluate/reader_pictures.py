@@ -10,7 +10,7 @@ from PIL import Image
 
 from bci_app.contract.errors import SettingsError
 from training.evaluate.batches import Generate, Images, batched
-from training.evaluate.reader_reading import Floats, Indices, Reading
+from training.evaluate.reader_reading import Floats, Indices, Reading, scaled
 from training.evaluate.reader_scores import PAIRWISE, PROFILE, Finding, per_trial, score
 
 SIDE = 16
@@ -47,6 +47,7 @@ def beside(
     images: Mapping[str, Images],
     n_random: int = 10,
     seed: int = 0,
+    use_spread: bool = False,
 ) -> ShownBesideRead:
     """Pictures of some test trials, chosen at random and by rank.
 
@@ -61,6 +62,8 @@ def beside(
         How many trials to draw at random.
     seed : int
         Draws them.
+    use_spread : bool
+        Rank by identification with components divided by their training spread.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def beside(
             "Generators are compared on the same trials; their readings are of different ones. Read again."
         )
     known = _known(first, images)
-    identified = per_trial(PAIRWISE, first)
+    identified = per_trial(PAIRWISE, scaled(first) if use_spread else first)
     drawn = np.sort(np.random.default_rng(seed).permutation(known)[:n_random])
     order = known[np.argsort(-identified[known], kind="stable")]
     middle = max((len(order) - _N_MARKED) // 2, 0)

@@ -26,6 +26,8 @@ Doubles = NDArray[np.float64]
 
 CONTROLS = ("real", "noise", "shuffled")
 N_DEALS = 1000
+SCALED = ", components divided by their training spread"
+"""Added to the name of a score of `scaled` readings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +267,7 @@ def identification_scores(
 def named(name: str, reading: Reading) -> str:
     """The name with what was averaged and whether components were scaled."""
     trials = "single trials" if reading.n_repeats == 1 else f"mean of {reading.n_repeats} repeats"
-    return f"{name}, {trials}{', components divided by their training spread' if reading.scaled else ''}"
+    return f"{name}, {trials}{SCALED if reading.scaled else ''}"
 
 
 def clusters(reading: Reading) -> Indices:

@@ -12,7 +12,7 @@ from bci_app.contract.windowing import WindowSpec
 from tests.training.evaluate.reader_world import DIM, brain_trials, linear_fit, linear_world, made_reading
 from training.evaluate.reader_categories import correct, one_hot
 from training.evaluate.reader_curves import learning_curve, repeats_curve, time_resolved
-from training.evaluate.reader_reading import cross_validated_reading
+from training.evaluate.reader_reading import cross_validated_reading, scaled
 from training.evaluate.reader_scores import PAIRWISE, per_trial
 
 
@@ -81,6 +81,18 @@ def test_no_fit_begins_after_the_limit_and_the_note_says_so() -> None:
     assert told[-1] == (9, 9, "learning curve done")
     with pytest.raises(SettingsError, match="was complete"):
         learning_curve(linear_fit, trials, targets, folds, limit_s=0.0)
+
+
+def test_components_may_be_divided_by_their_training_spread() -> None:
+    trials, targets = linear_world(100)
+    targets = targets * np.array([100, 1, 1, 1], np.float32)
+    folds = [(np.arange(80), np.arange(80, 100))]
+    reading = scaled(cross_validated_reading(linear_fit, trials, targets, folds))
+    curve = learning_curve(linear_fit, trials, targets, folds, counts=(80,), n_seeds=1, use_spread=True)
+    assert curve.value[0] == pytest.approx(per_trial(PAIRWISE, reading).mean(), abs=1e-3)
+    course = time_resolved(linear_fit, trials, targets, folds, width_s=0.06, use_spread=True)
+    name = "pairwise identification, components divided by their training spread"
+    assert curve.name == course.name == repeats_curve(reading, counts=(1,), n_seeds=1).name == name
 
 
 def test_counts_beyond_the_training_trials_are_refused() -> None:
