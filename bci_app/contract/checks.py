@@ -12,6 +12,15 @@ from pydantic import ValidationError
 
 from bci_app.contract.errors import ChannelError, RateError, SignalError
 
+_NAMED = 64
+"""Channels named in a message at most: those of a large cap, but not twenty thousand voxels."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names, in a message; of very many the first ones, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
 
 def faults(error: ValidationError) -> str:
     """Everything that pydantic found wrong, as part of a sentence: where, what, and what came."""
@@ -36,7 +45,7 @@ def check_finite(data: NDArray[np.floating], channels: Sequence[str], what: str)
     """Raise SignalError that names the channels of `data` (n_channels, n_times) that hold NaN or infinity."""
     bad = ~np.isfinite(data).all(axis=-1)
     if bad.any():
-        names = ", ".join(name for name, is_bad in zip(channels, bad, strict=True) if is_bad)
+        names = listed([name for name, is_bad in zip(channels, bad, strict=True) if is_bad])
         raise SignalError(
             f"{what} must hold finite numbers; channel(s) {names} hold NaN or infinity. "
             "Check the electrode or leave the channel out, and choose a decoder that does not need it."
@@ -56,7 +65,7 @@ def check_not_flat(data: NDArray[np.floating], channels: Sequence[str], what: st
     flat = flat_channels(data, channels)
     if flat:
         raise SignalError(
-            f"{what} must vary; channel(s) {', '.join(flat)} are flat. "
+            f"{what} must vary; channel(s) {listed(flat)} are flat. "
             "Check that the electrode is connected and the amplifier's channel is switched on."
         )
 
@@ -66,7 +75,7 @@ def check_unique(channels: Iterable[str], what: str) -> None:
     doubled = [name for name, count in Counter(channels).items() if count > 1]
     if doubled:
         raise ChannelError(
-            f"{what} must name each channel once; doubled: {', '.join(doubled)}. Rename them at the sender."
+            f"{what} must name each channel once; doubled: {listed(doubled)}. Rename them at the sender."
         )
 
 
@@ -86,13 +95,13 @@ def channel_order(wanted: Sequence[str], present: Sequence[str], needs: str, has
         If a wanted channel is missing, or a name is doubled.
     """
     check_unique(present, has[0].upper() + has[1:])
-    missing = [name for name in wanted if name not in present]
+    position = {name: index for index, name in enumerate(present)}
+    missing = [name for name in wanted if name not in position]
     if missing:
         raise ChannelError(
-            f"{needs} needs channel(s) {', '.join(missing)}; {has} has {', '.join(present) or 'none'}. "
+            f"{needs} needs channel(s) {listed(missing)}; {has} has {listed(present) or 'none'}. "
             "Choose another stream or another bundle, or rename the channels at the sender."
         )
-    position = {name: index for index, name in enumerate(present)}
     return np.array([position[name] for name in wanted], dtype=np.intp)
 
 

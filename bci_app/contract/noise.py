@@ -19,8 +19,9 @@ Floats = NDArray[np.float32]
 class NoiseModel:
     """Gaussian noise matched to the training trials: their mean, and covariance in space times covariance in time.
 
-    `mean` (n_channels, n_times) microvolts, `space` (n_channels, n_channels) and `time` (n_times, n_times) lower
-    Cholesky factors, float32; a draw is ``mean + space @ N(0, 1) @ time.T``.
+    `mean` (n_channels, n_times) in the unit of the signal, `space` (n_channels, rank) and `time` (n_times, n_times)
+    factors of the covariances, float32; a draw is ``mean + space @ N(0, 1) @ time.T``. The rank is n_channels or lower:
+    the covariance of some hundred trials of twenty thousand voxels is kept as a factor of as many columns as trials.
     """
 
     mean: Floats
@@ -28,8 +29,8 @@ class NoiseModel:
     time: Floats
 
     def draw(self, rng: np.random.Generator, n: int) -> Floats:
-        """`n` windows of matched noise (n, n_channels, n_times), in microvolts."""
-        white = rng.standard_normal((n, *self.mean.shape), dtype=np.float32)
+        """`n` windows of matched noise (n, n_channels, n_times), in the unit of the signal."""
+        white = rng.standard_normal((n, self.space.shape[1], self.mean.shape[1]), dtype=np.float32)
         return (self.mean + self.space @ white @ self.time.T).astype(np.float32)
 
     def pack(self) -> bytes:
@@ -45,7 +46,9 @@ def unpack_noise(arrays: Mapping[str, NDArray[Any]], n_channels: int, n_times: i
     BundleCorruptError
         If an array is missing, of another shape, or holds anything but finite numbers.
     """
-    wanted = {"mean": (n_channels, n_times), "space": (n_channels, n_channels), "time": (n_times, n_times)}
+    space = arrays["space"].shape if "space" in arrays else ()
+    rank = min(space[1], n_channels) if len(space) == 2 and space[1] else n_channels
+    wanted = {"mean": (n_channels, n_times), "space": (n_channels, rank), "time": (n_times, n_times)}
     for name, shape in wanted.items():
         sound = name in arrays and arrays[name].shape == shape and arrays[name].dtype.kind == "f"
         if not sound or not np.isfinite(arrays[name]).all():

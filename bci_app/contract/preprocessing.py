@@ -150,10 +150,26 @@ class PreprocessingSpec(BaseModel):
         """Rate in Hz after decimation."""
         return self.sfreq / self.decimation
 
+    @property
+    def told_hz(self) -> float:
+        """The rhythm whose delay users are told: 10 Hz, or, of slower signals, a quarter of the rate that is kept."""
+        return min(10.0, self.output_sfreq / 4)
+
     def delay_s(self, at_hz: float) -> float:
-        """Group delay of the filters at `at_hz`, in seconds: how late that rhythm reaches the decoder."""
+        """Group delay of the filters at `at_hz`, in seconds: how late that rhythm reaches the decoder.
+
+        Raises
+        ------
+        SettingsError
+            If a signal of this rate holds no such rhythm.
+        """
         from scipy import signal
 
+        if not 0 <= at_hz < self.sfreq / 2:
+            raise SettingsError(
+                f"A signal of {self.sfreq:g} Hz holds rhythms below {self.sfreq / 2:g} Hz; the delay at {at_hz:g} Hz was "
+                "asked for. Ask for a lower one."
+            )
         total = 0.0
         for section in self.sos:
             _, delay = signal.group_delay((section[:3], section[3:]), w=[at_hz], fs=self.sfreq)

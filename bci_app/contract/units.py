@@ -6,10 +6,19 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from bci_app.contract.errors import RateError
+from bci_app.contract.errors import RateError, UnitError
 
 Unit = Literal["uV", "count", "au"]
 """Of samples: microvolts of EEG, spikes of a neuron, or the arbitrary units of a scanner."""
+UNITS: tuple[Unit, ...] = ("uV", "count", "au")
+
+
+def parse_unit(text: str) -> Unit:
+    """The unit that a file of this program names; UnitError if it is none."""
+    for unit in UNITS:
+        if unit == text:
+            return unit
+    raise UnitError(f"Samples are in {', '.join(UNITS)}; got {text[:40]!r}. Read a file that this program wrote.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,10 @@ from bci_app.contract.signal import Marker, Samples, Times, Trial, Window
 from bci_app.contract.units import Frequency
 
 _AHEAD_S = 10.0
-"""A marker this far ahead of the newest sample is not waited for."""
+"""A marker this far ahead of the newest sample is not waited for; of a slow signal, `_AHEAD_SAMPLES` ahead."""
+_AHEAD_SAMPLES = 25
+_SLOW_HZ = 10.0
+_OFF_THE_MIDDLE = 0.01
 
 
 class WindowSpec(BaseModel):
@@ -56,6 +59,18 @@ class TrialSpec(BaseModel):
                     f"The baseline must lie inside the trial ({self.start_s} to {self.stop_s} s); got {low} to {high} s."
                 )
         return self
+
+
+def marker_latency_s(cut: WindowSpec | TrialSpec) -> float:
+    """How long after its marker a trial's onset is taken to be; 0 for windows, which belong to no marker."""
+    return cut.latency_s if isinstance(cut, TrialSpec) else 0.0
+
+
+def reach_s(cut: WindowSpec | TrialSpec) -> float:
+    """Seconds of signal that must be held to cut one window or trial: a trial is found by the sample at its marker."""
+    if isinstance(cut, WindowSpec):
+        return cut.window_s
+    return max(cut.stop_s + cut.latency_s, 0.0) - min(cut.start_s + cut.latency_s, 0.0)
 
 
 def samples_per_window(cut: WindowSpec | TrialSpec, sfreq: float) -> int:
@@ -226,7 +241,9 @@ class MarkerTrials:
     decimation : int
         One in how many raw samples it keeps. A marker that stands exactly on a raw sample may lie half-way between
         two kept ones, where the least error of a clock would decide; with an even decimation all markers are
-        therefore moved half a raw sample earlier before the nearest kept sample is taken.
+        therefore moved half a raw sample earlier before the nearest kept sample is taken. With an odd one that
+        goes for a marker half-way between two: in a slow signal (10 Hz or less, such as volumes of a scanner, to which
+        pictures are often timed) markers are moved a hundredth of a sample earlier.
 
     Attributes
     ----------
@@ -236,7 +253,8 @@ class MarkerTrials:
 
     def __init__(self, spec: TrialSpec, sfreq: float, decimation: int = 1) -> None:
         frequency = Frequency(sfreq)
-        self._earlier_s = 0.0 if decimation % 2 else 0.5 * frequency.period_s / decimation
+        off_the_middle = _OFF_THE_MIDDLE if sfreq <= _SLOW_HZ else 0.0
+        self._earlier_s = frequency.period_s * (off_the_middle if decimation % 2 else 0.5 / decimation)
         later = frequency.samples(spec.latency_s)
         self.start = frequency.samples(spec.start_s) + later
         self.stop = frequency.samples(spec.stop_s) + later
@@ -286,7 +304,7 @@ class MarkerTrials:
         centre = store.index_at(marker.time - self._earlier_s)
         if centre is None:
             _, newest_time = store.read(store.newest - 1, store.newest)
-            if marker.time > newest_time[0] + _AHEAD_S:
+            if marker.time > newest_time[0] + max(_AHEAD_S, _AHEAD_SAMPLES * self._period):
                 return (
                     "it lies far ahead of the newest sample: the stream stands still, or the marker has another clock"
                 )

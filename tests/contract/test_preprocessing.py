@@ -163,3 +163,12 @@ def test_trials_are_cut_at_the_sample_nearest_to_the_marker() -> None:
     assert [trial.marker.label for trial in trials] == ["near"]
     np.testing.assert_array_equal(trials[0].window.data, recording.data[:, 400 - 26 + 0 : 400 + 128])
     assert dropped == [(markers[1], "the recording ended before it was complete")]
+
+
+def test_the_rhythm_whose_delay_is_told_is_one_that_the_signal_holds() -> None:
+    assert PreprocessingSpec.design(("a", "b"), 256.0, decimation=2).told_hz == 10.0
+    volumes = PreprocessingSpec(channels=("v",), sfreq=0.4, unit="au", reference="none")
+    assert volumes.told_hz == pytest.approx(0.1)
+    assert volumes.delay_s(volumes.told_hz) == 0.0
+    with pytest.raises(SettingsError, match=r"holds rhythms below 0\.2 Hz; the delay at 10 Hz was asked for"):
+        volumes.delay_s(10.0)

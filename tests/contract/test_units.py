@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from bci_app.contract.errors import RateError
-from bci_app.contract.units import Frequency
+from bci_app.contract.errors import RateError, UnitError
+from bci_app.contract.units import UNITS, Frequency, parse_unit
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,9 @@ def test_samples_become_seconds_and_back() -> None:
 def test_an_impossible_rate_is_refused(hz: float) -> None:
     with pytest.raises(RateError, match="above 0 Hz"):
         Frequency(hz)
+
+
+def test_the_unit_of_a_file_is_one_of_three() -> None:
+    assert [parse_unit(unit) for unit in UNITS] == ["uV", "count", "au"]
+    with pytest.raises(UnitError, match="Samples are in uV, count, au; got 'furlong'"):
+        parse_unit("furlong")

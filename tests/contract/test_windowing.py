@@ -7,7 +7,15 @@ import pytest
 
 from bci_app.contract.errors import SettingsError
 from bci_app.contract.signal import Marker, Window
-from bci_app.contract.windowing import ArrayStore, HopWindows, MarkerTrials, TrialSpec, WindowSpec
+from bci_app.contract.windowing import (
+    ArrayStore,
+    HopWindows,
+    MarkerTrials,
+    TrialSpec,
+    WindowSpec,
+    marker_latency_s,
+    reach_s,
+)
 
 SFREQ = 100.0
 
@@ -138,3 +146,43 @@ def test_a_latency_cuts_later_and_leaves_length_and_baseline_as_they_are() -> No
 
     assert trial(0.07).first_sample == trial(0.0).first_sample + 7
     np.testing.assert_array_equal(trial(0.0).data, trial(0.07).data)  # a straight line without its baseline
+
+
+@pytest.mark.parametrize(
+    ("cut", "needed_s"),
+    [
+        (TrialSpec(start_s=0.1, stop_s=0.6), 0.6),  # from the marker on, which must be found
+        (TrialSpec(start_s=-0.2, stop_s=0.6), 0.8),
+        (TrialSpec(start_s=-0.5, stop_s=-0.2), 0.5),
+        (TrialSpec(start_s=-0.2, stop_s=0.6, latency_s=0.3), 0.9),
+        (TrialSpec(start_s=4.0, stop_s=6.5), 6.5),
+        (WindowSpec(window_s=2.0, hop_s=0.5), 2.0),
+    ],
+)
+def test_a_store_that_holds_what_is_needed_gives_the_trial(cut: TrialSpec | WindowSpec, needed_s: float) -> None:
+    assert reach_s(cut) == pytest.approx(needed_s)
+    assert marker_latency_s(cut) == getattr(cut, "latency_s", 0.0)
+
+
+@pytest.mark.parametrize("error_s", [-1e-3, 1e-3])
+@pytest.mark.parametrize("sfreq", [0.1, 0.4, 2.0])
+def test_a_marker_half_way_between_two_volumes_is_not_moved_by_the_error_of_a_clock(
+    sfreq: float, error_s: float
+) -> None:
+    times = 50.0 + np.arange(20) / sfreq
+    store = ArrayStore(np.arange(20, dtype=np.float32)[None], times, sfreq)
+    for volume in range(3, 9):
+        cutter = MarkerTrials(TrialSpec(start_s=0.0, stop_s=1 / sfreq), sfreq)
+        cutter.add(Marker(50.0 + (volume + 0.5) / sfreq + error_s, "house"))
+        (trial,) = cutter.due(store)
+        assert trial.window.first_sample == volume
+
+
+def test_a_marker_before_the_next_volume_is_waited_for_however_slow_the_scanner() -> None:
+    cutter = MarkerTrials(TrialSpec(start_s=0.0, stop_s=10.0), 0.1)
+    cutter.add(Marker(59.0, "house"))
+    times = 10.0 * np.arange(10)
+    assert cutter.due(ArrayStore(np.zeros((1, 4), np.float32), times[:4], 0.1)) == []
+    assert cutter.dropped == []
+    (trial,) = cutter.due(ArrayStore(np.zeros((1, 8), np.float32), times[:8], 0.1))
+    assert trial.window.first_sample == 6
