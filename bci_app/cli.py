@@ -22,7 +22,7 @@ from bci_app.contract.errors import BciError, SignalError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bci_app.contract.manifest import Score
+    from bci_app.contract.manifest import DecoderManifest, Score
     from bci_app.engine.calibration_run import CalibrationResult
     from bci_app.engine.plan import SessionPlan
 
@@ -34,7 +34,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=False,
     pretty_exceptions_enable=False,
-    help="Live brain decoding: EEG over Lab Streaming Layer in, reconstructed pictures out. "
+    help="Live brain decoding: EEG, voxels or spike counts over Lab Streaming Layer in, reconstructed pictures out. "
     "Research software, not a medical device.",
 )
 out = Console()
@@ -180,12 +180,12 @@ def _wanted_anyway() -> bool:
 
 @app.command()
 def run(
-    stream: Annotated[str | None, typer.Option(help="Name of the EEG stream.")] = None,
+    stream: Annotated[str | None, typer.Option(help="Name of the stream.")] = None,
     source_id: Annotated[
-        str | None, typer.Option(help="source_id of the EEG stream; the surest way to choose one.")
+        str | None, typer.Option(help="source_id of the stream; the surest way to choose one.")
     ] = None,
     markers: Annotated[str | None, typer.Option(help="Name of the marker stream that cuts the trials.")] = None,
-    unit: Annotated[str | None, typer.Option(help="Unit of channels whose sender gives none, such as uV.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Unit of channels whose sender gives none: uV, count or au.")] = None,
     decoder: DecoderPath = None,
     generator: GeneratorPath = None,
     config: Config = None,
@@ -196,7 +196,7 @@ def run(
     require_gpu: RequireGpu = False,
     light: Light = False,
 ) -> None:
-    """Read a live EEG stream with a decoder bundle."""
+    """Read a live stream with a decoder bundle."""
     from bci_app.engine.opening import open_plan
     from bci_app.engine.settings import SessionSettings, parse_settings, read_settings
     from bci_app.engine.summary import run_folder
@@ -266,10 +266,23 @@ def check(
     out.print(f"Bundle '{manifest.name}' ({manifest.kind}) is sound.", markup=False)
     out.print(f"Golden vectors agree on: {model.device}", markup=False)
     out.print(f"Latent space {manifest.latent_space.id}: {manifest.latent_space.dim} numbers", markup=False)
+    if manifest.kind != "generator":
+        _tell_input(manifest)
     if manifest.metrics:
         out.print(_score_table(manifest.metrics))
     for held_out in dict.fromkeys(score.held_out for score in manifest.metrics):
         out.print(f"Held out: {held_out}", markup=False, highlight=False)
+
+
+def _tell_input(manifest: DecoderManifest) -> None:
+    """What a decoder reads, and when a trial of it begins if that is not at its marker."""
+    from bci_app.contract.windowing import marker_latency_s
+
+    what = f"{manifest.signal} of {len(manifest.channels):,} {manifest.channel_word}"
+    out.print(f"Reads: {what} at {manifest.sfreq:g} Hz", markup=False, highlight=False)
+    later_s = marker_latency_s(manifest.cut)
+    if later_s:
+        out.print(f"Onset of a trial: {1000 * later_s:.0f} ms after its marker", markup=False, highlight=False)
 
 
 def _score_table(scores: Sequence[Score]) -> Table:

@@ -22,8 +22,8 @@ class Sender:
 
     Parameters
     ----------
-    channels, sfreq, name, unit
-        Of the EEG stream; its source_id is made up.
+    channels, sfreq, name, unit, type
+        Of the stream; its source_id is made up.
     marker_every_s : float, optional
         Send the marker "flash" so often, on a stream named like the EEG's with " markers" behind.
     spoil : callable, optional
@@ -38,10 +38,11 @@ class Sender:
         unit: str = "microvolts",
         marker_every_s: float | None = None,
         spoil: Spoil = lambda data, at_s: data,
+        type: str = "EEG",
     ) -> None:
         self.name = name or f"sender {uuid4().hex[:8]}"
         self.source_id = f"sender-{uuid4().hex}"
-        self.channels, self.sfreq, self.unit = tuple(channels), sfreq, unit
+        self.channels, self.sfreq, self.unit, self.type = tuple(channels), sfreq, unit, type
         self.sent: list[np.ndarray] = []
         self._every_s, self._spoil = marker_every_s, spoil
         self._rng = np.random.default_rng(0)
@@ -90,7 +91,7 @@ class Sender:
             self._outlet = self._new_outlet()
 
     def _new_outlet(self) -> LslOutlet:
-        return LslOutlet(self.name, self.channels, self.sfreq, self.source_id, unit=self.unit)
+        return LslOutlet(self.name, self.channels, self.sfreq, self.source_id, unit=self.unit, type=self.type)
 
     def _run(self) -> None:
         start, size = local_clock(), max(round(CHUNK_S * self.sfreq), 1)

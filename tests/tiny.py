@@ -10,9 +10,10 @@ from onnx import TensorProto, helper, numpy_helper
 from bci_app.calibration.export import provenance_here, write_decoder_bundle
 from bci_app.calibration.ridge import LinearReader
 from bci_app.contract.bundle import Bundle, pack_arrays, sha256_of, write_bundle
-from bci_app.contract.manifest import GeneratorManifest, Golden, LatentSpace
+from bci_app.contract.manifest import DecoderKind, GeneratorManifest, Golden, LatentSpace
 from bci_app.contract.noise import NoiseModel
 from bci_app.contract.preprocessing import PreprocessingSpec
+from bci_app.contract.units import Unit
 from bci_app.contract.windowing import TrialSpec, WindowSpec, samples_per_window
 from bci_app.inference.generator import tensor_specs
 
@@ -100,10 +101,15 @@ def tiny_decoder(
     decimation: int = 2,
     seed: int = 0,
     dim: int = DIM,
+    kind: DecoderKind = "eeg-decoder",
 ) -> Bundle:
-    """A random linear reader with real filters, for any channels, rate and cut."""
+    """A random linear reader with real filters, for any channels, rate and cut; of voxels and counts as they come."""
     assert isinstance(generator.manifest, GeneratorManifest)
-    spec = PreprocessingSpec.design(channels, sfreq, (1.0, 0.3 * sfreq / decimation), decimation=decimation)
+    if kind == "eeg-decoder":
+        spec = PreprocessingSpec.design(channels, sfreq, (1.0, 0.3 * sfreq / decimation), decimation=decimation)
+    else:
+        unit: Unit = "au" if kind == "fmri-decoder" else "count"
+        spec = PreprocessingSpec(channels=channels, sfreq=sfreq, unit=unit, reference="none")
     n_times = samples_per_window(cut, spec.output_sfreq)
     rng = np.random.default_rng(seed)
     scale = 1 / (10 * np.sqrt(len(channels) * n_times))
@@ -127,4 +133,5 @@ def tiny_decoder(
         generator=generator.manifest,
         provenance=PROVENANCE,
         metrics=(),
+        kind=kind,
     )

@@ -7,15 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bci_app.contract.checks import listed
 from bci_app.contract.errors import SignalError, StreamLostError
 from bci_app.contract.preprocessing import Preprocessor
 from bci_app.contract.signal import Chunk
+from bci_app.contract.units import Unit
 from bci_app.engine.worker import Worker
 from bci_app.streams.ring import Ring
 from bci_app.streams.source import Source
 
 _FLAT_AFTER_S = 2.0
+_FLAT_SAMPLES = 10
+"""Fewer equal samples than this are no sign of anything, however long they lasted."""
 _REMIND_AFTER_S = 10.0
 
 
@@ -76,7 +81,7 @@ class Acquisition(Worker):
         self._complained_at = -np.inf
         self._gap_told_at = -np.inf
         self._last_time = math.nan
-        self._flat = FlatWatch(source.channels, preprocessor.spec.sfreq)
+        self._flat = FlatWatch(source.channels, preprocessor.spec.sfreq, preprocessor.spec.unit)
         self._clock = clock
         self._ending = ending
         self._started_at = self._heard_at = clock()
@@ -159,11 +164,17 @@ class Acquisition(Worker):
 
 
 class FlatWatch:
-    """Tells once when a raw channel has not moved for two seconds, and once when it moves again."""
+    """Tells once when a raw channel has not moved for two seconds and ten samples, and once when it moves again.
 
-    def __init__(self, channels: tuple[str, ...], sfreq: float) -> None:
-        self._channels = np.array(channels)
-        self._needed = int(_FLAT_AFTER_S * sfreq)
+    A neuron that is silent for a while is none the worse for it: of spike counts, only all of them together are watched.
+    """
+
+    def __init__(self, channels: tuple[str, ...], sfreq: float, unit: Unit = "uV") -> None:
+        self._channels = channels
+        self._needed = max(int(_FLAT_AFTER_S * sfreq), _FLAT_SAMPLES)
+        self._after_s = self._needed / sfreq
+        self._together = unit == "count"
+        self._what = "the electrode" if unit == "uV" else "what sends it"
         self._last = np.full(len(channels), np.nan, np.float32)
         self._still = np.zeros(len(channels), np.intp)
         self._told = np.zeros(len(channels), bool)
@@ -174,14 +185,19 @@ class FlatWatch:
         self._last = chunk.data[:, -1].copy()
         self._still = np.where(moved, 0, self._still + chunk.n_times)
         flat = self._still >= self._needed
+        if self._together:
+            flat = np.full_like(flat, flat.all())
         fell, rose = flat & ~self._told, self._told & ~flat
         self._told = flat
         messages = []
         if fell.any():
             messages.append(
-                f"Channel(s) {', '.join(self._channels[fell])} have been flat for {_FLAT_AFTER_S:g} s; a moving signal "
-                "was expected. Check the electrode; what the decoder reads meanwhile is not to be trusted."
+                f"Channel(s) {self._named(fell)} have been flat for {self._after_s:g} s; a moving signal "
+                f"was expected. Check {self._what}; what the decoder reads meanwhile is not to be trusted."
             )
         if rose.any():
-            messages.append(f"Channel(s) {', '.join(self._channels[rose])} move again.")
+            messages.append(f"Channel(s) {self._named(rose)} move again.")
         return tuple(messages)
+
+    def _named(self, which: NDArray[np.bool_]) -> str:
+        return listed([self._channels[index] for index in np.flatnonzero(which)])

@@ -13,7 +13,7 @@ from bci_app.streams.source import StreamState
 
 @dataclass(frozen=True, slots=True)
 class StreamChanged:
-    """The EEG stream is in another state; `message` says it in plain words."""
+    """The stream of the signal is in another state; `message` says it in plain words."""
 
     state: StreamState
     message: str

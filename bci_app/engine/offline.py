@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.contract.checks import channel_order, check_rate
-from bci_app.contract.preprocessing import cut_trials, preprocess_recording
+from bci_app.contract.errors import UnitError
+from bci_app.contract.preprocessing import PreprocessingSpec, cut_trials, preprocess_recording
 from bci_app.contract.signal import Marker, Recording, Window
 from bci_app.contract.windowing import HopWindows, TrialSpec
 from bci_app.engine.live_image import Reader
@@ -25,19 +26,23 @@ class OfflineRun:
     dropped: tuple[tuple[Marker, str], ...]
 
 
-def in_decoder_order(recording: Recording, channels: tuple[str, ...], sfreq: float, needs: str) -> Recording:
-    """The recording with just the wanted channels, in order.
+def in_decoder_order(recording: Recording, spec: PreprocessingSpec, needs: str) -> Recording:
+    """The recording with just the channels of `spec`, in order; `needs` is how a message calls who wants them.
 
     Raises
     ------
-    ChannelError, RateError
-        If a channel is missing, or the rate is another one.
+    ChannelError, RateError, UnitError
+        If a channel is missing, or rate or unit are others.
     """
+    channels, sfreq = spec.channels, spec.sfreq
+    if recording.unit != spec.unit:
+        raise UnitError(
+            f"{needs} reads samples in '{spec.unit}'; recording '{recording.name}' is in '{recording.unit}'. Choose another "
+            "recording, or another bundle."
+        )
     check_rate(sfreq, recording.sfreq, needs, f"recording '{recording.name}'")
     order = channel_order(channels, recording.channels, needs, f"recording '{recording.name}'")
-    return Recording(
-        recording.data[order], recording.times, channels, recording.sfreq, recording.markers, recording.name
-    )
+    return replace(recording, data=recording.data[order], channels=channels)
 
 
 def read_offline(recording: Recording, reader: Reader) -> OfflineRun:
@@ -45,13 +50,13 @@ def read_offline(recording: Recording, reader: Reader) -> OfflineRun:
 
     Raises
     ------
-    ChannelError, RateError
+    ChannelError, RateError, UnitError
         If the recording is not of the kind the decoder was made for.
     SignalError
         If a sample is not a finite number.
     """
     manifest = reader.decoder.manifest
-    recording = in_decoder_order(recording, manifest.channels, manifest.sfreq, f"Bundle '{manifest.name}'")
+    recording = in_decoder_order(recording, manifest.preprocessing, f"Bundle '{manifest.name}'")
     if isinstance(manifest.cut, TrialSpec):
         trials, dropped = cut_trials(recording, manifest.preprocessing, manifest.cut)
         windows = tuple(trial.window for trial in trials)

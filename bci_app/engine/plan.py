@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bci_app.contract.errors import SettingsError, StreamError
-from bci_app.contract.windowing import TrialSpec
+from bci_app.contract.windowing import TrialSpec, reach_s
 from bci_app.engine.settings import SessionSettings
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.pictures.picture import Picture
 from bci_app.streams.markers import MarkerOutlet, PictureOutlet
+
+_FEWEST_HELD = 120
+"""Samples held at least: five minutes of a scanner."""
+_SAMPLES_MORE = 3
+"""Samples held beyond what is cut: those that arrive meanwhile."""
 
 
 @dataclass
@@ -58,6 +63,11 @@ class SessionPlan:
     notes: tuple[str, ...] = ()
     """What the user should know from the start; told as problems that end nothing."""
 
+    @property
+    def buffer_s(self) -> float:
+        """Seconds of signal held: those of the settings, or more if they are but a few samples of a slow signal."""
+        return max(self.settings.buffer_s, _FEWEST_HELD / self.decoder.manifest.preprocessing.output_sfreq)
+
     def check(self) -> None:
         """Raise SettingsError if decoder, markers, pictures and buffer cannot go together."""
         cut, settings = self.decoder.manifest.cut, self.settings
@@ -72,9 +82,9 @@ class SessionPlan:
                 "This decoder reads trials, which begin at markers; no marker stream was named. "
                 "Name one (--markers NAME), or choose a decoder for sliding windows."
             )
-        needed_s = cut.stop_s - cut.start_s if isinstance(cut, TrialSpec) else cut.window_s
-        if settings.buffer_s < needed_s + 1:
+        needed_s = reach_s(cut) + max(1.0, _SAMPLES_MORE / self.decoder.manifest.preprocessing.output_sfreq)
+        if self.buffer_s < needed_s:
             raise SettingsError(
-                f"The buffer must hold what the decoder reads at once and one second more ({needed_s + 1:g} s); "
-                f"buffer_s is {settings.buffer_s:g} s. Raise buffer_s."
+                f"The buffer must hold what the decoder reads at once, from its marker on, and one second more "
+                f"({needed_s:g} s); buffer_s is {self.buffer_s:g} s. Raise buffer_s."
             )

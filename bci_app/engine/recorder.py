@@ -1,7 +1,7 @@
 """The recorder thread: raw signal first, then what was made of it, in a folder that opens after a crash.
 
-Files only ever grow and are flushed every second: ``eeg.f32`` (float32, one row of channels per sample, microvolts),
-``eeg_times.f64`` (LSL seconds), ``eeg.json`` (channels, rate), ``markers.jsonl``, ``trials.jsonl`` and ``pictures/``.
+Files only ever grow and are flushed every second: ``eeg.f32`` (float32, one row of channels per sample, whatever the signal is),
+``eeg_times.f64`` (LSL seconds), ``eeg.json`` (channels, rate, unit), ``markers.jsonl``, ``trials.jsonl`` and ``pictures/``.
 `bci_app.streams.run_folder` reads them, cut at any byte.
 """
 
@@ -21,6 +21,7 @@ from PIL import Image
 
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.signal import Chunk, Marker
+from bci_app.contract.units import Unit
 from bci_app.engine.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ class Recorder(Worker):
         Rows of the raw chunks.
     sfreq : float
         Nominal rate in Hz.
+    unit : {"uV", "count", "au"}
+        Of the raw chunks.
     on_problem, on_failure : callable
         Take a message for the user.
 
@@ -59,6 +62,7 @@ class Recorder(Worker):
         sfreq: float,
         on_problem: Callable[[str], None],
         on_failure: Callable[[str], None],
+        unit: Unit = "uV",
     ) -> None:
         super().__init__("recorder", on_failure)
         self.folder = folder
@@ -68,7 +72,7 @@ class Recorder(Worker):
         self._files: dict[str, IO[bytes]] = {}
         self._flushed_at = 0.0
         self._broken = False
-        description = {"channels": channels, "sfreq": sfreq, "unit": "uV", "data": "eeg.f32", "times": "eeg_times.f64"}
+        description = {"channels": channels, "sfreq": sfreq, "unit": unit, "data": "eeg.f32", "times": "eeg_times.f64"}
         try:
             (folder / "pictures").mkdir(exist_ok=True)
             (folder / "eeg.json").write_text(json.dumps(description, indent=1) + "\n", "utf-8")

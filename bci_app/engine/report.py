@@ -29,7 +29,7 @@ def write_report(folder: Path, summary: dict[str, Any], identification: Identifi
     page = template.render(
         summary=summary,
         paragraph=paragraph(summary),
-        curve=identification_plot(identification),
+        curve=identification_plot(identification, summary["signal"]),
         trials=_trials(folder),
     )
     path = folder / "report.html"
@@ -42,8 +42,8 @@ def write_report(folder: Path, summary: dict[str, Any], identification: Identifi
     return path
 
 
-def identification_plot(identification: Identification) -> str:
-    """The running curves as SVG; empty without a point."""
+def identification_plot(identification: Identification, signal: str = "EEG") -> str:
+    """The running curves of a decoder that reads `signal`, as SVG; empty without a point."""
     if identification.decoder.n.size == 0:
         return ""
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ def identification_plot(identification: Identification) -> str:
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     axes = figure.subplots()
     for curve, colour, label in (
-        (identification.decoder, _DECODER, "EEG"),
+        (identification.decoder, _DECODER, signal),
         (identification.noise_twin, _TWIN, "noise twin: the same decoder fed matched noise"),
     ):
         _plot_curve(axes, curve, colour, label)

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.contract.checks import check_rate
-from bci_app.contract.errors import SignalError
 from bci_app.contract.preprocessing import Preprocessor
 from bci_app.contract.signal import Marker, Trial
-from bci_app.contract.windowing import HopWindows, MarkerTrials, TrialSpec
+from bci_app.contract.windowing import HopWindows, MarkerTrials, TrialSpec, marker_latency_s, reach_s
 from bci_app.engine.acquisition import Acquisition, Ending
 from bci_app.engine.events import Event, Finished, Problem, StreamChanged, TrialRead
 from bci_app.engine.evidence import RunningIdentification
@@ -28,13 +27,14 @@ from bci_app.engine.mailbox import Mailbox
 from bci_app.engine.plan import SessionPlan
 from bci_app.engine.presentation import Presenter
 from bci_app.engine.recorder import Recorder
-from bci_app.engine.views import Identification, LatencyRow, Reconstruction, SignalSnapshot, Status
+from bci_app.engine.snapshot import shown_rows, take_snapshot
+from bci_app.engine.views import Identification, LatencyRow, Reconstruction, SignalSnapshot, SignalWords, Status
 from bci_app.pictures.picture import Picture
 from bci_app.streams.lsl import find, local_clock
 from bci_app.streams.lsl_source import LslSource
 from bci_app.streams.markers import MarkerInlet
 from bci_app.streams.ring import Ring
-from bci_app.streams.source import StreamState
+from bci_app.streams.source import STREAM_TYPES, StreamState
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +67,8 @@ class Session:
         self.clock = clock
         self.title = plan.title
         self.shows_pictures = plan.pictures is not None
+        self.signal = SignalWords.of(plan.decoder.manifest)
+        self._shown_rows = shown_rows(self.signal.n_channels)
         self.reconstructions: Mailbox[Reconstruction] = Mailbox()
         self.latency = LatencyLog(with_age=plan.stamps_are_live)
         self.n_dropped = 0
@@ -97,7 +99,7 @@ class Session:
 
     def _build(self, undo: ExitStack) -> None:
         plan, spec = self.plan, self.plan.decoder.manifest.preprocessing
-        self._ring = Ring(len(spec.channels), spec.output_sfreq, plan.settings.buffer_s)
+        self._ring = Ring(len(spec.channels), spec.output_sfreq, plan.buffer_s)
         self._decoding = self._new_decoding()
         self._listener = self._new_listener()
         if self._listener is not None:
@@ -122,18 +124,24 @@ class Session:
 
     def _connect(self) -> LslSource:
         choice, manifest = self.plan.settings.stream, self.plan.decoder.manifest
-        by_type = choice.type if choice.name is None and choice.source_id is None else None
+        unit = manifest.preprocessing.unit
+        by_type = choice.type or STREAM_TYPES[unit] if choice.name is None and choice.source_id is None else None
         description = find(name=choice.name, source_id=choice.source_id, type=by_type, timeout_s=choice.timeout_s)
         check_rate(manifest.sfreq, description.sfreq, f"Bundle '{manifest.name}'", f"stream '{description.name}'")
         return LslSource(
-            description, manifest.channels, unit=choice.unit, on_state=self._stream_changed, clock=self.clock
+            description,
+            manifest.channels,
+            unit=choice.unit,
+            wanted_unit=unit,
+            on_state=self._stream_changed,
+            clock=self.clock,
         )
 
     def _new_recorder(self) -> Recorder | None:
         if self.plan.folder is None:
             return None
-        manifest = self.plan.decoder.manifest
-        return Recorder(self.plan.folder, manifest.channels, manifest.sfreq, self._problem, self._failed)
+        spec = self.plan.decoder.manifest.preprocessing
+        return Recorder(self.plan.folder, spec.channels, spec.sfreq, self._problem, self._failed, spec.unit)
 
     def _new_decoding(self) -> SlidingDecoding | TrialDecoding:
         cut, sfreq = self.plan.decoder.manifest.cut, self._ring.sfreq
@@ -172,7 +180,7 @@ class Session:
             self._picture_on_screen,
             self._failed,
             self.clock,
-            patience_s=10.0 + max(getattr(self.plan.decoder.manifest.cut, "stop_s", 0.0), 0.0),
+            patience_s=10.0 + reach_s(self.plan.decoder.manifest.cut) + 3 / self._ring.sfreq,
         )
 
     # -- for the window --------------------------------------------------------------------------------------------
@@ -223,21 +231,8 @@ class Session:
         self.latency.add(reconstruction, at_s)
 
     def signal_snapshot(self, seconds: float) -> SignalSnapshot | None:
-        """The newest `seconds` of preprocessed EEG; None before the first sample. Any thread."""
-        newest = self._ring.newest
-        start = max(newest - int(seconds * self._ring.sfreq), self._ring.oldest)
-        if newest <= start:
-            return None
-        try:
-            data, times = self._ring.read(start, newest)
-        except SignalError:  # overwritten between the two lines: the buffer is not longer than `seconds`
-            return None
-        gaps, at = [], self._ring.first_gap(start, newest)
-        while at is not None:
-            gaps.append(float(times[at - start]))
-            at = self._ring.first_gap(at, newest)
-        markers = tuple(marker for marker in tuple(self._markers) if marker.time >= times[0])
-        return SignalSnapshot(self._source.channels, self._ring.sfreq, data, times, markers, tuple(gaps))
+        """The newest `seconds` of preprocessed signal; None before the first sample. Any thread."""
+        return take_snapshot(self._ring, self._source.channels, self._shown_rows, tuple(self._markers), seconds)
 
     @property
     def reading(self) -> bool:
@@ -255,10 +250,12 @@ class Session:
     def status(self) -> Status:
         """Stream, model and device in plain words. Any thread."""
         decoder = self.plan.decoder
+        latency_s = marker_latency_s(decoder.manifest.cut)
+        later = f" (onset {1000 * latency_s:+.0f} ms)" if latency_s else ""
         return Status(
             stream=self._stream_text(),
             stream_ok=self._state in ("connected", "back"),
-            model=f"{decoder.manifest.name} → {self.plan.generator.manifest.name}",
+            model=f"{decoder.manifest.name}{later} → {self.plan.generator.manifest.name}",
             device=decoder.device,
             device_ok=decoder.fell_back is None,
             progress="" if self._presenter is None else self._presenter.text,
@@ -267,7 +264,8 @@ class Session:
 
     def _stream_text(self) -> str:
         description = self._source.description
-        rate = f"{description.name} · {len(self._source.channels)} ch · {description.sfreq:g} Hz"
+        channels = "ch" if self.signal.name == "EEG" else self.signal.channels
+        rate = f"{description.name} · {len(self._source.channels):,} {channels} · {description.sfreq:g} Hz"
         return rate if self._state in ("connected", "back") else f"{self._state}: {rate}"
 
     @property

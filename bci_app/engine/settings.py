@@ -21,11 +21,12 @@ class _Frozen(BaseModel):
 
 
 class StreamChoice(_Frozen):
-    """Which EEG stream: by source_id (surest), name or type; waits `timeout_s` for it to appear."""
+    """Which stream: by source_id (surest), name or type; waits `timeout_s` for it to appear."""
 
     name: str | None = None
     source_id: str | None = None
-    type: str = "EEG"
+    type: str | None = None
+    """None for the type that goes with the decoder: EEG, fMRI or Spikes."""
     unit: str | None = None
     """Unit of channels whose sender gives none; None refuses such a stream."""
     timeout_s: float = Field(default=5.0, gt=0, le=600)
@@ -60,7 +61,7 @@ class SessionSettings(_Frozen):
     Parameters
     ----------
     stream : StreamChoice
-        Where EEG and markers come from.
+        Where signal and markers come from.
     decoder, generator : Path, optional
         Bundles; None for the ones that come with the program.
     device : {"auto", "cpu", "gpu"}
@@ -70,7 +71,7 @@ class SessionSettings(_Frozen):
     presentation : Presentation, optional
         Show pictures; None to read somebody else's markers, or sliding windows.
     buffer_s : float
-        Seconds of signal held for viewing and cutting.
+        Seconds of signal held for viewing and cutting; of slow signals no fewer than 120 samples.
     duration_s : float, optional
         End after so many seconds.
     seed : int

@@ -14,6 +14,7 @@ from typing import Any
 
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.identification import bootstrap_interval, pairwise_identification, shuffled_identification
+from bci_app.contract.windowing import marker_latency_s
 from bci_app.engine.session import Session
 from bci_app.engine.verdict import verdict
 
@@ -58,6 +59,7 @@ def summarise(session: Session) -> dict[str, Any]:
     trials at random (the interval of the latter is that of 500 deals).
     """
     plan, ended = session.plan, session.ended
+    spec = plan.decoder.manifest.preprocessing
     return {
         "title": session.title,
         "ended": "The session was closed before its end." if ended is None else ended.reason,
@@ -78,7 +80,9 @@ def summarise(session: Session) -> dict[str, Any]:
             "name": plan.decoder.manifest.name,
             "digest": plan.decoder.bundle.digest,
             "metrics": [score.model_dump() for score in plan.decoder.manifest.metrics],
-            "filter_delay_ms_at_10_hz": 1000 * plan.decoder.manifest.preprocessing.delay_s(10.0),
+            "filter_delay_hz": spec.told_hz,
+            "filter_delay_ms": 1000 * spec.delay_s(spec.told_hz),
+            "marker_latency_ms": 1000 * marker_latency_s(plan.decoder.manifest.cut),
         },
         "generator": {"name": plan.generator.manifest.name, "digest": plan.generator.bundle.digest},
         "settings": plan.settings.model_dump(mode="json"),

@@ -4,19 +4,45 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_app.contract.manifest import DecoderManifest
 from bci_app.contract.signal import Marker, Samples, Times
+from bci_app.contract.units import Unit
 from bci_app.pictures.picture import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class SignalWords:
+    """What is read: its name (``"EEG"``), what its channels are called and how many there are, its unit, and its rate
+    in Hz after preprocessing."""
+
+    name: str = "EEG"
+    channels: str = "channels"
+    n_channels: int = 0
+    unit: Unit = "uV"
+    sfreq: float = 256.0
+
+    @property
+    def title(self) -> str:
+        """Its name as a title."""
+        return self.name.capitalize() if self.name.islower() else self.name
+
+    @classmethod
+    def of(cls, manifest: DecoderManifest) -> Self:
+        """What a decoder reads."""
+        spec = manifest.preprocessing
+        return cls(manifest.signal, manifest.channel_word, len(spec.channels), spec.unit, spec.output_sfreq)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SignalSnapshot:
-    """The newest stretch of preprocessed EEG.
+    """The newest stretch of preprocessed signal; of very many channels a selection.
 
-    `data` is float32 (n_channels, n_times) in microvolts, `times` float64 (n_times,) in LSL seconds, `gaps` the
+    `data` is float32 (n_channels, n_times) in the unit of the signal, `times` float64 (n_times,) in LSL seconds, `gaps` the
     times of the first sample after each gap.
     """
 
@@ -73,7 +99,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reconstruction:
-    """One picture read from EEG, with the time of each step on the LSL clock.
+    """One picture read from the brain signal, with the time of each step on the LSL clock.
 
     `image` is uint8 (h, w, 3), `latent` float32 (latent_dim,). `arrived_s`: last sample in hand; `cut_s`: window
     copied; `decoded_s`: latent there; `generated_s`: picture there. `trial` and `picture` are None for sliding

@@ -1,4 +1,4 @@
-"""Pulled blocks become chunks: channels by name, microvolts, and a cut wherever samples are missing."""
+"""Pulled blocks become chunks: channels by name, one unit, and a cut wherever samples are missing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ChunkCutter:
     order : int array (n_channels,)
         Which columns of a block to take, in order.
     scale : float64 array (n_channels,)
-        Factor that makes each of them microvolts.
+        Factor that brings each of them to the unit wanted.
     sfreq : float
         Nominal rate in Hz.
     jitter_s : float
@@ -47,7 +47,9 @@ class ChunkCutter:
         self._order = order
         self._scale = None if np.all(scale == 1.0) else scale
         self._period = 1.0 / sfreq
-        self._floor = max(1.5 / sfreq, jitter_s)
+        self._floor = 1.5 / sfreq
+        self._jitter_s = jitter_s
+        self._set_back = -(_CLOCK_SET_BACK_S + self._period)
         self._decay = 0.5 ** (self._period / _JITTER_HALF_LIFE_S)
         self._jitter = 0.0
         self._run = 0.0
@@ -59,7 +61,12 @@ class ChunkCutter:
     @property
     def tolerance_s(self) -> float:
         """Lateness in seconds that is not taken for a gap at present."""
-        return max(self._floor, 2 * self._jitter)
+        return max(self._floor, self.slack_s)
+
+    @property
+    def slack_s(self) -> float:
+        """How unsteady the stamps are, in seconds: what tells nothing of the rate."""
+        return max(self._jitter_s, 2 * self._jitter)
 
     def interrupt(self) -> None:
         """The connection was lost: the next chunk follows a gap, whatever its stamps say."""
@@ -84,7 +91,7 @@ class ChunkCutter:
             return [self._whole(block, times, arrived_s)]
         gaps = self._gaps(times)
         self._last = float(times[-1])
-        data = self._microvolts(block)
+        data = self._scaled(block)
         borders = sorted({0, *gaps, len(times)})
         chunks = []
         for start, stop in pairwise(borders):
@@ -107,7 +114,7 @@ class ChunkCutter:
         """The block as one chunk that follows the last without a gap."""
         self._jitter *= self._decay ** len(times)
         self._last = self._held = float(times[-1])
-        chunk = Chunk(self._microvolts(block), times, self.count, arrived_s)
+        chunk = Chunk(self._scaled(block), times, self.count, arrived_s)
         self.count += len(times)
         return chunk
 
@@ -117,14 +124,14 @@ class ChunkCutter:
         previous = expected if self._last is None or self._interrupted else self._last
         late = np.diff(times, prepend=previous) - self._period
         self._jitter = max(self._jitter * self._decay ** len(times), self._hurry(late))
-        is_gap = (late > self.tolerance_s) | (late < -_CLOCK_SET_BACK_S)
+        is_gap = (late > self.tolerance_s) | (late < self._set_back)
         is_gap[0] |= self._interrupted
         self._interrupted = False
         return [int(gap) for gap in np.flatnonzero(is_gap)]
 
     def _hurry(self, late: NDArray[np.float64]) -> float:
         """Seconds made up by the longest run of stamps that came too close together."""
-        hurried = (late < -0.25 * self._period) & (late > -_CLOCK_SET_BACK_S)
+        hurried = (late < -0.25 * self._period) & (late > self._set_back)
         made_up = self._run + np.cumsum(np.where(hurried, -late, 0.0))
         runs = made_up - np.maximum.accumulate(np.where(hurried, 0.0, made_up))
         self._run = float(runs[-1])
@@ -139,8 +146,8 @@ class ChunkCutter:
         self._held = float(times[-1])
         return times
 
-    def _microvolts(self, block: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Float32 (n_channels, n_times) in microvolts; the one transposition of the program."""
+    def _scaled(self, block: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Float32 (n_channels, n_times) in the unit wanted; the one transposition of the program."""
         picked = block[:, self._order]
         if self._scale is not None:
             picked = picked.astype(np.float64) * self._scale

@@ -42,6 +42,7 @@ SLICE_S = 0.2
 # One look at the network. LSL asks at 0, 0.5 and 1 s; a look that ends in the moment of a query may hang for 5 s.
 _WAVE_S = 0.6
 _BUFFER_S = 60  # of samples, held by LSL while nobody pulls
+_BUFFER_SAMPLES = 256  # at least, of slow signals: LSL counts in seconds of the nominal rate
 _OPEN_S = 2.0
 _ALONE_S = 1.0  # how long a lost stream must be the only one of its source_id, after several were seen
 _LSL_ERRORS = (pylsl.util.LostError, pylsl.util.TimeoutError, pylsl.util.InternalError)
@@ -133,7 +134,7 @@ def _core(info: pylsl.StreamInfo) -> StreamDescription:
 def _describe(info: pylsl.StreamInfo) -> StreamDescription:
     """The whole description; without labels if the sender does not give them in time."""
     core = _core(info)
-    if core.text or core.n_channels > MAX_CHANNELS or not core.sfreq <= MAX_SFREQ_HZ:
+    if core.text or core.n_channels > MAX_CHANNELS["uV"] or not core.sfreq <= MAX_SFREQ_HZ:
         return core
     inlet = pylsl.StreamInlet(info, max_buflen=1, recover=False)
     try:
@@ -157,6 +158,11 @@ def _labels_and_units(full: pylsl.StreamInfo) -> tuple[tuple[str, ...], tuple[st
         units.append(channel.child_value("unit"))
         channel = channel.next_sibling("channel")
     return (tuple(labels) if any(labels) else ()), tuple(units)
+
+
+def _held_s(sfreq: float) -> int:
+    """Seconds that LSL holds of a stream; 60 for those of no fixed rate."""
+    return max(_BUFFER_S, math.ceil(_BUFFER_SAMPLES / sfreq)) if sfreq > 0 else _BUFFER_S
 
 
 class Link:
@@ -243,7 +249,7 @@ class Link:
 
     def _open(self, info: pylsl.StreamInfo, check: Check | None = None) -> None:
         """Subscribe; the clock offset is measured first, so that no pull has to wait for it later."""
-        inlet = pylsl.StreamInlet(info, max_buflen=_BUFFER_S, recover=False)
+        inlet = pylsl.StreamInlet(info, max_buflen=_held_s(self.description.sfreq), recover=False)
         try:
             header = _labels_and_units(inlet.info(_OPEN_S))
             if check is not None:
@@ -318,7 +324,8 @@ class _Outlet:
 
     def __init__(self, info: pylsl.StreamInfo, chunk: int = 0) -> None:
         mark_started()
-        self._outlet: pylsl.StreamOutlet | None = pylsl.StreamOutlet(info, chunk, max_buffered=60)
+        held_s = _held_s(info.nominal_srate())
+        self._outlet: pylsl.StreamOutlet | None = pylsl.StreamOutlet(info, chunk, max_buffered=held_s)
         bound = self._outlet.get_info()
         self.description = _with_header(_core(bound), bound)
 

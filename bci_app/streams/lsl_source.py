@@ -1,4 +1,4 @@
-"""The live EEG stream as a `Source`: channels by name, microvolts, gaps flagged, silence and loss told."""
+"""The live signal as a `Source`: channels by name, in one unit, gaps flagged, silence and loss told."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ import numpy as np
 from bci_app.contract.checks import channel_order
 from bci_app.contract.errors import ChannelError, RateError
 from bci_app.contract.signal import Chunk
+from bci_app.contract.units import Unit
 from bci_app.streams.cutting import ChunkCutter
 from bci_app.streams.lsl import SLICE_S, Link, local_clock
 from bci_app.streams.rate import RateWatch
-from bci_app.streams.source import MAX_CHANNELS, MAX_SFREQ_HZ, OnState, StreamDescription, StreamState, microvolts_per
+from bci_app.streams.source import MAX_CHANNELS, MAX_SFREQ_HZ, OnState, StreamDescription, StreamState, scale_to
 
 _MAX_LABEL = 64
 _MAX_PULL_S = 1.0
 
 
 class LslSource:
-    """Reads one EEG stream; pulled from one thread, closed from any.
+    """Reads one stream of EEG, voxels or spike counts; pulled from one thread, closed from any.
 
     NaN and flat channels are passed on as they come: who filters the chunks raises or flags them, because
     only there is it known which channels matter. After a loss or a silence the samples go on being counted;
@@ -37,10 +38,12 @@ class LslSource:
         has the channels "1", "2", ...
     unit : str or None
         What channels are in that the sender gives no known unit for; without it they are refused.
+    wanted_unit : {"uV", "count", "au"}
+        Unit of the chunks; the stream must speak of the same kind.
     jitter_s : float
         Lateness in seconds that is never taken for missing samples, see `ChunkCutter`.
     on_state : callable or None
-        Called with (state, message): searching, connected, stale (no sample for max(1 s, 10 chunks)), lost,
+        Called with (state, message): searching, connected, stale (no sample for max(1 s, 3 samples, 10 chunks)), lost,
         back.
     clock : callable
         LSL seconds.
@@ -65,14 +68,16 @@ class LslSource:
         channels: Sequence[str] | None = None,
         *,
         unit: str | None = None,
+        wanted_unit: Unit = "uV",
         jitter_s: float = 0.0,
         on_state: OnState | None = None,
         clock: Callable[[], float] = local_clock,
         timeout_s: float = 5.0,
     ) -> None:
         self._what = f"stream '{description.name}'"
-        self._check_core(description)
         self._wanted, self._declared, self._jitter_s = channels, unit, jitter_s
+        self._unit: Unit = wanted_unit
+        self._check_core(description)
         self._clock = clock
         self._queue: deque[Chunk] = deque()
         self._sfreq, self._n_stream = description.sfreq, description.n_channels
@@ -99,8 +104,8 @@ class LslSource:
 
     @property
     def stale(self) -> bool:
-        """Whether no sample came for longer than one second and ten chunks."""
-        return self._clock() - self._last_arrival > max(1.0, 10 * self._chunk_s)
+        """Whether no sample came for longer than one second, three samples and ten chunks."""
+        return self._clock() - self._last_arrival > max(1.0, 3 / self._sfreq, 10 * self._chunk_s)
 
     def pull(self, timeout_s: float) -> Chunk | None:
         """The next chunk without a gap inside, as soon as it is there; None after `timeout_s`.
@@ -146,20 +151,20 @@ class LslSource:
         self._chunk_s += 0.1 * (len(times) / self._sfreq - self._chunk_s)
         for chunk in self._cutter.cut(samples, times, arrived_s):
             self._queue.append(chunk)
-            self._rate.add(chunk, self._cutter.tolerance_s)
+            self._rate.add(chunk, self._cutter.slack_s)
 
     def _check_core(self, description: StreamDescription) -> None:
-        """Refuse what cannot be EEG before anything is opened."""
+        """Refuse what cannot be a signal before anything is opened."""
         if description.text:
-            raise ChannelError(f"EEG must be numbers; {self._what} carries text. Choose another stream.")
-        if not 1 <= description.n_channels <= MAX_CHANNELS:
+            raise ChannelError(f"A signal must be numbers; {self._what} carries text. Choose another stream.")
+        if not 1 <= description.n_channels <= MAX_CHANNELS[self._unit]:
             raise ChannelError(
-                f"A stream must have 1 to {MAX_CHANNELS} channels; {self._what} has "
+                f"A stream must have 1 to {MAX_CHANNELS[self._unit]} channels; {self._what} has "
                 f"{description.n_channels}. Choose another stream."
             )
         if not (math.isfinite(description.sfreq) and 0 < description.sfreq <= MAX_SFREQ_HZ):
             raise RateError(
-                f"EEG must have a regular rate of at most {MAX_SFREQ_HZ:g} Hz; {self._what} says "
+                f"A signal must have a regular rate of at most {MAX_SFREQ_HZ:g} Hz; {self._what} says "
                 f"{description.sfreq:g} Hz (0 is irregular). Set the rate at the sender, or choose another."
             )
 
@@ -181,5 +186,5 @@ class LslSource:
         self._rate = RateWatch(self._sfreq, self._what)
 
     def _scale(self, channel: str, unit: str) -> float:
-        """Microvolts per unit of one channel; the declared unit serves where the sender's is unknown."""
-        return microvolts_per(unit, f"channel {channel} of {self._what}", self._declared)
+        """Units wanted per unit sent of one channel; the declared unit serves where the sender's is unknown."""
+        return scale_to(self._unit, unit, f"channel {channel} of {self._what}", self._declared)

@@ -11,6 +11,7 @@ import numpy as np
 
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.signal import Marker, Recording
+from bci_app.contract.units import parse_unit
 from bci_app.streams.integrity import check_fif_is_whole
 from bci_app.streams.run_folder import read_run
 
@@ -25,7 +26,7 @@ _CUT_WARNINGS = ("does not match the file size", "truncated", "corrupt", "incomp
 def read_recording(
     path: Path, *, stream: str | None = None, unit: str | None = None, partial: bool = False
 ) -> Recording:
-    """A whole recording in microvolts, with its markers.
+    """A whole recording with its markers: EEG in microvolts, or what the file says it holds.
 
     Parameters
     ----------
@@ -92,6 +93,7 @@ def write_recording(recording: Recording, path: Path) -> None:
                 marker_times=np.array([marker.time for marker in recording.markers], dtype=np.float64),
                 marker_labels=np.array([marker.label for marker in recording.markers], dtype=np.str_),
                 name=np.str_(recording.name),
+                unit=np.str_(recording.unit),
             )
             file.flush()
             os.fsync(file.fileno())
@@ -119,6 +121,7 @@ def _read_npz(path: Path) -> Recording:
                 float(file["sfreq"]),
                 markers,
                 str(file["name"]),
+                parse_unit(str(file["unit"])) if "unit" in file else "uV",  # the first files had no other
             )
     except RecordingError:
         raise

@@ -32,11 +32,12 @@ from bci_app.contract.signal import Marker, Recording, Samples
 from bci_app.streams.lsl import LslOutlet, discover, local_clock
 from bci_app.streams.markers import MAX_LABEL, MarkerOutlet
 from bci_app.streams.recordings import read_recording
-from bci_app.streams.source import StreamDescription, nothing_found, several_found
+from bci_app.streams.source import SENT_UNITS, STREAM_TYPES, StreamDescription, nothing_found, several_found
 
 logger = logging.getLogger(__name__)
 
 _MAX_RANDOM_CHUNK = 64
+_MAX_CHUNK_S = 0.25  # volumes of a scanner come one by one
 FASTEST = 50.0  # receivers here hold 60 s of signal: they may be late by a second
 _LINGER_S = 1.0
 _MARKER_GRACE_S = 2.0
@@ -58,7 +59,7 @@ class Pace:
         Recorded seconds per second; 0 is as fast as nothing gets lost: LSL has no way to say "wait", and
         drops what a receiver has not pulled in time.
     chunk : int or "random"
-        Samples per push; random is 1 to 64.
+        Samples per push, but no more than a quarter of a second of them where that is one at least; random is 1 to 64.
     seed : int
         Of the random chunks.
     wait_s : float
@@ -103,7 +104,12 @@ def pushes(recording: Recording, pace: Pace) -> Iterator[Push]:
     """The recording cut as `pace` says, and at its gaps."""
     rng = np.random.default_rng(pace.seed)
     due = ticks(recording)
-    sizes = iter(lambda: int(rng.integers(1, _MAX_RANDOM_CHUNK + 1)), 0) if pace.chunk == "random" else pace.chunk
+    most = max(int(_MAX_CHUNK_S * recording.sfreq), 1)
+    sizes: Iterator[int] | int
+    if pace.chunk == "random":
+        sizes = iter(lambda: int(rng.integers(1, min(_MAX_RANDOM_CHUNK, most) + 1)), 0)
+    else:
+        sizes = min(pace.chunk, most)
     for chunk in recording.chunks(sizes):
         yield Push(chunk.data, int(due[chunk.first_sample + chunk.n_times - 1]))
 
@@ -134,11 +140,18 @@ def play(recording: Recording, name: str, source_id: str, pace: Pace, stop: thre
     """
     markers, speed = marker_offsets(recording), pace.speed or FASTEST
     with (
-        LslOutlet(name, recording.channels, recording.sfreq, source_id) as eeg,
+        LslOutlet(
+            name,
+            recording.channels,
+            recording.sfreq,
+            source_id,
+            unit=SENT_UNITS[recording.unit],
+            type=STREAM_TYPES[recording.unit],
+        ) as signals,
         MarkerOutlet(f"{name}-markers", marker_stream_id(source_id)) as labels,
     ):
         if pace.wait_s:
-            _await_listeners(eeg, labels if markers else None, pace.wait_s, stop)
+            _await_listeners(signals, labels if markers else None, pace.wait_s, stop)
         t0, sent = local_clock() + _LEAD_S, 0
         for push in pushes(recording, pace):
             last_s = push.last_tick / recording.sfreq
@@ -147,21 +160,21 @@ def play(recording: Recording, name: str, source_id: str, pace: Pace, stop: thre
             while markers and markers[0][0] <= last_s:
                 offset, marker = markers.pop(0)
                 labels.push(_sendable(marker.label), t0 + offset)
-            eeg.push(push.data, t0 + last_s)
+            signals.push(push.data, t0 + last_s)
             sent += push.data.shape[1]
         stop.wait(_LINGER_S)
     return sent
 
 
-def _await_listeners(eeg: LslOutlet, labels: MarkerOutlet | None, wait_s: float, stop: threading.Event) -> None:
+def _await_listeners(signals: LslOutlet, labels: MarkerOutlet | None, wait_s: float, stop: threading.Event) -> None:
     """Until somebody reads the signal; whoever reads the markers gets two seconds more."""
     deadline = time.monotonic() + wait_s
-    while not eeg.wait_for_consumers(0.2):
+    while not signals.wait_for_consumers(0.2):
         if stop.is_set():
             return
         if time.monotonic() >= deadline:
             raise NoStreamError(
-                f"Somebody was expected to listen to stream '{eeg.description.name}'; nobody did within "
+                f"Somebody was expected to listen to stream '{signals.description.name}'; nobody did within "
                 f"{wait_s:g} s. Start the receiver, or let the replay begin without one."
             )
     if labels is not None:

@@ -6,6 +6,7 @@ import threading
 from bisect import bisect_left
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bci_app.contract.checks import check_shape
 from bci_app.contract.errors import SignalError
@@ -97,8 +98,8 @@ class Ring:
         with self._grown:
             return self._grown.wait_for(lambda: self._newest > index, timeout_s)
 
-    def read(self, start: int, stop: int) -> tuple[Samples, Times]:
-        """Copies of samples [start, stop): float32 (n_channels, n) and float64 (n,).
+    def read(self, start: int, stop: int, rows: NDArray[np.intp] | None = None) -> tuple[Samples, Times]:
+        """Copies of samples [start, stop): float32 (n_channels, n) and float64 (n,); only of `rows` if they are given.
 
         Raises
         ------
@@ -109,7 +110,8 @@ class Ring:
             self._check_held(start, stop)
             first = start % self._length
             piece = slice(first, first + stop - start)
-            return self._data[:, piece].copy(), self._times[piece].copy()
+            data = self._data[:, piece].copy() if rows is None else self._data[rows, piece]
+            return data, self._times[piece].copy()
 
     def index_at(self, time_s: float) -> int | None:
         """Number of the sample nearest to `time_s`; None if that one is not held (too new or too old)."""

@@ -10,6 +10,7 @@ import numpy as np
 from bci_app.contract.errors import BciError, RecordingError
 from bci_app.contract.lines import read_lines
 from bci_app.contract.signal import Marker, Recording
+from bci_app.contract.units import parse_unit
 
 
 def read_run(folder: Path) -> Recording:
@@ -35,8 +36,8 @@ def read_run(folder: Path) -> Recording:
         markers = tuple(
             Marker(float(each["time"]), str(each["label"])) for each in read_lines(folder / "markers.jsonl")
         )
-        name = folder.resolve().name
-        return Recording(np.ascontiguousarray(data), times[:n], channels, sfreq, markers, name)
+        name, unit = folder.resolve().name, parse_unit(str(description.get("unit", "uV")))
+        return Recording(np.ascontiguousarray(data), times[:n], channels, sfreq, markers, name, unit)
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, BciError) as error:
         raise RecordingError(
             f"A run folder holds eeg.json, eeg.f32 and eeg_times.f64 as the program recorded them; those of '{folder}' "

@@ -8,8 +8,12 @@ from typing import Literal, Protocol
 
 from bci_app.contract.errors import UnitError
 from bci_app.contract.signal import Chunk
+from bci_app.contract.units import UNITS, Unit
 
-MAX_CHANNELS = 1024
+MAX_CHANNELS: dict[Unit, int] = {"uV": 1024, "count": 65_536, "au": 65_536}
+"""Of a stream: electrodes, neurons or voxels, by the unit of its samples."""
+STREAM_TYPES: dict[Unit, str] = {"uV": "EEG", "count": "Spikes", "au": "fMRI"}
+SENT_UNITS: dict[Unit, str] = {"uV": "microvolts", "count": "count", "au": "au"}
 MAX_SFREQ_HZ = 100_000.0
 StreamState = Literal["searching", "connected", "stale", "lost", "back"]
 OnState = Callable[[StreamState, str], None]
@@ -23,6 +27,17 @@ _MICROVOLTS_PER = {
     **dict.fromkeys(("nV", "nv", "nanovolt", "nanovolts"), 1e-3),
     # MNE-LSL writes a unit as the power of ten of a volt
     **{str(power): 10.0 ** (power + 6) for power in range(-9, 1)},
+}
+_COUNTS = ("count", "counts", "spike", "spikes", "count/bin", "counts/bin", "spikes/bin")
+_PER: dict[Unit, dict[str, float]] = {
+    "uV": _MICROVOLTS_PER,
+    "count": dict.fromkeys(_COUNTS, 1.0),
+    "au": dict.fromkeys(("au", "AU", "a.u.", "arbitrary", "arbitrary unit", "arbitrary units"), 1.0),
+}
+_WORDS: dict[Unit, str] = {
+    "uV": "a voltage (uV, mV, V, nV or the word)",
+    "count": "a count of spikes (count, counts, spikes or spikes/bin)",
+    "au": "arbitrary (au, a.u. or arbitrary)",
 }
 
 
@@ -113,32 +128,46 @@ def _said(asked: Mapping[str, str]) -> str:
     return " and ".join(f"{key} '{value}'" for key, value in asked.items()) or "any name"
 
 
-def microvolts_per(unit: str, what: str, declared: str | None = None) -> float:
-    """How many microvolts one `unit` is.
+def scale_to(wanted: Unit, sent: str, what: str, declared: str | None = None) -> float:
+    """How many `wanted` one `sent` is, such as 1000 microvolts for a millivolt.
 
     Parameters
     ----------
-    unit : str
-        Symbol or English word, such as ``"uV"``, ``"microvolts"`` or ``"V"``.
+    wanted : {"uV", "count", "au"}
+        Unit that samples are counted in here.
+    sent : str
+        Symbol or English word, such as ``"uV"``, ``"microvolts"``, ``"spikes"`` or ``"a.u."``.
     what : str
         Whose unit it is, for the message, such as ``"stream 'Muse'"``.
     declared : str or None
-        What the user says the unit is; serves where `unit` is missing or unknown.
+        What the user says the unit is; serves where `sent` is missing or of another kind.
 
     Raises
     ------
     UnitError
-        If the unit is missing or is not a voltage.
+        If the unit is missing or of another kind.
     """
-    stripped = unit.strip()
-    word = stripped.lower() if len(stripped) > 2 else stripped
-    scale = _MICROVOLTS_PER.get(word)
+    scale = _known(wanted, sent)
     if scale is None and declared is not None:
-        return microvolts_per(declared, f"{what}, as declared,")
+        return scale_to(wanted, declared, f"{what}, as declared,")
     if scale is None:
-        came = f"says '{unit}'" if stripped else "gives no unit"
+        came = f"says '{sent}'" if sent.strip() else "gives no unit"
         raise UnitError(
-            f"The unit of {what} must be a voltage (uV, mV, V, nV or the word); it {came}. "
+            f"The unit of {what} must be {_WORDS[wanted]}; it {came}. "
             "Set the unit at the sender, or declare it with --unit if you know it."
         )
     return scale
+
+
+def unit_of(sent: str, declared: str | None = None) -> Unit:
+    """The unit that samples sent in `sent`, or else in what is `declared`, are counted in; microvolts if neither tells."""
+    for text in (sent, declared or ""):
+        for unit in UNITS:
+            if _known(unit, text) is not None:
+                return unit
+    return "uV"
+
+
+def _known(wanted: Unit, text: str) -> float | None:
+    stripped = text.strip()
+    return _PER[wanted].get(stripped.lower() if len(stripped) > 2 else stripped)

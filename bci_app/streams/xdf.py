@@ -12,8 +12,9 @@ import pyxdf
 
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.signal import Marker, Recording, Samples, Times
+from bci_app.contract.units import Unit
 from bci_app.streams.integrity import count_xdf_samples, open_maybe_packed
-from bci_app.streams.source import MAX_CHANNELS, MAX_SFREQ_HZ, microvolts_per
+from bci_app.streams.source import MAX_CHANNELS, MAX_SFREQ_HZ, scale_to, unit_of
 
 _EEG_TYPES = ("eeg", "exg")
 _MARKER_TYPES = ("marker", "event")
@@ -59,8 +60,8 @@ def read_xdf(path: Path, stream: str | None = None, unit: str | None = None, par
             f"The time stamps of stream '{_one(chosen, 'name')}' in '{path.name}' must grow; they do not. "
             "Its clock was set back during the recording, or the file is damaged."
         )
-    channels, data = _signal(chosen, unit, path)
-    return Recording(data, times, channels, sfreq, _markers(streams), path.stem)
+    channels, data, kind = _signal(chosen, unit, path)
+    return Recording(data, times, channels, sfreq, _markers(streams), path.stem, kind)
 
 
 def _load(path: Path, regular: bool, partial: bool) -> list[dict[str, Any]]:
@@ -123,7 +124,7 @@ def _checked_rate(stream: Mapping[str, Any], path: Path) -> float:
     sfreq = float(_one(stream, "nominal_srate") or "nan")
     if not (math.isfinite(sfreq) and 0 < sfreq <= MAX_SFREQ_HZ):
         raise RecordingError(
-            f"EEG must have a regular rate of at most {MAX_SFREQ_HZ:g} Hz; stream '{_one(stream, 'name')}' "
+            f"A signal must have a regular rate of at most {MAX_SFREQ_HZ:g} Hz; stream '{_one(stream, 'name')}' "
             f"in '{path.name}' says {sfreq:g} Hz. Choose another stream with --stream."
         )
     times = np.asarray(stream["time_stamps"], dtype=np.float64)
@@ -142,23 +143,26 @@ def _steps(times: Times, sfreq: float) -> Times:
     return steps[np.abs(steps) < max(_BREAK_S, 2.5 / sfreq)]
 
 
-def _signal(stream: Mapping[str, Any], unit: str | None, path: Path) -> tuple[tuple[str, ...], Samples]:
-    """Names of the channels, and their samples in microvolts."""
+def _signal(stream: Mapping[str, Any], unit: str | None, path: Path) -> tuple[tuple[str, ...], Samples, Unit]:
+    """Names of the channels, their samples, and the unit: where the type is not EEG, the first channel says which."""
     what = f"stream '{_one(stream, 'name')}' in '{path.name}'"
     series = np.asarray(stream["time_series"])
     n_channels = series.shape[1]
     described = _described_channels(stream)
-    if n_channels > MAX_CHANNELS or (described and len(described) != n_channels):
+    is_eeg = _one(stream, "type").lower() in _EEG_TYPES  # counts of its converter are no spikes
+    kind = "uV" if is_eeg else unit_of(_text(described[0], "unit") if described else "", unit)
+    if n_channels > MAX_CHANNELS[kind] or (described and len(described) != n_channels):
         raise RecordingError(
-            f"The header of {what} must describe each channel, {MAX_CHANNELS} at most; it describes "
+            f"The header of {what} must describe each channel, {MAX_CHANNELS[kind]} at most; it describes "
             f"{len(described)} and there are {n_channels}."
         )
     labels = [_text(each, "label") for each in described]
     numbers = [str(number + 1) for number in range(n_channels)]
     channels = tuple(labels if labels and all(labels) else numbers)
     units = [_text(each, "unit") for each in described] or [""] * n_channels
-    scale = [microvolts_per(own, f"channel {name} of {what}", unit) for name, own in zip(channels, units, strict=True)]
-    return channels, np.ascontiguousarray((series * np.array(scale)).T, dtype=np.float32)
+    named = zip(channels, units, strict=True)
+    scale = [scale_to(kind, own, f"channel {name} of {what}", unit) for name, own in named]
+    return channels, np.ascontiguousarray((series * np.array(scale)).T, dtype=np.float32), kind
 
 
 def _described_channels(stream: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -23,7 +23,7 @@ from bci_app.engine.events import (
     TrialRead,
 )
 from bci_app.engine.mailbox import Mailbox
-from bci_app.engine.views import Identification, LatencyRow, Reconstruction, SignalSnapshot, Status
+from bci_app.engine.views import Identification, LatencyRow, Reconstruction, SignalSnapshot, SignalWords, Status
 
 TICK_MS = 40
 MOST_PUT_OFF = 2
@@ -36,6 +36,7 @@ class Session(Protocol):
 
     title: str
     shows_pictures: bool
+    signal: SignalWords
 
     @property
     def reading(self) -> bool:
@@ -43,7 +44,7 @@ class Session(Protocol):
 
     @property
     def reconstructions(self) -> Mailbox[Reconstruction]:
-        """The newest picture read from EEG."""
+        """The newest picture read."""
 
     def start(self, on_event: Callable[[Event], None]) -> None:
         """Start the threads; `on_event` is called from them."""

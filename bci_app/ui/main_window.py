@@ -1,4 +1,4 @@
-"""The window: pictures in the middle, EEG at the left, evidence and timing at the right."""
+"""The window: pictures in the middle, the signal at the left, evidence and timing at the right."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from bci_app.engine.events import Finished, Problem, Progress, ShowPicture, StreamChanged, TrialRead
-from bci_app.engine.views import Reconstruction, Status
+from bci_app.engine.snapshot import shown_rows
+from bci_app.engine.views import Reconstruction, SignalSnapshot, Status
 from bci_app.ui import theme
 from bci_app.ui.bridge import Bridge, Session
 from bci_app.ui.theme import Theme
@@ -28,8 +29,8 @@ from bci_app.ui.views.text import PlainLabel
 
 logger = logging.getLogger(__name__)
 
-HINT = "F1 lists the keys · Space holds the EEG still · Esc ends the session"
-INFERENCE = "Model output: an inference from EEG, not a photograph"
+HINT = "F1 lists the keys · Space holds the {signal} still · Esc ends the session"
+INFERENCE = "Model output: an inference from {signal}, not a photograph"
 PROBLEM_MS = 15_000
 """How long a problem that did not end the session stays written."""
 LINGER_MS = 400
@@ -70,17 +71,18 @@ class MainWindow(QMainWindow):
         self.failed = False
         self.bridge = Bridge(session, self)
         self.status_view = StatusView(colours, title=session.title)
-        self.signal_view = SignalView(colours)
+        words = self._words = session.signal
+        self.signal_view = SignalView(colours, words=words)
         note = "On screen now; grey between pictures"
         self.shown_view = PictureView("Shown", note, "No picture yet")
-        self.read_view = PictureView("Read from EEG", INFERENCE, "Nothing read yet")
+        self.read_view = PictureView(f"Read from {words.name}", INFERENCE.format(signal=words.name), "Nothing read yet")
         self.history_view = HistoryView(colours)
-        self.identification_view = IdentificationView(colours, possible=session.shows_pictures)
+        self.identification_view = IdentificationView(colours, possible=session.shows_pictures, signal=words.name)
         self.latency_view = LatencyView(colours)
         self.setWindowTitle(f"{session.title} – live decoder")
         self._lay_out()
         self.banner = Banner(colours, self.hint)
-        self.help = HelpOverlay(self)
+        self.help = HelpOverlay(self, words.name)
         self._problem_timer = QTimer(self, interval=PROBLEM_MS, singleShot=True)
         self._problem_timer.timeout.connect(self._show_stream_message)
         self._connect()
@@ -94,7 +96,7 @@ class MainWindow(QMainWindow):
         self.bridge.start()
 
     def _lay_out(self) -> None:
-        self.signal_panel = Panel("EEG", self.signal_view)
+        self.signal_panel = Panel(self._words.title, self.signal_view)
         pictures = QWidget()
         row = QHBoxLayout(pictures)
         row.setContentsMargins(0, 0, 0, 0)
@@ -121,7 +123,7 @@ class MainWindow(QMainWindow):
         layout.setContentsMargins(theme.GAP_PX, theme.GAP_PX, theme.GAP_PX, theme.GAP_PX)
         layout.setSpacing(theme.GAP_PX)
         layout.addWidget(self.status_view)
-        self.hint = PlainLabel(HINT, points=theme.SMALL_PT, muted=True)
+        self.hint = PlainLabel(HINT.format(signal=self._words.name), points=theme.SMALL_PT, muted=True)
         self.hint.setFixedHeight(theme.GAP_PX * 4)
         layout.addWidget(self.hint)
         layout.addWidget(columns, 1)
@@ -138,7 +140,7 @@ class MainWindow(QMainWindow):
         bridge.progressed.connect(self._on_progress)
         bridge.finished.connect(self._on_finished)
         bridge.reconstructed.connect(self._on_reconstruction)
-        bridge.signal_polled.connect(self.signal_view.show_snapshot)
+        bridge.signal_polled.connect(self._on_signal)
         bridge.identification_polled.connect(self.identification_view.show_identification)
         bridge.latencies_polled.connect(self.latency_view.show_latencies)
         bridge.status_polled.connect(self._on_status)
@@ -175,6 +177,12 @@ class MainWindow(QMainWindow):
             self.banner.clear()
         else:
             self.banner.show_message(*self._stream_message)
+
+    def _on_signal(self, snapshot: SignalSnapshot | None) -> None:
+        before = self.signal_view.scale
+        self.signal_view.show_snapshot(snapshot)
+        if self.signal_view.scale != before:
+            self._describe_signal()
 
     def _on_picture(self, event: ShowPicture) -> None:
         self.shown_view.show_now(event.picture.image, event, _trial_name(event.trial))
@@ -215,7 +223,7 @@ class MainWindow(QMainWindow):
 
     # ------------------------------------------------------------------ what the person asks
     def toggle_frozen(self) -> None:
-        """Hold the EEG still, or let it run; decoding goes on either way."""
+        """Hold the signal still, or let it run; decoding goes on either way."""
         frozen = not self.signal_view.frozen
         self.signal_view.set_frozen(frozen)
         self.bridge.signal_wanted = not frozen
@@ -235,7 +243,9 @@ class MainWindow(QMainWindow):
 
     def _describe_signal(self) -> None:
         held = "held still, " if self.signal_view.frozen else ""
-        self.signal_panel.set_detail(f"{held}{self.signal_view.scale_uv:g} µV per row")
+        n_shown, n_all = len(shown_rows(self._words.n_channels)), self._words.n_channels
+        part = f"{n_shown} of {n_all:,} {self._words.channels}, " if n_shown < n_all else ""
+        self.signal_panel.set_detail(f"{held}{part}{self.signal_view.scale_text} per row")
 
     def _escape(self) -> None:
         if self.help.isVisible():

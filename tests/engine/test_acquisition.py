@@ -115,6 +115,30 @@ def test_flat_channels_are_named_together() -> None:
     assert "O1, Pz" in messages[0]
 
 
+def test_a_slow_signal_is_flat_after_ten_equal_volumes() -> None:
+    watch, told = FlatWatch(("v0", "v1"), 0.4, "au"), []
+    for number in range(30):
+        data = np.array([[7.0 if 5 <= number < 20 else number], [number]], np.float32)
+        told += [(number, message) for message in watch.look(Chunk(data, np.array([2.5 * number]), number))]
+    assert [number for number, _ in told] == [15, 20]  # the one at 5 still moved
+    assert told[0][1].startswith(
+        "Channel(s) v0 have been flat for 25 s; a moving signal was expected. Check what sends it;"
+    )
+
+
+def test_silent_neurons_are_no_trouble_until_all_of_them_are_silent() -> None:
+    watch, told = FlatWatch(("n0", "n1"), 100.0, "count"), []
+    for number in range(12):
+        data = np.zeros((2, 50), np.float32)
+        data[1] = np.arange(50) % 2 if number < 5 else 0
+        told += [
+            (number, message) for message in watch.look(Chunk(data, np.arange(50) / 100 + number / 2, 50 * number))
+        ]
+    assert len(told) == 1
+    assert told[0][0] >= 5 + 3
+    assert "n0, n1 have been flat for 2 s" in told[0][1]
+
+
 def test_silence_is_waited_out_then_the_stream_is_given_up_with_advice() -> None:
     bench = Bench(chunked(moving(40)), give_up_s=5.0)
     assert bench.steps(2 + 24)

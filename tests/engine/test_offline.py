@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bci_app.contract.errors import ChannelError, RateError, SignalError
+from bci_app.contract.errors import ChannelError, RateError, SignalError, UnitError
 from bci_app.contract.preprocessing import preprocess_recording
 from bci_app.contract.signal import Marker, Recording
 from bci_app.contract.windowing import WindowSpec
@@ -68,7 +69,9 @@ def test_a_recording_of_another_kind_is_refused(decoder: Decoder, generator: Gen
     ):
         read_offline(recording(("O1", "Oz", "Pz")), reader(decoder, generator))
     with pytest.raises(RateError, match="made for 100 Hz; recording 'noise' runs at 128 Hz"):
-        in_decoder_order(recording(sfreq=128.0), CHANNELS, SFREQ, "Bundle 'x'")
+        in_decoder_order(recording(sfreq=128.0), decoder.manifest.preprocessing, "Bundle 'x'")
+    with pytest.raises(UnitError, match="Bundle 'tiny decoder' reads samples in 'uV'; recording 'noise' is in 'count'"):
+        read_offline(replace(recording(), unit="count"), reader(decoder, generator))
     bad = moving(N)
     bad[0, 7] = np.inf
     with pytest.raises(SignalError, match="O1 hold NaN"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,9 +11,12 @@ import pytest
 
 from bci_app.contract.bundle import Bundle
 from bci_app.contract.errors import BundleCorruptError, BundleVersionError, LatentSpaceError, SignalError
+from bci_app.contract.manifest import DecoderKind
+from bci_app.contract.windowing import TrialSpec, WindowSpec
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.inference.golden import verify_golden
+from tests.tiny import tiny_decoder, tiny_generator
 
 Make = Callable[..., Bundle]
 
@@ -101,3 +105,16 @@ def test_golden_vectors_are_verified_for_both_kinds(make_generator: Make, make_d
 def test_a_generator_is_no_decoder(make_generator: Make) -> None:
     with pytest.raises(BundleVersionError, match="must be a decoder"):
         Decoder.open(make_generator())
+
+
+@pytest.mark.parametrize("kind", ["eeg-decoder", "fmri-decoder", "spike-decoder"])
+@pytest.mark.parametrize("cut", [TrialSpec(start_s=0.0, stop_s=0.01), WindowSpec(window_s=0.01, hop_s=0.02)])
+def test_a_window_of_one_sample_is_read_whatever_the_signal(
+    tmp_path: Path, kind: DecoderKind, cut: TrialSpec | WindowSpec
+) -> None:
+    generator = tiny_generator(tmp_path / "generator")
+    bundle = tiny_decoder(tmp_path / "decoder", generator, ("a", "b", "c"), 100.0, cut, decimation=1, kind=kind)
+    decoder = Decoder.open(bundle, Generator.open(generator), device="cpu")
+    assert decoder.n_times == 1
+    assert decoder.decode(np.ones((3, 1), np.float32)).shape == (6,)
+    assert decoder.noise_windows(np.random.default_rng(0), 4).shape == (4, 3, 1)

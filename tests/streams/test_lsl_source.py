@@ -151,6 +151,33 @@ def test_stream_that_is_gone_is_named() -> None:
         LslSource(description, timeout_s=0.5)
 
 
+def test_voxels_and_counts_come_as_they_are_and_only_where_they_are_wanted(opened: Callable[[Any], Any]) -> None:
+    outlet = opened(LslOutlet("scanner", [f"v{n}" for n in range(2000)], 0.4, "scanner-1", unit="a.u.", type="fMRI"))
+    source = opened(LslSource(outlet.description, wanted_unit="au"))
+    volume = np.arange(2000, dtype=np.float32)[:, None]
+    outlet.push(volume, 1000.0)
+    np.testing.assert_array_equal(pull_samples(source, 1)[0].data, volume)
+    with pytest.raises(ChannelError, match="must have 1 to 1024 channels; stream 'scanner' has 2000"):
+        LslSource(outlet.description)
+    with pytest.raises(UnitError, match=r"channel v0 of stream 'scanner' must be a count of spikes .* it says 'a.u.'"):
+        LslSource(outlet.description, wanted_unit="count")
+    opened(LslSource(outlet.description, unit="spikes", wanted_unit="count"))
+
+
+def test_a_scanner_is_silent_only_after_three_volumes(opened: Callable[[Any], Any]) -> None:
+    outlet = opened(LslOutlet("scanner", ["v"], 0.4, "scanner-1", unit="au"))
+    now = [100.0]
+    source = opened(LslSource(outlet.description, wanted_unit="au", clock=lambda: now[0]))
+    outlet.push(np.zeros((1, 1), np.float32), 100.0)
+    pull_samples(source, 1)
+    now[0] += 7.4
+    assert source.pull(0.0) is None
+    assert source.state == "connected"
+    now[0] += 0.2
+    assert source.pull(0.0) is None
+    assert source.state == "stale"
+
+
 def test_silence_is_told_and_so_is_its_end(sender: Sender, opened: Callable[[Any], Any]) -> None:
     states: list[str] = []
     now = [100.0]

@@ -21,7 +21,7 @@ def watched(times: np.ndarray, size: int = 20) -> int:
     for start in range(0, len(times), size):
         stamps = times[start : start + size]
         for chunk in cutter.cut(np.zeros((len(stamps), 1)), stamps, 0.0):
-            watch.add(chunk, cutter.tolerance_s)
+            watch.add(chunk, cutter.slack_s)
             gaps += chunk.gap_before
     return gaps
 
@@ -97,3 +97,20 @@ def test_samples_that_get_lost_are_gaps_and_no_other_rate() -> None:
 def test_outages_are_gaps_and_no_other_rate() -> None:
     times = each_stamped(DECLARED, 60.0)
     assert watched(times[(times * 2).astype(int) % 9 != 0]) == 13
+
+
+@pytest.mark.parametrize("declared", [0.1, 0.4, 2.0])
+@pytest.mark.parametrize("share", [0.9, 0.95, 1.0, 1.05, 1.25])
+def test_the_rate_of_a_scanner_is_judged_after_five_volumes(declared: float, share: float) -> None:
+    cutter, watch = ChunkCutter(np.arange(1), np.ones(1), declared), RateWatch(declared, "stream 'scanner'")
+    rng, sfreq = np.random.default_rng(0), share * declared
+    stamps = 100.0 + np.arange(100) / sfreq + rng.uniform(0, 0.02 / sfreq, 100)
+    for number, stamp in enumerate(stamps):
+        (chunk,) = cutter.cut(np.zeros((1, 1)), np.array([stamp]), 0.0)
+        assert not chunk.gap_before
+        if share != 1.0 and number == 5 * max(round(declared), 1):
+            with pytest.raises(RateError, match="stream 'scanner' must come at the"):
+                watch.add(chunk, cutter.slack_s)
+            return
+        watch.add(chunk, cutter.slack_s)
+    assert share == 1.0

@@ -14,6 +14,7 @@ import pytest
 
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.signal import Marker
+from bci_app.contract.units import Unit
 from bci_app.streams.recordings import read_recording, write_recording
 from tests.streams.conftest import counting_recording
 
@@ -35,9 +36,23 @@ def test_npz_round_trip_keeps_every_bit(tmp_path: Path) -> None:
     read = read_recording(tmp_path / "one.npz")
     np.testing.assert_array_equal(read.data, recording.data)
     np.testing.assert_array_equal(read.times, recording.times)
-    for field in ("channels", "sfreq", "markers", "name"):
+    for field in ("channels", "sfreq", "markers", "name", "unit"):
         assert getattr(read, field) == getattr(recording, field)
     assert [path.name for path in tmp_path.iterdir()] == ["one.npz"]
+
+
+@pytest.mark.parametrize("unit", ["uV", "count", "au"])
+def test_npz_keeps_the_unit_and_an_older_one_is_read_as_microvolts(tmp_path: Path, unit: Unit) -> None:
+    path = tmp_path / "one.npz"
+    write_recording(counting_recording(10, unit=unit), path)
+    assert read_recording(path).unit == unit
+    with np.load(path, allow_pickle=False) as file:
+        older = {name: file[name] for name in file.files if name != "unit"}
+    np.savez(path, **older)
+    assert read_recording(path).unit == "uV"
+    np.savez(path, **older, unit="furlong")
+    with pytest.raises(RecordingError, match=r"Samples are in uV, count, au; got 'furlong'"):
+        read_recording(path)
 
 
 def test_npz_without_markers_is_read(tmp_path: Path) -> None:

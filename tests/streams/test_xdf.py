@@ -42,6 +42,14 @@ def test_volts_are_scaled_and_unknown_units_refused_unless_declared(path: Path) 
     np.testing.assert_array_equal(read_recording(path, unit="uV").data, DATA)
 
 
+@pytest.mark.parametrize(("unit", "kind"), [("spikes", "count"), ("a.u.", "au"), ("mV", "uV")])
+def test_a_stream_that_is_no_eeg_keeps_its_unit(path: Path, unit: str, kind: str) -> None:
+    path.write_bytes(xdf.whole(xdf.eeg(1, TIMES, DATA, kind="Spikes", unit=unit)))
+    recording = read_recording(path, stream="amp")
+    assert recording.unit == kind
+    np.testing.assert_array_equal(recording.data, DATA * (1000 if unit == "mV" else 1))
+
+
 def test_gap_in_a_regular_stream_is_kept_to_the_sample(path: Path) -> None:
     times = np.concatenate([TIMES[:20], TIMES[20:] + 0.07])
     path.write_bytes(xdf.whole(xdf.eeg(1, times, DATA)))

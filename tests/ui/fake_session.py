@@ -31,6 +31,7 @@ from bci_app.engine.views import (
     LatencyRow,
     Reconstruction,
     SignalSnapshot,
+    SignalWords,
     Status,
 )
 from bci_app.pictures.picture import Picture, make_picture
@@ -55,6 +56,7 @@ class FakeSession:
 
     def __init__(self, *, n_channels: int = 32, sfreq: float = 250.0, shows_pictures: bool = True) -> None:
         self.shows_pictures = shows_pictures
+        self.signal = SignalWords(n_channels=n_channels, sfreq=sfreq)
         self.reading = False
         self.reconstructions: Mailbox[Reconstruction] = Mailbox()
         self.shown: list[tuple[int, str, float]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from bci_app.engine.events import (
     BlankPicture,
@@ -16,6 +16,7 @@ from bci_app.engine.events import (
     StreamChanged,
     TrialRead,
 )
+from bci_app.engine.views import SignalWords
 from bci_app.ui import theme
 from bci_app.ui.main_window import MainWindow
 from tests.ui.conftest import MakeWindow
@@ -194,13 +195,40 @@ def test_arrows_change_scale_and_stretch(make_window: MakeWindow, qtbot: object)
     window, _session = make_window()
     for key in (Qt.Key.Key_Up, Qt.Key.Key_Right):
         qtbot.keyClick(window, key)  # type: ignore[attr-defined]
-    assert window.signal_view.scale_uv == 20.0
+    assert window.signal_view.scale == 20.0
     assert window.signal_panel.detail == "20 µV per row"
     assert window.bridge.span_s == 10.0
     for key in (Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Left):
         qtbot.keyClick(window, key)  # type: ignore[attr-defined]
-    assert window.signal_view.scale_uv == 100.0
+    assert window.signal_view.scale == 100.0
     assert window.bridge.span_s == 2.0
+
+
+def test_a_window_of_voxels_speaks_of_voxels_and_says_how_many_are_shown(make_window: MakeWindow) -> None:
+    session = FakeSession()
+    session.signal = SignalWords("fMRI", "voxels", 20_000, "au", 0.4)
+    window, _session = make_window(session)
+    window.help.toggle()
+    texts = " ".join(label.text() for label in window.findChildren(QLabel))
+    assert "EEG" not in texts
+    assert "µV" not in texts
+    for words in ("Read from fMRI", "an inference from fMRI", "Decoder on fMRI", "Space holds the fMRI still"):
+        assert words in texts
+    assert window.signal_panel.detail == "64 of 20,000 voxels, 50 a.u. per row"
+    assert window.bridge.span_s == 120.0
+    window.bridge._poll()
+    assert window.signal_panel.detail == f"64 of 20,000 voxels, {window.signal_view.scale_text} per row"
+
+
+def test_spike_counts_are_called_so(make_window: MakeWindow) -> None:
+    session = FakeSession()
+    session.signal = SignalWords("spike counts", "neurons", 64, "count", 100.0)
+    window, _session = make_window(session)
+    texts = [label.text() for label in window.findChildren(QLabel)]
+    assert "Spike counts" in texts
+    assert "Read from spike counts" in texts
+    assert window.signal_panel.detail.endswith("spikes per row")
+    assert window.bridge.span_s == 5.0
 
 
 def test_f1_lists_the_keys_and_escape_first_closes_the_list(make_window: MakeWindow, qtbot: object) -> None:

@@ -10,25 +10,25 @@ from bci_app.ui.views.status import NOT_MEDICAL
 from bci_app.ui.views.text import PlainLabel
 
 KEYS = (
-    ("Space", "hold the EEG still; decoding goes on"),
+    ("Space", "hold the {signal} still; decoding goes on"),
     ("Up / Down", "larger or smaller traces"),
-    ("Left / Right", "shorter or longer stretch of EEG"),
+    ("Left / Right", "shorter or longer stretch of {signal}"),
     ("F11", "full screen on or off"),
     ("F1", "this list on or off"),
     ("Esc or Ctrl+Q", "stop the session and close"),
 )
 ABOUT = (
-    "“Read from EEG” is made by a model: an inference, not a photograph and not a thought. "
+    "“Read from {signal}” is made by a model: an inference, not a photograph and not a thought. "
     "The score of a trial is the share of other pictures that fit it worse than the picture shown; "
-    "guessing gives 0.50. “Decoder on noise” is the same decoder given noise in place of EEG. "
-    f"{NOT_MEDICAL}, not for diagnosis."
+    "guessing gives 0.50. “Decoder on noise” is the same decoder given noise in place of {signal}. "
+    "{not_medical}, not for diagnosis."
 )
 
 
 class HelpOverlay(QFrame):
-    """A framed list over the middle of its parent; hidden at first."""
+    """A framed list over the middle of its parent; hidden at first. `signal` is what is read, such as ``"EEG"``."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, signal: str = "EEG") -> None:
         super().__init__(parent)
         self.setObjectName("help")
         layout = QVBoxLayout(self)
@@ -40,10 +40,11 @@ class HelpOverlay(QFrame):
         grid.setVerticalSpacing(6)
         for row, (key, meaning) in enumerate(KEYS):
             grid.addWidget(PlainLabel(key, bold=True), row, 0, Qt.AlignmentFlag.AlignLeft)
-            grid.addWidget(PlainLabel(meaning), row, 1)
+            grid.addWidget(PlainLabel(meaning.format(signal=signal)), row, 1)
         grid.setColumnStretch(1, 1)
         layout.addLayout(grid)
-        layout.addWidget(PlainLabel(ABOUT, points=theme.SMALL_PT, muted=True, wrap=True))
+        about = ABOUT.format(signal=signal, not_medical=NOT_MEDICAL)
+        layout.addWidget(PlainLabel(about, points=theme.SMALL_PT, muted=True, wrap=True))
         self.hide()
 
     def toggle(self) -> None:

@@ -55,7 +55,7 @@ class HistoryView(QWidget):
         trial : int
             Its number.
         shown, read : uint8 arrays (h, w, 3)
-            The picture shown and the picture read from EEG.
+            The picture shown and the picture read.
         identified : float
             Share of the other pictures it was told apart from, 0 to 1; NaN where there was none.
         """

@@ -28,10 +28,13 @@ class IdentificationView(QWidget):
         Appearance.
     possible : bool
         False where no pictures are shown: a sentence stands in place of the plot.
+    signal : str
+        What the decoder reads.
     """
 
-    def __init__(self, colours: Theme = theme.DARK, *, possible: bool = True) -> None:
+    def __init__(self, colours: Theme = theme.DARK, *, possible: bool = True, signal: str = "EEG") -> None:
         super().__init__()
+        self._signal = signal
         self._colours = colours
         self._possible = possible
         self._message = PlainLabel(NO_TRIALS if possible else NO_PICTURES, muted=True, wrap=True)
@@ -112,7 +115,7 @@ class IdentificationView(QWidget):
 
     def _build_legend(self) -> QWidget:
         rows = (
-            ("Decoder on EEG", self._colours.decoder, Qt.PenStyle.SolidLine, self._numbers["decoder"]),
+            (f"Decoder on {self._signal}", self._colours.decoder, Qt.PenStyle.SolidLine, self._numbers["decoder"]),
             ("Decoder on noise", self._colours.noise_twin, Qt.PenStyle.DashLine, self._numbers["noise"]),
             ("Guessing", self._colours.chance, Qt.PenStyle.DotLine, Number("0.50")),
         )

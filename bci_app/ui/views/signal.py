@@ -1,4 +1,4 @@
-"""Scrolling EEG: all channels, markers, gaps, a scale bar."""
+"""The scrolling signal: its channels, markers, gaps, a scale bar."""
 
 from __future__ import annotations
 
@@ -11,16 +11,24 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from bci_app.engine.views import SignalSnapshot
+from bci_app.contract.units import Unit
+from bci_app.engine.views import SignalSnapshot, SignalWords
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 from bci_app.ui.views.envelope import envelope, step_for
 from bci_app.ui.views.text import PlainLabel
 
-SCALES_UV = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
-"""Distances between neighbouring traces, in microvolts, that the up and down keys step through."""
+SCALES = tuple(digit * 10.0**power for power in range(-1, 4) for digit in (1.0, 2.0, 5.0))
+"""Distances between neighbouring traces, in the unit of the signal, that the up and down keys step through."""
+UNITS: dict[Unit, str] = {"uV": "µV", "count": "spikes", "au": "a.u."}
 SPANS_S = (2.0, 5.0, 10.0)
 """Lengths of the picture, in seconds, that the left and right keys step through."""
+SLOW_HZ = 20.0
+SLOW_SPANS_S = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+"""The same for slower signals."""
+USUAL_SAMPLES = 40
+"""Samples of a slow signal in the first picture, at least."""
+SAMPLES_TO_SCALE = 8
 LABEL_LETTERS = 12
 MARGIN = 0.05
 """Room at the right of the newest sample, as a share of the picture, for the scale bar."""
@@ -35,17 +43,21 @@ class SignalView(QWidget):
     ----------
     colours : Theme
         Appearance.
-    scale_uv : float
-        Microvolts between neighbouring traces.
-    span_s : float
-        Length of the picture in seconds.
+    words : SignalWords
+        What is drawn. EEG is drawn as it is, 50 microvolts to a row; other traces round their own median, to a scale that
+        fits the first of them.
     """
 
-    def __init__(self, colours: Theme = theme.DARK, *, scale_uv: float = 50.0, span_s: float = 5.0) -> None:
+    def __init__(self, colours: Theme = theme.DARK, *, words: SignalWords | None = None) -> None:
         super().__init__()
+        words = words or SignalWords()
         self._colours = colours
-        self._scale_uv = scale_uv
-        self._span_s = span_s
+        self._unit: Unit = words.unit
+        self._scale = 50.0
+        self._scale_fits = words.unit == "uV"
+        self._spans_s = SPANS_S if words.sfreq > SLOW_HZ else SLOW_SPANS_S
+        long_enough = [each for each in self._spans_s if each * words.sfreq >= USUAL_SAMPLES]
+        self._span_s = 5.0 if words.sfreq > SLOW_HZ else min(long_enough, default=self._spans_s[-1])
         self._frozen = False
         self._channels: tuple[str, ...] = ()
         self._offsets: npt.NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
@@ -60,9 +72,14 @@ class SignalView(QWidget):
         return self._span_s
 
     @property
-    def scale_uv(self) -> float:
-        """Microvolts between neighbouring traces."""
-        return self._scale_uv
+    def scale(self) -> float:
+        """Distance between neighbouring traces, in the unit of the signal."""
+        return self._scale
+
+    @property
+    def scale_text(self) -> str:
+        """The same in words, such as ``50 µV``."""
+        return f"{self._scale:g} {UNITS[self._unit]}"
 
     @property
     def frozen(self) -> bool:
@@ -92,7 +109,7 @@ class SignalView(QWidget):
         Parameters
         ----------
         snapshot : SignalSnapshot or None
-            `data` (n_channels, n_times) in microvolts; None where no sample has come yet.
+            `data` (n_channels, n_times); None where no sample has come yet.
         """
         if snapshot is None or self._frozen or snapshot.times.size == 0:
             return
@@ -100,6 +117,9 @@ class SignalView(QWidget):
         self._message.hide()
         if snapshot.channels != self._channels:
             self._set_channels(snapshot.channels)
+        if not self._scale_fits and snapshot.times.size >= SAMPLES_TO_SCALE:
+            self._scale, self._scale_fits = fitting_scale(snapshot.data), True
+            self._rescale()
         newest = float(snapshot.times[-1])
         self._draw_traces(snapshot, newest)
         self._draw_markers(snapshot, newest)
@@ -110,14 +130,14 @@ class SignalView(QWidget):
         self._frozen = frozen
 
     def change_scale(self, larger: bool) -> float:
-        """Make the traces larger or smaller by one step; the new distance between rows in microvolts."""
-        self._scale_uv = _step(SCALES_UV, self._scale_uv, -1 if larger else 1)
+        """Make the traces larger or smaller by one step; the new distance between rows."""
+        self._scale, self._scale_fits = _step(SCALES, self._scale, -1 if larger else 1), True
         self._rescale()
-        return self._scale_uv
+        return self._scale
 
     def change_span(self, longer: bool) -> float:
         """Show a longer or shorter stretch by one step; the new length in seconds."""
-        self._span_s = _step(SPANS_S, self._span_s, 1 if longer else -1)
+        self._span_s = _step(self._spans_s, self._span_s, 1 if longer else -1)
         self._rescale()
         return self._span_s
 
@@ -171,7 +191,7 @@ class SignalView(QWidget):
         bar_rows = _bar_rows(rows)
         x, y = 0.5 * MARGIN * self._span_s, -rows + 0.5
         self._bar.setData([x, x], [y, y + bar_rows])
-        self._bar_label.setText(f"{bar_rows * self._scale_uv:g} µV")
+        self._bar_label.setText(f"{bar_rows * self._scale:g} {UNITS[self._unit]}")
         self._bar_label.setPos(x - 0.01 * self._span_s, y + bar_rows / 2)
         if self._snapshot is not None and self._channels:
             newest = float(self._snapshot.times[-1])
@@ -209,10 +229,11 @@ class SignalView(QWidget):
         skip = -round(float(snapshot.times[0]) * snapshot.sfreq) % step
         if n_times - skip < step:
             return
-        points = envelope(snapshot.data, step, skip)
+        data = snapshot.data if self._unit == "uV" else snapshot.data - np.median(snapshot.data, axis=1, keepdims=True)
+        points = envelope(data, step, skip)
         n_points = points.shape[1]
         y = np.full((n_channels, n_points + 1), np.nan, dtype=np.float32)  # a NaN at the end lifts the pen
-        np.divide(points, self._scale_uv, out=y[:, :n_points])
+        np.divide(points, self._scale, out=y[:, :n_points])
         np.clip(y, -CLIP_ROWS, CLIP_ROWS, out=y)
         y += self._offsets
         times = snapshot.times[skip::step]
@@ -261,6 +282,13 @@ class SignalView(QWidget):
             if index < len(stretches):
                 start, stop = stretches[index]
                 shade.setRegion((start - newest, stop - newest))
+
+
+def fitting_scale(data: npt.NDArray[np.float32]) -> float:
+    """The least scale at which a usual channel of `data` (n_channels, n_times) swings by a third of a row."""
+    spread = data.std(axis=1)
+    usual = float(np.median(spread[spread > 0])) if (spread > 0).any() else 1.0
+    return next((scale for scale in SCALES if scale >= 3 * usual), SCALES[-1])
 
 
 def gap_stretches(
@@ -317,7 +345,7 @@ def _step(steps: tuple[float, ...], value: float, by: int) -> float:
 
 
 def _ticks(span_s: float, most: int) -> list[float]:
-    gap_s = next((gap for gap in (0.5, 1.0, 2.0, 5.0) if span_s / gap <= most), 10.0)
+    gap_s = next((gap for gap in (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0) if span_s / gap <= most), 300.0)
     return [gap_s * count for count in range(int(span_s / gap_s) + 1)]
 
 

@@ -10,15 +10,15 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from bci_app.contract.signal import Marker
-from bci_app.engine.views import SignalSnapshot
-from bci_app.ui.views.signal import CLIP_ROWS, SignalView, gap_stretches, short_label
+from bci_app.engine.views import SignalSnapshot, SignalWords
+from bci_app.ui.views.signal import CLIP_ROWS, SCALES, SignalView, fitting_scale, gap_stretches, short_label
 
 SFREQ = 100.0
 
 
 @pytest.fixture
 def view(qapp: QApplication) -> Iterator[SignalView]:
-    made = SignalView(span_s=5.0, scale_uv=50.0)
+    made = SignalView()
     made.resize(500, 400)
     made.show()
     qapp.processEvents()
@@ -148,3 +148,38 @@ def test_painting_loses_no_references_to_none(view: SignalView) -> None:
         view.show_snapshot(drawn)
         view.grab()
     assert sys.getrefcount(None) > before - 100
+
+
+def test_voxels_are_drawn_round_their_median_to_a_scale_that_fits_them(qapp: QApplication) -> None:
+    view = SignalView(words=SignalWords("fMRI", "voxels", 2, "au", 0.4))
+    view.resize(500, 400)
+    view.show()
+    swing = 7.0 * np.tile([-1.0, 1.0, 0.0], 4)
+    data = np.array([1000 + swing, 300 - swing], np.float32)
+    for n in (7, 12):
+        times = 2.5 * np.arange(n)
+        view.show_snapshot(SignalSnapshot(("v0", "v1"), 0.4, data[:, :n], times, (), ()))
+        assert view.scale == (50.0 if n < 8 else 20.0)  # three times a spread of 5.7, rounded up
+    _x, y = view.points
+    rows = y.reshape(2, 13)[:, :12]
+    np.testing.assert_allclose(rows, np.array([swing, -20 - swing]) / 20, atol=1e-5)
+    view.change_scale(larger=True)
+    view.show_snapshot(SignalSnapshot(("v0", "v1"), 0.4, 9 * data, times, (), ()))
+    assert view.scale == 10.0
+    view.close()
+    view.deleteLater()
+
+
+@pytest.mark.parametrize(("sfreq", "span_s"), [(0.1, 600.0), (0.4, 120.0), (2.0, 30.0), (20.0, 10.0), (21.0, 5.0)])
+def test_the_first_stretch_of_a_slow_signal_holds_forty_samples(
+    qapp: QApplication, sfreq: float, span_s: float
+) -> None:
+    view = SignalView(words=SignalWords(sfreq=sfreq))
+    assert view.span_s == span_s
+    view.close()
+    view.deleteLater()
+
+
+def test_without_a_moving_channel_the_scale_is_that_of_a_spread_of_one() -> None:
+    assert fitting_scale(np.ones((3, 9), np.float32)) == 5.0
+    assert fitting_scale(1e9 * np.arange(9, dtype=np.float32)[None]) == SCALES[-1]
