@@ -30,6 +30,7 @@ from training.evaluate.reader_scores import (
     Doubles,
     Measure,
     Table,
+    chance,
     clusters,
     mean_interval,
     per_trial,
@@ -252,31 +253,21 @@ def _curve(
     done = [place for place, readings in enumerate(points) if readings]
     if not done:
         raise SettingsError(f"No point of the curve over {x_name} was complete. {note} Allow more time.")
-    intervals, controls = [], []
-    seeds = np.full((n_seeds, len(done)), np.nan)
-    for column, place in enumerate(done):
-        readings = points[place]
-        earned = {
-            control: np.stack([per_trial(measure, reading, control) for reading in readings]) for control in CONTROLS
-        }
-        seeds[: len(readings), column] = earned["real"].mean(axis=1)
-        intervals.append(mean_interval(earned["real"].mean(axis=0), clusters(readings[0]), 0))
-        controls.append((earned["noise"].mean(), earned["shuffled"].mean()))
-    value, low, high = np.array(intervals).T
-    noise, shuffled = np.array(controls).T
+    seeds, intervals, controls = np.full((n_seeds, len(done)), np.nan), [], []
+    for column, readings in enumerate(points[place] for place in done):
+        real, noise, shuffled = (np.stack([per_trial(measure, each, key) for each in readings]) for key in CONTROLS)
+        seeds[: len(readings), column] = real.mean(axis=1)
+        intervals.append(mean_interval(real.mean(axis=0), clusters(readings[0])))
+        controls.append((noise.mean(), shuffled.mean()))
     first = points[done[0]][0]
-    parts = tables(measure, first)
     return Curve(
         name=measure.name + (SCALED if first.scaled else ""),
         x_name=x_name,
         x=np.asarray(x, np.float64)[done],
-        value=value,
-        low=low,
-        high=high,
-        noise=noise,
-        shuffled=shuffled,
+        **dict(zip(("value", "low", "high"), np.array(intervals).T, strict=True)),
+        **dict(zip(("noise", "shuffled"), np.array(controls).T, strict=True)),
         seeds=seeds,
-        chance=sum(part.chance * len(part.rows) for part in parts) / len(first),
+        chance=chance(tables(measure, first)),
         n=len(first),
         held_out=first.held_out,
         note=note,

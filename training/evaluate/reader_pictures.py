@@ -15,7 +15,7 @@ from training.evaluate.reader_scores import PAIRWISE, PROFILE, Finding, per_tria
 
 SIDE = 16
 """Pictures are averaged to this side before they are compared pixel by pixel."""
-_LARGEST = 128
+_LARGEST = 96
 """Side of the pictures on the page."""
 _N_MARKED = 3
 

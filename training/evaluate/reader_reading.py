@@ -142,15 +142,13 @@ def cross_validated_reading(
         tell(2 * number + 1, total, f"fold {number + 1} of {len(folds)}, shuffled pairing")
         deal = rng.permutation(len(train))
         misled = fit(windows, pairs[deal], tuple(groups[deal]), seed)
+        read = (reader.read(trials.windows[test]), reader.read(noise), misled.read(trials.windows[test]))
         known = set(groups) - {""}
         parts.append(
-            {
+            dict(zip(_READINGS, read, strict=True))
+            | _statistics(pairs, len(test))
+            | {
                 "target": targets[test],
-                "real": reader.read(trials.windows[test]),
-                "noise": reader.read(noise),
-                "shuffled": misled.read(trials.windows[test]),
-                "centre": np.broadcast_to(pairs.mean(axis=0, dtype=np.float64), (len(test), targets.shape[1])),
-                "spread": np.broadcast_to(pairs.std(axis=0, dtype=np.float64), (len(test), targets.shape[1])),
                 "fold": np.full(len(test), number),
                 "trial": np.asarray(test),
                 "seen": np.array([trials.pictures[each] in known for each in test]),
@@ -163,11 +161,13 @@ def cross_validated_reading(
 def scaled(reading: Reading) -> Reading:
     """Both sides less the centre and divided by the training spread of each component; one without spread becomes 0.
 
-    Components then count alike in a correlation across them, however much they vary over pictures.
+    Components then count alike in a correlation across them, however much they vary over pictures; but one that has less
+    than a millionth of the largest spread has none.
     """
-    inverse = np.divide(1, reading.spread, out=np.zeros_like(reading.spread), where=reading.spread > 0)
+    varies = reading.spread > 1e-6 * reading.spread.max(axis=1, keepdims=True)
+    inverse = np.divide(1, reading.spread, out=np.zeros_like(reading.spread), where=varies)
     parts = {key: (getattr(reading, key) - reading.centre) * inverse for key in ("target", *_READINGS)}
-    spread = (reading.spread > 0).astype(np.float32)
+    spread = varies.astype(np.float32)
     return replace(reading, **parts, centre=np.zeros_like(spread), spread=spread, scaled=True)
 
 
@@ -215,6 +215,12 @@ def distinct(rows: Floats) -> tuple[Indices, Indices]:
     places: dict[bytes, int] = {}
     kind = np.array([places.setdefault(row.tobytes(), len(places)) for row in rows + np.float32(0)], np.intp)
     return np.unique(kind, return_index=True)[1].astype(np.intp), kind
+
+
+def _statistics(pairs: Floats, n: int) -> dict[str, NDArray[np.float64]]:
+    """Mean and spread of training targets, once for each of `n` test trials."""
+    mean, spread = pairs.mean(axis=0, dtype=np.float64), pairs.std(axis=0, dtype=np.float64)
+    return {"centre": np.tile(mean, (n, 1)), "spread": np.tile(spread, (n, 1))}
 
 
 def _joined(parts: Sequence[dict[str, NDArray[np.generic]]], trials: BrainTrials, held_out: str) -> Reading:

@@ -142,8 +142,7 @@ def tables(measure: Measure, reading: Reading, control: str = "real") -> list[Ta
                 f"has one. Make fewer folds."
             )
         earned = measure.earned(getattr(reading, control)[rows], candidates, reading.centre[rows[0]])
-        chance = measure.chance(len(candidates))
-        found.append(Table(earned.astype(np.float32), own, rows, chance))
+        found.append(Table(earned.astype(np.float32), own, rows, measure.chance(len(candidates))))
     return found
 
 
@@ -158,6 +157,11 @@ def diagonal(parts: Sequence[Table]) -> Doubles:
     for part in parts:
         earned[part.rows] = part.earned[np.arange(len(part.own)), part.own]
     return earned
+
+
+def chance(parts: Sequence[Table]) -> float:
+    """Expected score of readings that know nothing."""
+    return sum(part.chance * len(part.rows) for part in parts) / sum(len(part.rows) for part in parts)
 
 
 def score(measure: Measure, reading: Reading, seed: int = 0, n_deals: int = N_DEALS) -> Finding:
@@ -185,7 +189,7 @@ def score(measure: Measure, reading: Reading, seed: int = 0, n_deals: int = N_DE
         interval,
         dealt,
         reading,
-        chance=sum(part.chance * len(part.rows) for part in parts) / len(reading),
+        chance=chance(parts),
         noise_input=float(per_trial(measure, reading, "noise").mean()),
         shuffled_pairing=float(per_trial(measure, reading, "shuffled").mean()),
     )

@@ -82,7 +82,7 @@ def test_pictures_of_any_size_are_shown_small(world: World) -> None:
     reading, images = _shown(world, n=4, extra=4)
     large = {key: np.kron(image, np.ones((20, 30, 1), np.uint8)) for key, image in images.items()}  # 320 x 480
     found = beside({"g": (reading, _generate(world))}, large, n_random=2)
-    assert found.random[0].cells[0].shape == (85, 128, 3)
+    assert found.random[0].cells[0].shape == (64, 96, 3)
     assert len(picture_scores(reading, _generate(world), large)) == 2
 
 

@@ -136,12 +136,13 @@ def test_an_average_is_the_mean_over_repeats_within_a_fold() -> None:
 
 def test_scaling_divides_by_the_training_spread_and_drops_what_has_none() -> None:
     trials, targets = linear_world(40)
-    targets = np.column_stack([targets, np.full(40, 7)]).astype(np.float32)
+    targets = np.column_stack([targets, np.full(40, 7), 1e-9 * targets[:, 0]]).astype(np.float32)
     reading = cross_validated_reading(linear_fit, trials, targets, [(np.arange(30), np.arange(30, 40))])
     found = scaled(reading)
     expected = (targets[30:] - targets[:30].mean(axis=0)) / np.maximum(targets[:30].std(axis=0), 1e-9)
     np.testing.assert_allclose(found.target[:, :DIM], expected[:, :DIM], rtol=1e-3, atol=1e-5)
-    assert not found.target[:, DIM].any()
+    assert not found.target[:, DIM:].any()
+    assert not found.real[:, DIM:].any()
     assert not found.centre.any()
     assert found.scaled
 
