@@ -184,8 +184,8 @@ def facts(report: ReaderReport) -> list[tuple[str, str]]:
         )
     found.append(("reference", spec.reference))
     n_seen, n = int(report.reading.seen.sum()), len(report.reading)
-    seen = f"{n_seen:,} of {n:,} test trials" if n_seen else "no test trial"
-    found.append(("with a picture that was trained on", seen if n_pictures else "not recorded"))
+    seen = f"shown in {n_seen:,} of {n:,} test trials too" if n_seen else "shown in no test trial"
+    found.append(("pictures trained on", seen if n_pictures else "not recorded"))
     return found
 
 

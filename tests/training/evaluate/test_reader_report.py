@@ -155,9 +155,9 @@ def test_facts_tell_of_latency_delay_and_who(report: ReaderReport) -> None:
     assert found["marker latency"].startswith("21 ms")
     assert found["filter delay"] == f"{1000 * spec.delay_s(10.0):.0f} ms at 10 Hz, causal"
     assert found["from"] == "3 subjects, 6 runs"
-    assert found["with a picture that was trained on"] == "no test trial"
+    assert found["pictures trained on"] == "shown in no test trial"
     unknown = dict(facts(replace(report, trials=replace(report.trials, pictures=("",) * 120))))
-    assert unknown["with a picture that was trained on"] == "not recorded"
+    assert unknown["pictures trained on"] == "not recorded"
     assert unknown["marker latency"] == "none: the onset is at the marker"
     assert found["trials"] == "120, of 60 different pictures"
     assert "filter delay" not in dict(facts(report))
