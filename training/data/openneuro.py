@@ -23,7 +23,7 @@ from bci_app.contract.signal import Recording
 from training.data.brain import BrainTrials, Images, together
 from training.data.fmri import Event, FmriRecipe, Place, cut_events, z_score
 from training.data.nifti import Mask, read_voxels
-from training.data.stimuli import equal_ids
+from training.data.stimuli import known_ids
 
 _EVENTS = "_events.tsv"
 _NOT_KNOWN = {"", "n/a", "on/a"}
@@ -191,19 +191,17 @@ def read_openneuro(
     """
     if not runs:
         raise SettingsError("Trials are read from at least one run; got none. See find_runs.")
-    ids = equal_ids(images) if images is not None else None
     parts: list[BrainTrials] = []
     n_repeats = 0
     for run in runs:
         events, n_left_out = read_events(run.events, keep_repeats=keep_repeats, category=category)
         n_repeats += n_left_out
-        if ids is not None:
-            events = [replace(event, picture=_known(event.picture, ids, run)) for event in events]
         parts.append(_read(run, mask, recipe, [replace(event, run=run.run) for event in events]))
         _check_rate(parts[-1], parts[0])
     trials = together(parts, name)
+    pictures = trials.pictures if images is None else known_ids(trials.pictures, images, name)
     left_out = (f"Left out {n_repeats} one-back repeats.",) if n_repeats else ()
-    return replace(trials, images=images or {}, notes=(*left_out, *trials.notes))
+    return replace(trials, pictures=pictures, images=images or {}, notes=(*left_out, *trials.notes))
 
 
 def _read(run: FmriRun, mask: Mask, recipe: FmriRecipe, events: list[Event]) -> BrainTrials:
@@ -223,15 +221,6 @@ def _check_rate(part: BrainTrials, first: BrainTrials) -> None:
             f"Runs are read together only with one repetition time; '{part.name}' has {got:g} s, '{first.name}' "
             f"{wanted:g} s. Read them apart."
         )
-
-
-def _known(picture: str, ids: Mapping[str, str], run: FmriRun) -> str:
-    if picture and picture not in ids:
-        raise SettingsError(
-            f"'{run.events.name}' shows '{picture}', which is not among the {len(ids)} pictures given. Give all pictures by "
-            "their stimulus names."
-        )
-    return ids[picture] if picture else ""
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

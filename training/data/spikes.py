@@ -19,7 +19,7 @@ from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.contract.windowing import TrialSpec
 from training.data.brain import PER_TRIAL, BrainTrials, Images
 from training.data.offers import UNREADABLE_ARCHIVE
-from training.data.stimuli import equal_ids, read_zip
+from training.data.stimuli import known_ids, read_zip
 
 MEAN_RESPONSES = (
     "Each response is the mean over repeats of a picture; a single presentation, as it is read live, is noisier."
@@ -112,7 +112,7 @@ def read_counts(path: Path, images: Mapping[str, Images] | None = None) -> Brain
             f"{', '.join([*wrong, f'neurons ({len(neurons)})'])}. Save it again."
         )
     if images is not None:
-        parts["pictures"] = _known(parts.get("pictures", ()), equal_ids(images), path.name)
+        parts["pictures"] = known_ids(parts.get("pictures", ()), images, path.name)
     return _trials(counts, neurons, float(content["bin_s"]), parts, images=images or {}, name=path.stem)
 
 
@@ -234,16 +234,6 @@ def _counts(content: Mapping[str, Any], name: str, ndims: tuple[int, ...]) -> ND
             f"{came}{' with negative numbers' if is_array and counts.size else ''}. Give counts that were not scaled."
         )
     return counts
-
-
-def _known(shown: tuple[str, ...], ids: Mapping[str, str], name: str) -> tuple[str, ...]:
-    missing = sorted({each for each in shown if each not in ids})
-    if missing or not shown:
-        raise SettingsError(
-            f"{len(missing)} pictures that '{name}' shows are not among the {len(ids)} given, such as "
-            f"'{missing[0] if missing else ''}'. Give the pictures of this session, by the names it uses."
-        )
-    return tuple(ids[each] for each in shown)
 
 
 def _bins(window_s: tuple[float, float], bin_s: float | None, n_ms: int, onset_ms: int) -> tuple[int, int, int]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_app.contract.errors import PictureError
+from bci_app.contract.errors import PictureError, SettingsError
 from bci_app.pictures.folder import SUFFIXES, decode_image
 from bci_app.pictures.picture import picture_hash as pixel_hash
 from training.data.offers import UNREADABLE_ARCHIVE
@@ -31,6 +31,24 @@ def equal_ids(pictures: Mapping[str, Images]) -> dict[str, str]:
     """The id of each of `pictures`, equal for equal pixels: the name under which they come first."""
     first: dict[str, str] = {}
     return {name: first.setdefault(picture_hash(image), name) for name, image in pictures.items()}
+
+
+def known_ids(shown: Sequence[str], pictures: Mapping[str, Images], name: str) -> tuple[str, ...]:
+    """The id, as `equal_ids` gives it, of each picture that was shown in `name`; empty names stay empty.
+
+    Raises
+    ------
+    SettingsError
+        If one of them is not among `pictures`.
+    """
+    ids = {"": ""} | equal_ids(pictures)
+    missing = sorted(set(shown) - set(ids))
+    if missing or not shown:
+        raise SettingsError(
+            f"'{name}' shows {len(set(shown))} pictures, {len(missing)} of which are not among the {len(pictures)} given"
+            f"{f', such as {missing[0]!r}' if missing else ''}. Give all its pictures, by the names it uses."
+        )
+    return tuple(ids[each] for each in shown)
 
 
 class PictureFiles(Mapping[str, Images]):

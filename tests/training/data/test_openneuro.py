@@ -88,7 +88,9 @@ def test_pictures_are_known_by_their_pixels(tmp_path: Path) -> None:
     trials = read_openneuro(runs, mask, FmriRecipe(), images=images)
     assert trials.pictures == ("n01639765_47681", "n12596148_6386") * 2
     np.testing.assert_array_equal(trials.images["n12596148_6386"], white)
-    with pytest.raises(SettingsError, match=r"shows 'n01639765_111', which is not among the 2 pictures given"):
+    with pytest.raises(
+        SettingsError, match=r"3 pictures, 1 of which are not among the 2 given, such as 'n01639765_111'"
+    ):
         read_openneuro(runs, mask, FmriRecipe(), images={key: images[key] for key in list(images)[:2]})
 
 

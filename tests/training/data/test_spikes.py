@@ -112,7 +112,9 @@ def test_pictures_of_a_session_are_known_by_their_pixels(tmp_path: Path) -> None
     trials = read_counts(_archive(tmp_path), {"x": grey, "y": white, "z": grey.copy()})
     assert trials.pictures == ("x", "y", "x", "x", "x", "y")
     np.testing.assert_array_equal(trials.images["y"], white)
-    with pytest.raises(SettingsError, match=r"1 pictures that 'a.npz' shows are not among the 2 given, such as 'z'"):
+    with pytest.raises(
+        SettingsError, match=r"'a.npz' shows 3 pictures, 1 of which are not among the 2 given, such as 'z'"
+    ):
         read_counts(_archive(tmp_path), {"x": grey, "y": white})
 
 
@@ -215,17 +217,13 @@ def test_real_photographs_are_identified_from_v4(shared_data: Path) -> None:
     trials = read_photographs(folder / "images_210305.zip", folder / "responses_210305.npy")
     assert trials.windows.shape == (400, 70, 1)
     small = np.stack([trials.images[each][::4, ::4].ravel() / 255 for each in trials.pictures])
-    counts, scores = trials.windows[..., 0], []
-    for seed in range(3):
-        split = hold_out(trials, "picture", seed=seed)
-        pca = PCA(30, random_state=0).fit(small[split.train])
-        targets = pca.transform(small)
-        targets /= targets[split.train].std(axis=0)
-        mean, spread = counts[split.train].mean(axis=0), counts[split.train].std(axis=0) + 1e-6
-        features = (counts - mean) / spread
-        ridge = RidgeCV(np.logspace(0, 5, 11), alpha_per_target=True).fit(features[split.train], targets[split.train])
-        scores.append(_identified(ridge.predict(features[split.test]), targets[split.test]))
-    assert 0.80 < np.mean(scores) < 0.90  # 0.855 by another code
+    split, counts = hold_out(trials, "picture"), trials.windows[..., 0]
+    pca = PCA(30, random_state=0).fit(small[split.train])
+    targets = pca.transform(small) / pca.transform(small[split.train]).std(axis=0)
+    features = (counts - counts[split.train].mean(axis=0)) / counts[split.train].std(axis=0)
+    ridge = RidgeCV(np.logspace(1, 4, 4), alpha_per_target=True).fit(features[split.train], targets[split.train])
+    score = _identified(ridge.predict(features[split.test]), targets[split.test])
+    assert 0.82 < score < 0.95  # 0.86 to 0.91 over twelve splits, by chance 0.5
 
 
 def test_real_objects_are_told_apart_by_it(shared_data: Path) -> None:
