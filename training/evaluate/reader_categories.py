@@ -90,7 +90,7 @@ def category_scores(
     seed : int
         For intervals and deals.
     n_deals : int
-        Permutations of the labels, within folds and groups.
+        Permutations of the labels, within groups and, unless each fold is of a single class, within folds.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def _finding(
         _, low, high = mean_interval(hits, unit, seed)
     else:
         low, high = _resampled(statistic, reading.real, truth, group, unit, rng)
-    strata = np.unique(np.stack([reading.fold, group], axis=1), axis=0, return_inverse=True)[1].ravel()
+    strata = _combined(_told_apart(reading.fold, truth), group)
     whole = _dealt_together(truth, strata, unit)
     dealt = np.array([statistic(reading.real, _dealt(truth, strata, whole, rng), group) for _ in range(n_deals)])
     return finding(name, (value, low, high), dealt, reading, chance, noise, shuffled)
@@ -189,20 +189,37 @@ def _auc(decision: NDArray[np.floating], truth: Indices) -> float:
 def _resampled(
     statistic: _Statistic, decisions: Floats, truth: Indices, group: Indices, unit: Indices, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """The 95 % percentile interval of draws of whole units."""
+    """The 95 % percentile interval of draws of whole units; groups that lie within units are drawn with them."""
     members = np.split(np.argsort(unit, kind="stable"), np.cumsum(np.bincount(unit))[:-1])
+    n_groups = int(group.max()) + 1
+    within = len(np.unique(_combined(group, unit))) == n_groups
     values = []
     for _ in range(N_DRAWS):
-        rows = np.concatenate([members[each] for each in rng.integers(0, len(members), len(members))])
-        values.append(statistic(decisions[rows], truth[rows], group[rows]))
+        drawn = [members[each] for each in rng.integers(0, len(members), len(members))]
+        rows, place = np.concatenate(drawn), np.repeat(np.arange(len(drawn)), [len(each) for each in drawn])
+        # a subject that is drawn twice counts as two
+        groups = group[rows] + n_groups * place if within else group[rows]
+        values.append(statistic(decisions[rows], truth[rows], groups))
     low, high = np.quantile(values, (0.025, 0.975))
     return float(low), float(high)
 
 
+def _combined(*parts: Indices) -> Indices:
+    """One number (n,) for each different combination of the parts' numbers."""
+    return np.unique(np.stack(parts, axis=1), axis=0, return_inverse=True)[1].ravel()
+
+
+def _told_apart(fold: Indices, truth: Indices) -> Indices:
+    """The folds, within which labels are dealt; as one if each is of a single class, such as a single trial."""
+    same = len(np.unique(_combined(fold, truth))) == len(np.unique(fold))
+    return np.zeros_like(fold) if same else fold
+
+
 def _dealt_together(truth: Indices, strata: Indices, unit: Indices) -> Indices:
-    """What is dealt as one (n,): the units, if each is of one class and in one stratum; else each trial by itself."""
-    pairs = np.unique(np.stack([unit, strata, truth], axis=1), axis=0)
-    return unit if len(pairs) == len(np.unique(unit)) else np.arange(len(unit))
+    """What is dealt as one (n,): units, each in its stratum, if all are of one class; else each trial by itself."""
+    parts = _combined(unit, strata)
+    one_class = len(np.unique(_combined(parts, truth))) == len(np.unique(parts))
+    return parts if one_class else np.arange(len(unit))
 
 
 def _dealt(truth: Indices, strata: Indices, whole: Indices, rng: np.random.Generator) -> Indices:

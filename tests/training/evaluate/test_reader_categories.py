@@ -96,6 +96,25 @@ def test_intervals_resample_the_units_that_are_given() -> None:
         assert one.score.high - one.score.low > 3 * (other.score.high - other.score.low)  # type: ignore[operator]
 
 
+def test_a_subject_that_is_drawn_twice_counts_twice() -> None:
+    classes, labels = ("a", "b"), ["a", "b"] * 120
+    subjects = [f"subject {each // 20}" for each in range(240)]
+    good = np.arange(240) // 20 % 2  # half of the twelve have an area of 1, half of 0
+    target = one_hot(labels, classes)
+    reading = made_reading(target, np.where(good[:, np.newaxis], target, 1 - target))
+    found = _by_name(category_scores(reading, classes, subjects, "subjects", subjects, "subjects", n_deals=20))
+    area = found["AUC, mean within subjects, interval over subjects"].score
+    assert area.value == 0.5
+    assert area.high - area.low == pytest.approx(2 * 1.96 * 0.5 / np.sqrt(12), rel=0.15)  # type: ignore[operator]
+
+
+def test_folds_of_a_single_trial_are_dealt_together() -> None:
+    classes, labels = ("a", "b"), ["a", "b"] * 30
+    target = one_hot(labels, classes)
+    found = category_scores(made_reading(target, target, np.arange(60)), classes, n_deals=100)
+    assert all(each.p == pytest.approx(1 / 101) for each in found)
+
+
 def test_deals_stay_within_groups() -> None:
     classes, labels = ("a", "b"), ["a"] * 50 + ["b"] * 50
     groups = ["x"] * 50 + ["y"] * 50  # the group tells the class: no deal within groups can change it
