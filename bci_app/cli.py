@@ -20,11 +20,10 @@ from rich.table import Column, Table
 from bci_app.contract.errors import BciError, SignalError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from bci_app.contract.manifest import DecoderManifest, Score
+    from bci_app.contract.manifest import DecoderManifest
     from bci_app.engine.calibration_run import CalibrationResult
     from bci_app.engine.plan import SessionPlan
+    from bci_app.engine.settings import SessionSettings
 
 _STARTED = time.time()
 _INTERRUPTED = 130
@@ -136,12 +135,10 @@ def calibrate(
     """Make a decoder from recordings and the pictures shown in them, and say how well it reads new pictures."""
     from bci_app.calibration.recipe import CalibrationRecipe
     from bci_app.engine.calibration_run import CalibrationRequest, check_place, keep, run_calibration
-    from bci_app.engine.settings import SessionSettings, parse_settings, read_settings
+    from bci_app.engine.settings import read_settings
     from bci_app.engine.summary import run_folder
 
-    where: SessionSettings = parse_settings(
-        SessionSettings, _override({}, device=device, require_gpu=require_gpu or None), "The command line of calibrate"
-    )
+    where = _settings("calibrate", {}, device=device, require_gpu=require_gpu or None)
     request = CalibrationRequest(
         tuple(recordings), pictures, generator, name, read_settings(CalibrationRecipe, config), tuple(leave_out),
         stream, unit, partial, where.device, where.require_gpu,
@@ -167,7 +164,9 @@ def calibrate(
 
 def _tell_figures(result: CalibrationResult, n_recordings: int) -> None:
     """The cross-validated figure beside its controls, what was left out of training for it, and what it allows to say."""
-    out.print(_score_table([result.score]))
+    from bci_app.engine.tables import score_table
+
+    out.print(score_table([result.score]))
     together = f", trials of {n_recordings} recordings together" if n_recordings > 1 else ""
     out.print(f"Held out: {result.score.held_out}{together}", markup=False, highlight=False, soft_wrap=True)
     out.print(result.verdict, markup=False, highlight=False, soft_wrap=not out.is_terminal)
@@ -198,17 +197,17 @@ def run(
 ) -> None:
     """Read a live stream with a decoder bundle."""
     from bci_app.engine.opening import open_plan
-    from bci_app.engine.settings import SessionSettings, parse_settings, read_settings
+    from bci_app.engine.settings import SessionSettings, read_settings
     from bci_app.engine.summary import run_folder
     from bci_app.streams.network import hush
 
     hush()
     values = read_settings(SessionSettings, config).model_dump()
     values["stream"] = _override(values["stream"], name=stream, source_id=source_id, markers=markers, unit=unit)
-    values = _override(
-        values, decoder=decoder, generator=generator, duration_s=seconds, device=device, require_gpu=require_gpu or None
-    )
-    settings: SessionSettings = parse_settings(SessionSettings, values, "The command line of run")
+    settings = _settings(
+        "run", values, decoder=decoder, generator=generator, duration_s=seconds, device=device,
+        require_gpu=require_gpu or None,
+    )  # fmt: skip
     plan = open_plan(settings, "bci-app", None)
     with run_folder(folder, "run") as plan.folder:
         _live(plan, offscreen, light)
@@ -234,13 +233,12 @@ def replay(
 ) -> None:
     """Play a recording as a live LSL stream and read it; marked REPLAY wherever it is seen."""
     from bci_app.engine.opening import replay_plan
-    from bci_app.engine.settings import SessionSettings, parse_settings
     from bci_app.engine.summary import run_folder
 
-    values = _override(
-        {}, decoder=decoder, generator=generator, duration_s=seconds, device=device, require_gpu=require_gpu or None
-    )
-    settings: SessionSettings = parse_settings(SessionSettings, values, "The command line of replay")
+    settings = _settings(
+        "replay", {}, decoder=decoder, generator=generator, duration_s=seconds, device=device,
+        require_gpu=require_gpu or None,
+    )  # fmt: skip
     _use_private_lsl()
     with replay_plan(settings, file, speed, stream, unit, partial) as plan, run_folder(folder, "replay") as plan.folder:
         _live(plan, offscreen, light)
@@ -254,6 +252,7 @@ def check(
 ) -> None:
     """Verify a bundle: manifest, hashes, graph, golden vectors on this machine."""
     from bci_app.contract.bundle import open_bundle
+    from bci_app.engine.tables import score_table
     from bci_app.inference.decoder import Decoder
     from bci_app.inference.generator import Generator
 
@@ -269,7 +268,7 @@ def check(
     if manifest.kind != "generator":
         _tell_input(manifest)
     if manifest.metrics:
-        out.print(_score_table(manifest.metrics))
+        out.print(score_table(manifest.metrics))
     for held_out in dict.fromkeys(score.held_out for score in manifest.metrics):
         out.print(f"Held out: {held_out}", markup=False, highlight=False)
 
@@ -285,23 +284,13 @@ def _tell_input(manifest: DecoderManifest) -> None:
         out.print(f"Onset of a trial: {1000 * later_s:.0f} ms after its marker", markup=False, highlight=False)
 
 
-def _score_table(scores: Sequence[Score]) -> Table:
-    """Figures beside their controls."""
-    table = Table(Column("figure", min_width=14), "value", "95 % interval", "chance", "noise", "shuffled", "n")
-    for score in scores:
-        controls = (score.chance, score.noise_input, score.shuffled_pairing)
-        interval = "-" if score.low is None else f"{score.low:.3f} to {score.high:.3f}"
-        cells = ["-" if value is None else f"{value:.3f}" for value in controls]
-        table.add_row(score.name, f"{score.value:.3f}", interval, *cells, str(score.n))
-    return table
-
-
 @app.command()
 def streams(
     seconds: Annotated[float, typer.Option("--for", help="How long to look.")] = 1.5,
 ) -> None:
     """List the Lab Streaming Layer streams that answer."""
     from bci_app.contract.errors import NoStreamError
+    from bci_app.engine.tables import plain_cells
     from bci_app.streams.lsl import discover
     from bci_app.streams.network import hush
 
@@ -316,21 +305,23 @@ def streams(
     for each in found:
         rate = "text" if each.text else f"{each.sfreq:g}"
         table.add_row(
-            *_plain(each.name, each.type, str(each.n_channels), rate, each.unit or "-", each.hostname, each.source_id)
+            *plain_cells(
+                each.name, each.type, str(each.n_channels), rate, each.unit or "-", each.hostname, each.source_id
+            )
         )
     out.print(table)
-
-
-def _plain(*cells: str) -> list[Any]:
-    """Cells that are printed as they are: names on the network may hold anything."""
-    from rich.text import Text
-
-    return [Text("".join(letter if letter.isprintable() else "?" for letter in cell)) for cell in cells]
 
 
 def _override(values: dict[str, Any], **given: Any) -> dict[str, Any]:
     """`values` with those given on the command line in their place."""
     return values | {name: value for name, value in given.items() if value is not None}
+
+
+def _settings(command: str, values: dict[str, Any], **given: Any) -> SessionSettings:
+    """Settings of a session with `values`, those given on the command line in their place."""
+    from bci_app.engine.settings import SessionSettings, parse_settings
+
+    return parse_settings(SessionSettings, _override(values, **given), f"The command line of {command}")
 
 
 def _use_private_lsl() -> None:
