@@ -173,10 +173,3 @@ def test_a_broken_line_in_the_middle_of_a_log_is_said(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text('{"step": 1}\nxx\n{"step": 2}\n')
     with pytest.raises(SettingsError, match="line 2 is not"):
         read_log(tmp_path / "log.jsonl")
-
-
-@pytest.mark.parametrize(
-    ("value", "words"), [(None, ""), (0.12345, "0.123"), (-9.9, "-9.900"), (12.345, "12.3"), (1739.14, "1739")]
-)
-def test_numbers_have_as_many_digits_as_they_need(value: float | None, words: str) -> None:
-    assert number(value) == words
