@@ -105,34 +105,23 @@ def read_bdata(
     """
     with _File(path) as file:
         columns = np.unique(np.concatenate([file.columns(area) for area in keys.areas]))
-        numbers = file.column(keys.stimulus)
-        kept = np.isfinite(numbers)
-        for key, value in (only or {}).items():
-            kept &= file.column(key) == value
-        if not kept.any():
-            raise SettingsError(
-                f"No sample of '{path.name}' has a {keys.stimulus} and {dict(only or {})}. Choose samples that are there."
-            )
-        rows = np.flatnonzero(kept)
-        voxels = file.read(rows, columns)
+        rows = _chosen(file, keys, only or {})
+        voxels, n_samples = file.read(rows, columns), file.n_samples
         runs, sessions = (file.words(key, rows) if key else ("",) * len(rows) for key in (keys.run, keys.session))
         pictures = file.words(keys.stimulus, rows, keys.part)
-        names = tuple(f"voxel-{column}" for column in columns)
+        labels = ("",) * len(rows)
         if keys.category:
             labels = file.words(keys.category, rows)
-        else:
-            labels = tuple(map(category, pictures)) if file.is_named(keys.stimulus) else ("",) * len(rows)
+        elif file.is_named(keys.stimulus):
+            labels = tuple(map(category, pictures))
+    names = tuple(f"voxel-{column}" for column in columns)
     if scaling == "run":
         voxels = _scaled_by_run(voxels, list(zip(sessions, runs, strict=True)), names)
-    if images is not None:
-        pictures = known_ids(pictures, images, path.name)
-    n_without = len(numbers) - len(rows)
-    left_out = (f"'{path.name}': left out {n_without} samples of rest or not asked for.",) if n_without else ()
     return BrainTrials(
         voxels[:, :, None],
         PreprocessingSpec(channels=names, sfreq=1 / block_s, unit="au", reference="none"),
         TrialSpec(start_s=0.0, stop_s=block_s),
-        pictures=pictures,
+        pictures=pictures if images is None else known_ids(pictures, images, path.name),
         labels=labels,
         runs=runs,
         sessions=sessions,
@@ -140,8 +129,25 @@ def read_bdata(
         images=images or {},
         kind="fmri-decoder",
         name=path.stem,
-        notes=(*left_out, AVERAGED, *((NOT_LIVE,) if scaling == "run" else ())),
+        notes=_notes(path.name, n_samples - len(rows), scaling),
     )
+
+
+def _chosen(file: _File, keys: BDataKeys, only: Mapping[str, float]) -> NDArray[np.intp]:
+    """Numbers of the samples that have a stimulus and what was asked for."""
+    kept = np.isfinite(file.column(keys.stimulus))
+    for key, value in only.items():
+        kept &= file.column(key) == value
+    if not kept.any():
+        raise SettingsError(
+            f"No sample of '{file.name}' has a {keys.stimulus} and {dict(only)}. Choose samples that are there."
+        )
+    return np.flatnonzero(kept)
+
+
+def _notes(name: str, n_left_out: int, scaling: str) -> tuple[str, ...]:
+    left_out = (f"'{name}': left out {n_left_out} samples of rest or not asked for.",) if n_left_out else ()
+    return (*left_out, AVERAGED, *((NOT_LIVE,) if scaling == "run" else ()))
 
 
 class _File:
@@ -180,6 +186,11 @@ class _File:
     ) -> None:
         self._file.close()
 
+    @property
+    def n_samples(self) -> int:
+        """Number of samples, those of rest among them."""
+        return int(self._data.shape[0])
+
     def columns(self, key: str) -> NDArray[np.intp]:
         """Numbers of the columns that are `key`; SettingsError if none is."""
         if key not in self._keys:
@@ -202,7 +213,7 @@ class _File:
         """Float32 (n_rows, n_columns), a few samples of the file at a time."""
         chosen = np.empty((len(rows), len(columns)), np.float32)
         first, last = int(columns[0]), int(columns[-1]) + 1
-        for start in range(0, self._data.shape[0], _AT_ONCE):
+        for start in range(0, self.n_samples, _AT_ONCE):
             these = (start <= rows) & (rows < start + _AT_ONCE)
             if these.any():
                 samples = self._data[start : start + _AT_ONCE, first:last]

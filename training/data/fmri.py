@@ -7,7 +7,7 @@ moving average of which one sample is taken; only z-scoring over a whole run can
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -135,21 +135,13 @@ def cut_events(
     Raises
     ------
     SettingsError
-        If there is no event, durations differ, or one lasts less than a volume.
+        If there is no event, durations differ, one lasts less than a volume, or two begin at once.
     """
     n_volumes = _n_volumes(recording, events)
     tr_s = 1 / recording.sfreq
     spec, cut = recipe.preprocessing(recording.channels, tr_s, n_volumes), recipe.cut(tr_s, n_volumes)
     by_time = {event.onset_s: event for event in events}
-    shown = Recording(
-        recording.data,
-        recording.times,
-        recording.channels,
-        recording.sfreq,
-        tuple(Marker(event.onset_s, event.label) for event in events),
-        recording.name,
-        recording.unit,
-    )
+    shown = replace(recording, markers=tuple(Marker(onset_s, event.label) for onset_s, event in by_time.items()))
     trials = [trial for trial in cut_trials(shown, spec, cut)[0] if _is_on_time(trial, cut, tr_s)]
     kept = [by_time[trial.marker.time] for trial in trials]
     n_lost = len(events) - len(kept)
@@ -180,6 +172,10 @@ def _n_volumes(recording: Recording, events: Sequence[Event]) -> int:
     durations = sorted({event.duration_s for event in events})
     rate = Frequency(recording.sfreq)
     counts = {rate.samples(duration) for duration in durations}
+    if len({event.onset_s for event in events}) != len(events):
+        raise SettingsError(
+            f"One thing is shown at a time; '{recording.name}' has two events at one onset. Read them apart."
+        )
     if len(counts) != 1 or min(counts) < 1:
         raise SettingsError(
             f"Trials are cut from blocks of one duration, at least a volume ({rate.period_s:g} s) long; '{recording.name}' "

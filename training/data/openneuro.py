@@ -78,23 +78,7 @@ def find_runs(
             f"'{folder}' must hold sub-{subject}/ses-{session}/func/*{_EVENTS}; it holds none. Check path, subject and "
             "session."
         )
-    runs = []
-    for path in sorted(tables, key=_natural):
-        stem = path.name.removesuffix(_EVENTS)
-        place = path.parent if volumes is None else Path(volumes)
-        pattern = f"{stem}*bold.nii*"
-        found = [
-            each for each in (place.glob(pattern) if volumes is None else place.rglob(pattern)) if space in each.name
-        ]
-        if len(found) != 1:
-            raise RecordingError(
-                f"Each run has one file of volumes, '{pattern}'; '{place}' has {len(found)} of them"
-                f"{', such as ' + found[0].name if found else ''}. Name the folder of the volumes, and the space if there "
-                "are several."
-            )
-        parts = dict(part.split("-", 1) for part in stem.split("_") if "-" in part)
-        runs.append(FmriRun(found[0], path, parts.get("sub", ""), parts.get("ses", ""), parts.get("run", stem)))
-    return runs
+    return [_run(path, volumes, space) for path in sorted(tables, key=_natural)]
 
 
 def category_of(stimulus: str) -> str:
@@ -202,6 +186,22 @@ def read_openneuro(
     pictures = trials.pictures if images is None else known_ids(trials.pictures, images, name)
     left_out = (f"Left out {n_repeats} one-back repeats.",) if n_repeats else ()
     return replace(trials, pictures=pictures, images=images or {}, notes=(*left_out, *trials.notes))
+
+
+def _run(table: Path, volumes: Path | None, space: str) -> FmriRun:
+    """The run of a table of events, with its file of volumes."""
+    stem = table.name.removesuffix(_EVENTS)
+    pattern = f"{stem}*bold.nii*"
+    place = table.parent if volumes is None else Path(volumes)
+    found = [path for path in (place.glob(pattern) if volumes is None else place.rglob(pattern)) if space in path.name]
+    if len(found) != 1:
+        raise RecordingError(
+            f"Each run has one file of volumes, '{pattern}'; '{place}' has {len(found)} of them"
+            f"{', such as ' + found[0].name if found else ''}. Name the folder of the volumes, and the space if there "
+            "are several."
+        )
+    parts = dict(part.split("-", 1) for part in stem.split("_") if "-" in part)
+    return FmriRun(found[0], table, parts.get("sub", ""), parts.get("ses", ""), parts.get("run", stem))
 
 
 def _read(run: FmriRun, mask: Mask, recipe: FmriRecipe, events: list[Event]) -> BrainTrials:

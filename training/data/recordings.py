@@ -12,7 +12,7 @@ import numpy as np
 
 from bci_app.calibration.recipe import CalibrationRecipe
 from bci_app.contract.checks import check_finite, check_not_flat
-from bci_app.contract.errors import ChannelError, RateError, SettingsError
+from bci_app.contract.errors import ChannelError, RateError, SettingsError, UnitError
 from bci_app.contract.preprocessing import cut_trials
 from bci_app.contract.signal import Marker, Recording
 from bci_app.contract.windowing import samples_per_window
@@ -56,8 +56,9 @@ def read_recordings(
     subjects : sequence of str, optional
         Participant of each file, where the names do not tell.
     labels : mapping of str to str, optional
-        Category of each marker label, without ``shown/``. Without it and without `pictures`, the ids of pictures that
-        this program showed tell picture and category; where there is none of them, each marker is a category.
+        Category of each marker label, without ``shown/``. Without it the ids of pictures that this program showed tell
+        the category; without `pictures` too, they alone count as trials where there are any, and else each marker is a
+        category.
     pictures : mapping of str to uint8 array (height, width, 3), optional
         Pictures by marker label. Equal pictures under two labels get the id of the first.
     reject_uv : float, optional
@@ -75,7 +76,7 @@ def read_recordings(
     SettingsError
         If there is no file, no marker, or no marker that `labels` or `pictures` know.
     RecordingError, SignalError, UnitError
-        If a file cannot be read, or a channel is flat or holds NaN.
+        If a file cannot be read, or is no EEG, or a channel is flat or holds NaN.
     ChannelError, RateError
         If files differ in channels or rate.
     """
@@ -150,6 +151,10 @@ def _trials(
     pictures: Mapping[str, Images] | None,
     reject_uv: float | None,
 ) -> BrainTrials:
+    if recording.unit != "uV":
+        raise UnitError(
+            f"EEG is read in microvolts; '{recording.name}' is in '{recording.unit}'. Choose an EEG recording."
+        )
     known = _known(recording, labels, pictures)
     what = f"The recording '{recording.name}'"
     check_finite(recording.data, recording.channels, what)
@@ -171,18 +176,7 @@ def _trials(
         subjects=(place["subject"],) * len(kept),
         images={known[key].picture: image for key, image in (pictures or {}).items() if key in known},
         name=recording.name,
-        notes=_notes(
-            recording.name,
-            {
-                "markers that name no known picture or category": sum(
-                    _name(marker) not in known for marker in recording.markers
-                ),
-                "trials with missing samples, or beyond the recording": sum(
-                    _name(marker) in known for marker, _ in dropped
-                ),
-                f"trials in which a channel spans more than {reject_uv} uV": len(meant) - len(kept),
-            },
-        ),
+        notes=_notes(recording, known, [marker for marker, _ in dropped], len(meant) - len(kept), reject_uv),
     )
 
 
@@ -196,25 +190,26 @@ def _known(
             f"Trials are cut at markers; recording '{recording.name}' has none. Record the marker stream with the EEG, "
             "or add annotations to the file."
         )
-    if labels is None and pictures is None:
-        ours = {label: match["label"] for label in found if (match := _OUR_PICTURE.fullmatch(label))}
-        return {label: _Shown(label, kind) for label, kind in ours.items()} or {
-            label: _Shown("", label) for label in found
-        }
-    ids = equal_ids(pictures or {})
-    known = {
-        label: _Shown(ids.get(label, ""), "" if labels is None else labels[label])
-        for label in found
-        if (labels is None or label in labels) and (pictures is None or label in pictures)
-    }
-    if not known:
-        wanted = [each for each in (labels, pictures) if each is not None]
+    lists = [each for each in (labels, pictures) if each is not None]
+    meant = [label for label in found if all(label in each for each in lists)]
+    if not lists:
+        meant = [label for label in found if _OUR_PICTURE.fullmatch(label)] or found
+    if not meant:
         raise SettingsError(
             f"The markers of '{recording.name}' are {_some(found)}; none of them is in the list of "
-            f"{'categories' if pictures is None else 'pictures'}, which has {_some(list(wanted[-1]))}. Give the list that "
+            f"{'categories' if pictures is None else 'pictures'}, which has {_some(list(lists[-1]))}. Give the list that "
             "belongs to this recording."
         )
-    return known
+    ids = equal_ids(pictures or {})
+    return {label: _shown(label, labels, ids if pictures is not None else None) for label in meant}
+
+
+def _shown(label: str, labels: Mapping[str, str] | None, ids: Mapping[str, str] | None) -> _Shown:
+    ours = _OUR_PICTURE.fullmatch(label)
+    picture = ids[label] if ids is not None else label if ours else ""
+    if labels is not None:
+        return _Shown(picture, labels[label])
+    return _Shown(picture, ours["label"] if ours else "" if ids is not None else label)
 
 
 def _name(marker: Marker) -> str:
@@ -226,5 +221,18 @@ def _some(names: Sequence[str]) -> str:
     return (", ".join(names[:_NAMED]) or "none") + (f" and {more} more" if more > 0 else "")
 
 
-def _notes(name: str, left_out: Mapping[str, int]) -> tuple[str, ...]:
-    return tuple(f"'{name}': left out {n} {what}." for what, n in left_out.items() if n)
+def _notes(
+    recording: Recording,
+    known: Mapping[str, _Shown],
+    dropped: Sequence[Marker],
+    n_rejected: int,
+    reject_uv: float | None,
+) -> tuple[str, ...]:
+    n_unknown = sum(_name(marker) not in known for marker in recording.markers)
+    n_incomplete = sum(_name(marker) in known for marker in dropped)
+    left_out = (
+        (n_unknown, "markers that name no known picture or category"),
+        (n_incomplete, "trials with missing samples, or beyond the recording"),
+        (n_rejected, f"trials in which a channel spans more than {reject_uv} uV"),
+    )
+    return tuple(f"'{recording.name}': left out {n} {what}." for n, what in left_out if n)

@@ -148,33 +148,21 @@ def read_rasters(
         If window and bins do not fit each other and the recording.
     """
     content = _load(path)
-    try:
-        n_ms, onset_ms, names = int(content["n_ms"]), int(content["onset_ms"]), content["names"].tolist()
-        cells = [tuple(content[f"n{cell:03d}_{what}"] for what in ("spk", "stim", "pos")) for cell in range(len(names))]
-    except (KeyError, TypeError, ValueError) as error:
-        raise RecordingError(
-            f"'{path.name}' must hold names, n_ms, onset_ms, and spikes, objects and places of each neuron; {error}. "
-            "Fetch it again."
-        ) from error
+    names, cells, n_ms, onset_ms = _cells(content, path.name)
     first, width, n_bins = _bins(window_s, bin_s, n_ms, onset_ms)
-    conditions = sorted(
-        {(str(pos), str(stim)) for _, stims, places in cells for pos, stim in zip(places, stims, strict=True)}
-    )
+    shown = [list(zip(places.tolist(), stims.tolist(), strict=True)) for _, stims, places in cells]
+    conditions = sorted({each for of_cell in shown for each in of_cell})
     rng = np.random.default_rng(seed)
-    repeats = [
-        _repeats(stims, places, conditions, rng, str(name))
-        for (_, stims, places), name in zip(cells, names, strict=True)
-    ]
+    repeats = [_repeats(of_cell, conditions, rng, name) for of_cell, name in zip(shown, names, strict=True)]
     n_repeats = min(len(each) for of_cell in repeats for each in of_cell)
     windows = np.empty((n_repeats, len(conditions), len(cells), n_bins), np.float32)
     for number, ((spikes, _, _), of_cell) in enumerate(zip(cells, repeats, strict=True)):
         bits = np.unpackbits(spikes, axis=1)[:, first : first + width * n_bins]
         counts = bits.reshape(len(bits), n_bins, width).sum(axis=2)
         windows[:, :, number] = counts[np.stack([each[:n_repeats] for each in of_cell], axis=1)]
-    n = n_repeats * len(conditions)
     return _trials(
-        windows.reshape(n, len(cells), n_bins),
-        tuple(map(str, names)),
+        windows.reshape(-1, len(cells), n_bins),
+        names,
         width / 1000,
         {
             "pictures": tuple(f"{stim}/{place}" for place, stim in conditions) * n_repeats,
@@ -249,15 +237,33 @@ def _bins(window_s: tuple[float, float], bin_s: float | None, n_ms: int, onset_m
     return first, width, (stop - start) // width
 
 
+def _cells(content: Mapping[str, Any], name: str) -> tuple[tuple[str, ...], list[tuple[NDArray[Any], ...]], int, int]:
+    """Names of the neurons; of each the packed spikes, objects and places; milliseconds of a trial and at its onset."""
+    try:
+        names = tuple(map(str, content["names"].tolist()))
+        cells = [tuple(content[f"n{cell:03d}_{what}"] for what in ("spk", "stim", "pos")) for cell in range(len(names))]
+        n_ms, onset_ms = int(content["n_ms"]), int(content["onset_ms"])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise RecordingError(
+            f"'{name}' must hold names, n_ms, onset_ms, and spikes, objects and places of each neuron; {error}. Fetch it again."
+        ) from error
+    odd = [
+        names[number]
+        for number, each in enumerate(cells)
+        if len({len(part) for part in each}) != 1 or each[0].ndim != 2
+    ]
+    if odd:
+        raise RecordingError(
+            f"'{name}' must give spikes, object and place of each trial; '{odd[0]}' does not. Fetch it again."
+        )
+    return names, cells, n_ms, onset_ms
+
+
 def _repeats(
-    stims: NDArray[np.str_],
-    places: NDArray[np.str_],
-    conditions: list[tuple[str, str]],
-    rng: np.random.Generator,
-    name: str,
+    shown: list[tuple[str, str]], conditions: list[tuple[str, str]], rng: np.random.Generator, name: str
 ) -> list[NDArray[np.intp]]:
     """Numbers of one neuron's trials of each condition, in an order by chance."""
-    found = [rng.permutation(np.flatnonzero((places == place) & (stims == stim))) for place, stim in conditions]
+    found = [rng.permutation([number for number, each in enumerate(shown) if each == wanted]) for wanted in conditions]
     missing = [f"{stim} {place}" for (place, stim), each in zip(conditions, found, strict=True) if not len(each)]
     if missing:
         raise RecordingError(

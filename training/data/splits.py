@@ -8,6 +8,7 @@ trials of one category follow one another, a reader of the slow drift scores hig
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -76,6 +77,7 @@ def hold_out(trials: BrainTrials, by: By, *, test: float = 0.2, validation: floa
     from sklearn.model_selection import GroupShuffleSplit
 
     groups = _enough_groups(trials, by, 2)
+    _check_share(test, len(np.unique(groups)), by)
     return _splits(trials, by, groups, GroupShuffleSplit(1, test_size=test, random_state=seed), validation, seed)[0]
 
 
@@ -89,6 +91,8 @@ def k_folds(trials: BrainTrials, by: By, n_folds: int = 5, *, validation: float 
     """
     from sklearn.model_selection import GroupKFold
 
+    if n_folds < 2:
+        raise SettingsError(f"Trials are divided into at least 2 folds; got {n_folds}. Take more.")
     groups = _enough_groups(trials, by, n_folds)
     return _splits(trials, by, groups, GroupKFold(n_folds, shuffle=True, random_state=seed), validation, seed)
 
@@ -141,6 +145,13 @@ def _enough_groups(trials: BrainTrials, by: By, n_needed: int) -> NDArray[np.str
     return groups
 
 
+def _check_share(share: float, n_groups: int, by: By) -> None:
+    if not (0 < share < 1 and math.ceil(share * n_groups) < n_groups):
+        raise SettingsError(
+            f"A side is given a share between 0 and 1 that leaves a {by} to train on; got {share} of {n_groups}. Take less."
+        )
+
+
 def _splits(
     trials: BrainTrials, by: By, groups: NDArray[np.str_], splitter: _Splitter, validation: float, seed: int
 ) -> list[Split]:
@@ -160,11 +171,13 @@ def _set_aside(rest: Indices, groups: NDArray[np.str_], share: float, by: By, se
 
     if not share:
         return rest, rest[:0]
-    if len(np.unique(groups)) < 2:
+    n_groups = len(np.unique(groups))
+    if n_groups < 2:
         raise SettingsError(
             f"Validation is a {by} of its own; beside the test side only one is left, {groups[0]}. Set validation to 0 "
             f"or record another {by}."
         )
+    _check_share(share, n_groups, by)
     ((train, chosen_by),) = GroupShuffleSplit(1, test_size=share, random_state=seed).split(rest, None, groups)
     return rest[train], rest[chosen_by]
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bci_app.contract.errors import PictureError, SettingsError
 from bci_app.pictures.folder import SUFFIXES, decode_image
 from bci_app.pictures.picture import picture_hash as pixel_hash
+from training.data.files import MAX_MEMBER_BYTES
 from training.data.offers import UNREADABLE_ARCHIVE
 
 Images = NDArray[np.uint8]
@@ -93,7 +94,9 @@ def read_zip(path: Path) -> tuple[tuple[str, ...], dict[str, Images]]:
     ids = []
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in sorted(each for each in archive.namelist() if each.lower().endswith(SUFFIXES)):
+            for name in sorted(filter(_is_picture, archive.namelist())):
+                if archive.getinfo(name).file_size > MAX_MEMBER_BYTES:
+                    raise PictureError(f"'{name}' in '{path.name}' is too large to be a picture. Make it smaller.")
                 content = archive.read(name)
                 ids.append(picture_hash(content))
                 if ids[-1] not in images:
@@ -101,3 +104,8 @@ def read_zip(path: Path) -> tuple[tuple[str, ...], dict[str, Images]]:
     except UNREADABLE_ARCHIVE as error:
         raise PictureError(f"'{path}' must be a zip archive of pictures: {error}. Fetch it again.") from error
     return tuple(ids), images
+
+
+def _is_picture(name: str) -> bool:
+    is_hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+    return name.lower().endswith(SUFFIXES) and not is_hidden

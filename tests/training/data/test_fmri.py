@@ -80,6 +80,7 @@ def test_a_response_beyond_the_run_is_left_out_and_counted() -> None:
         ([], "0 events of no s"),
         ([Event(10, 8), Event(20, 12)], "2 events of 8, 12 s"),
         ([Event(10, 0.5)], r"at least a volume \(2 s\)"),
+        ([Event(10, 8, "a"), Event(10, 8, "b")], "two events at one onset"),
     ],
 )
 def test_blocks_that_cannot_be_cut_alike_are_refused(events: list[Event], message: str) -> None:

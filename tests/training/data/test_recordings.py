@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,15 @@ import numpy as np
 import pytest
 
 from bci_app.calibration.recipe import CalibrationRecipe
-from bci_app.contract.errors import BciError, ChannelError, RateError, RecordingError, SettingsError, SignalError
+from bci_app.contract.errors import (
+    BciError,
+    ChannelError,
+    RateError,
+    RecordingError,
+    SettingsError,
+    SignalError,
+    UnitError,
+)
 from bci_app.contract.preprocessing import cut_trials
 from bci_app.contract.signal import Marker, Recording
 from bci_app.contract.windowing import TrialSpec
@@ -77,6 +86,25 @@ def test_our_own_markers_tell_picture_and_category(tmp_path: Path) -> None:
     file = _write(tmp_path, "a.npz", _recording((f"shown/{square}", "trial/2", f"shown/{circle}")))
     trials = read_recordings([file], RECIPE)
     assert (trials.pictures, trials.labels) == ((square, circle), ("red-square", "circle"))
+    named = read_recordings([file], RECIPE, labels={circle: "round"})
+    assert (named.pictures, named.labels) == ((circle,), ("round",))
+    seen = read_recordings([file], RECIPE, pictures={square: np.zeros((4, 4, 3), np.uint8)})
+    assert (seen.pictures, seen.labels) == ((square,), ("red-square",))
+
+
+def test_a_run_folder_of_this_program_is_a_recording(tmp_path: Path) -> None:
+    recording, folder = _recording(), tmp_path / "2026-01-02_run"
+    folder.mkdir()
+    (folder / "eeg.json").write_text(json.dumps({"channels": recording.channels, "sfreq": recording.sfreq}))
+    np.ascontiguousarray(recording.data.T).tofile(folder / "eeg.f32")
+    recording.times.tofile(folder / "eeg_times.f64")
+    lines = [json.dumps({"time": marker.time, "label": marker.label}) for marker in recording.markers]
+    (folder / "markers.jsonl").write_text("\n".join(lines) + "\n")
+    trials = read_recordings([folder], RECIPE)
+    np.testing.assert_array_equal(
+        trials.windows, read_recordings([_write(tmp_path, "a.npz", recording)], RECIPE).windows
+    )
+    assert trials.runs == ("2026-01-02_run",) * 4
 
 
 def test_equal_pictures_under_two_names_are_one(tmp_path: Path) -> None:
@@ -124,6 +152,7 @@ _FLAT[0] = 3.0
         ({"sfreq": 50.0, "times": np.arange(600) / 50}, RateError, r"'two' has 50 Hz, 'one' 100 Hz"),
         ({"data": _NAN}, SignalError, r"'two'.*channel\(s\) C hold NaN"),
         ({"data": _FLAT}, SignalError, r"'two'.*channel\(s\) A are flat"),
+        ({"unit": "au"}, UnitError, "'two' is in 'au'"),
         ({"markers": ()}, SettingsError, "'two' has none. Record the marker stream"),
     ],
 )

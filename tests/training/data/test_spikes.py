@@ -194,6 +194,8 @@ def test_a_neuron_that_was_not_shown_everything_is_named(tmp_path: Path) -> None
         read_rasters(path, window_s=(0.0, 0.06))
     with pytest.raises(RecordingError, match="n001_spk"):
         read_rasters(_without(path, "n001_spk"))
+    with pytest.raises(RecordingError, match=r"of each trial; 'v' does not"):
+        read_rasters(_rasters(tmp_path, n001_pos=np.array(["left"] * 10)))
 
 
 def _without(path: Path, key: str) -> Path:

@@ -88,6 +88,16 @@ def test_too_few_groups_are_refused() -> None:
         leave_one_out(trials.take(np.arange(24)), "run")
 
 
+@pytest.mark.parametrize(("test", "n_groups"), [(0.0, 24), (1.0, 24), (0.97, 24), (-0.2, 24)])
+def test_a_share_that_leaves_nothing_on_a_side_is_refused(test: float, n_groups: int) -> None:
+    with pytest.raises(SettingsError, match=f"got {test} of {n_groups}. Take less"):
+        hold_out(_trials(), "picture", test=test)
+    with pytest.raises(SettingsError, match=r"got 1.0 of 18"):
+        hold_out(_trials(), "picture", test=0.25, validation=1.0)
+    with pytest.raises(SettingsError, match="at least 2 folds; got 1"):
+        k_folds(_trials(), "picture", 1)
+
+
 def test_pictures_that_were_not_recorded_are_not_split_by() -> None:
     with pytest.raises(SettingsError, match="2 of 3 trials of 'numbers' have none"):
         hold_out(numbered_trials(pictures=["a", "", ""]), "picture")
