@@ -18,8 +18,7 @@ from bci_app.contract.errors import SettingsError
 from bci_app.contract.signal import Marker, Samples, Times, Trial, Window
 from bci_app.contract.units import Frequency
 
-_AHEAD_S = 10.0
-"""A marker this far ahead of the newest sample is not waited for; of a slow signal, `_AHEAD_SAMPLES` ahead."""
+AHEAD_S = 10.0
 _AHEAD_SAMPLES = 25
 _SLOW_HZ = 10.0
 _OFF_THE_MIDDLE = 0.01
@@ -244,6 +243,8 @@ class MarkerTrials:
         therefore moved half a raw sample earlier before the nearest kept sample is taken. With an odd one that
         goes for a marker half-way between two: in a slow signal (10 Hz or less, such as volumes of a scanner, to which
         pictures are often timed) markers are moved a hundredth of a sample earlier.
+    ahead_s : float
+        A marker this far ahead of the newest sample is not waited for, nor one 25 samples ahead if that is more.
 
     Attributes
     ----------
@@ -251,7 +252,7 @@ class MarkerTrials:
         Markers that gave no trial, each with the reason.
     """
 
-    def __init__(self, spec: TrialSpec, sfreq: float, decimation: int = 1) -> None:
+    def __init__(self, spec: TrialSpec, sfreq: float, decimation: int = 1, ahead_s: float = AHEAD_S) -> None:
         frequency = Frequency(sfreq)
         off_the_middle = _OFF_THE_MIDDLE if sfreq <= _SLOW_HZ else 0.0
         self._earlier_s = frequency.period_s * (off_the_middle if decimation % 2 else 0.5 / decimation)
@@ -266,6 +267,7 @@ class MarkerTrials:
             low, high = (frequency.samples(border) + later - self.start for border in spec.baseline_s)
             self._baseline = slice(low, max(high, low + 1))
         self._period = frequency.period_s
+        self._ahead_s = max(ahead_s, _AHEAD_SAMPLES * frequency.period_s)
         self._pending: list[Marker] = []
         self.dropped: list[tuple[Marker, str]] = []
 
@@ -304,7 +306,7 @@ class MarkerTrials:
         centre = store.index_at(marker.time - self._earlier_s)
         if centre is None:
             _, newest_time = store.read(store.newest - 1, store.newest)
-            if marker.time > newest_time[0] + max(_AHEAD_S, _AHEAD_SAMPLES * self._period):
+            if marker.time > newest_time[0] + self._ahead_s:
                 return (
                     "it lies far ahead of the newest sample: the stream stands still, or the marker has another clock"
                 )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bci_app.contract.checks import check_rate
 from bci_app.contract.preprocessing import Preprocessor
 from bci_app.contract.signal import Marker, Trial
-from bci_app.contract.windowing import HopWindows, MarkerTrials, TrialSpec, marker_latency_s, reach_s
+from bci_app.contract.windowing import AHEAD_S, HopWindows, MarkerTrials, TrialSpec, marker_latency_s, reach_s
 from bci_app.engine.acquisition import Acquisition, Ending
 from bci_app.engine.events import Event, Finished, Problem, StreamChanged, TrialRead
 from bci_app.engine.evidence import RunningIdentification
@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 _RECORDER_S = 30.0
 _REMIND_AFTER_S = 10.0
+_REPLAY_AHEAD_S = 600.0  # a fast replay sends that much in a dozen seconds
 
 
 class Session:
@@ -147,7 +148,7 @@ class Session:
         cut, sfreq = self.plan.decoder.manifest.cut, self._ring.sfreq
         decimation = self.plan.decoder.manifest.preprocessing.decimation
         if isinstance(cut, TrialSpec):
-            trials = MarkerTrials(cut, sfreq, decimation)
+            trials = MarkerTrials(cut, sfreq, decimation, AHEAD_S if self.plan.stamps_are_live else _REPLAY_AHEAD_S)
             return TrialDecoding(
                 trials,
                 self._ring,

@@ -120,6 +120,15 @@ def test_a_marker_of_another_clock_is_not_waited_for() -> None:
     assert "another clock" in trials.dropped[0][1]
 
 
+@pytest.mark.parametrize(("ahead_s", "waits"), [(10.0, False), (60.0, True)])
+def test_how_far_ahead_a_marker_is_waited_for_can_be_chosen(ahead_s: float, waits: bool) -> None:
+    trials = MarkerTrials(TrialSpec(start_s=0, stop_s=0.1), SFREQ, ahead_s=ahead_s)
+    trials.add(Marker(30.0, "of a fast replay"))
+    assert trials.due(store_of(300)) == []
+    assert bool(trials.pending) is waits
+    assert [trial.marker.time for trial in trials.due(store_of(3100))] == ([30.0] if waits else [])
+
+
 def test_the_baseline_is_subtracted() -> None:
     trials = MarkerTrials(TrialSpec(start_s=-0.1, stop_s=0.3, baseline_s=(-0.1, 0.0)), SFREQ)
     trials.add(Marker(1.0, "face"))

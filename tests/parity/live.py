@@ -19,8 +19,9 @@ def replayed(path: Path, decoder: Decoder, generator: Generator, seed: int, spee
     with ReplayProcess(path, pace=Pace(speed=speed, chunk="random", seed=seed)) as player:
         stream = StreamChoice(source_id=player.source_id, markers=player.marker_description.name)
         plan = SessionPlan(
-            SessionSettings(stream=stream), "parity", decoder, generator, source_ended=lambda: not player.running
-        )
+            SessionSettings(stream=stream), "parity", decoder, generator, source_ended=lambda: not player.running,
+            stamps_are_live=player.speed == 1,
+        )  # fmt: skip
         session = Session(plan)
         results: list[Reconstruction] = []
         over = threading.Event()
