@@ -139,6 +139,9 @@ class EegNetSettings(_Deep):
     n_separable: Count = 16
     kernel_s: Seconds = 0.5
     pool_s: Seconds = 0.03125
+    separable_kernel: Count = 16
+    separable_pool: Count = 8
+    """Both counted in samples averaged over ``pool_s``."""
     dropout: Dropout = 0.25
 
 
@@ -201,10 +204,13 @@ class OptimiserSettings(Frozen):
 
 
 class FineTuningSettings(Frozen):
-    """How a model goes on to a new participant."""
+    """The network is trained on all other participants first, and goes on with the trials of ``subject``."""
 
+    epochs: Count = 100
+    batch_size: Annotated[int, Field(ge=2)] = 16
+    learning_rate: float = Field(default=1e-3, gt=0)
     thaw: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of the learning rate at which, in the end, all weights learn; 0 leaves the others' as they are."""
+    """Share of the rate at which, in the end, all weights learn; 0 leaves what the others have taught as it is."""
 
 
 ReaderSettings = LinearSettings | EegNetSettings | NiceSettings | AttentionSettings
@@ -221,11 +227,12 @@ class ReaderRecipe(Frozen):
     objective: ObjectiveSettings = ObjectiveSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
-    fine_tuning: FineTuningSettings = FineTuningSettings()
+    fine_tuning: FineTuningSettings | None = None
+    """Null trains a network on all participants at once."""
     generator: str = "bci_app/bundles/pictures64"
     """Folder of the bundle whose latents are read."""
     subject: str | None = None
-    """Whose reader becomes the bundle, where a network is trained on several participants."""
+    """Whose reader becomes the bundle, where there are several participants; only trials of theirs are scored."""
     bundle: BundleSettings = BundleSettings(name="reader")
 
     @model_validator(mode="after")
@@ -237,4 +244,6 @@ class ReaderRecipe(Frozen):
             raise ValueError("objective must give squared_error, cosine or contrastive a weight; all are 0")
         if weights.image_features is not None and not weights.contrastive:
             raise ValueError("objective.image_features are compared by the contrastive part alone; its weight is 0")
+        if self.fine_tuning and (self.subject is None or not isinstance(self.reader, DeepSettings)):
+            raise ValueError("fine_tuning goes on from a network to a subject; it needs subject, and a deep reader")
         return self

@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from bci_app.contract.bundle import Bundle
-from bci_app.contract.errors import BciError
+from bci_app.contract.errors import BciError, SettingsError
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from training.data.brain import BrainTrials
-from training.data.division import Division, divide
+from training.data.division import divide
 from training.data.trials import read_trials, with_latents
 from training.evaluate.reader_reading import cross_validated_reading
 from training.reader_recipe import DeepSettings, ReaderRecipe
@@ -42,8 +42,9 @@ def train(recipe: ReaderRecipe, run: RunFolder) -> Bundle:
     console = Console(stderr=True)
     console.print("reading the trials")
     trials, latents = with_latents(read_trials(recipe, generator.image_size), generator)
-    division = divide(trials, recipe.split, recipe.seed)
-    fitting = prepare(recipe, trials, division, run)
+    division = divide(trials, recipe.split, recipe.seed, whose(recipe, trials))
+    features = recipe.objective.image_features
+    fitting = Fitting(recipe, trials, division, run, read_image_features(Path(features)) if features else None)
     reading = cross_validated_reading(
         fitting,
         trials,
@@ -60,15 +61,22 @@ def train(recipe: ReaderRecipe, run: RunFolder) -> Bundle:
     return bundle
 
 
-def prepare(recipe: ReaderRecipe, trials: BrainTrials, division: Division, run: RunFolder) -> Fitting:
-    """What fits the recipe's reader; a network that reads several participants is told whose each trial is."""
-    features = recipe.objective.image_features
-    fitting = Fitting(recipe, trials.preprocessing.output_sfreq, run)
-    fitting.features = read_image_features(Path(features)) if features else None
-    if isinstance(recipe.reader, DeepSettings) and len(set(trials.subjects)) > 1:
-        ((train, test),) = division.folds
-        fitting.train_subjects, fitting.test_subjects = ([trials.subjects[n] for n in side] for side in (train, test))
-    return fitting
+def whose(recipe: ReaderRecipe, trials: BrainTrials) -> str | None:
+    """The participant whose trials are scored; None where there is one only, or a linear reader is for all.
+
+    Raises
+    ------
+    SettingsError
+        If the recipe must name one of them, or names a stranger.
+    """
+    known = tuple(dict.fromkeys(trials.subjects))
+    must_choose = isinstance(recipe.reader, DeepSettings) and len(known) > 1
+    if recipe.subject not in known and (recipe.subject is not None or must_choose):
+        raise SettingsError(
+            f"A bundle is for one participant; subject must be one of {', '.join(known)}, got "
+            f"{recipe.subject}. Set subject."
+        )
+    return recipe.subject
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -61,7 +61,7 @@ def test_a_run_leaves_all_that_explains_it(run: Path) -> None:
     assert "session test, not trained on" in page
     if "nice" in run.name:
         assert {"log.jsonl", "best.safetensors", "tensorboard", "fit-2"} <= there
-        assert [json.loads(line)["epoch"] for line in (run / "log.jsonl").read_text().splitlines()] == [1, 2]
+        assert [json.loads(line)["epoch"] for line in (run / "log.jsonl").read_text().splitlines()] == [0, 1, 2]
 
 
 def test_what_cannot_be_meant_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,8 +23,17 @@ class Division:
     held_out: str
 
 
-def divide(trials: BrainTrials, split: SplitSettings, seed: int) -> Division:
+def divide(trials: BrainTrials, split: SplitSettings, seed: int, subject: str | None = None) -> Division:
     """The folds of a recipe.
+
+    Parameters
+    ----------
+    trials : BrainTrials
+    split : SplitSettings
+    seed : int
+        Draws shares and folds.
+    subject : str, optional
+        Only trials of this participant are scored; what is learnt from stays the same.
 
     Raises
     ------
@@ -46,7 +55,12 @@ def divide(trials: BrainTrials, split: SplitSettings, seed: int) -> Division:
     if split.new_pictures and split.by != "picture":
         for train, test in folds:
             check_no_leak(trials, train, test, "picture")
-    return Division(tuple(folds), _words(split))
+    if subject is None:
+        return Division(tuple(folds), _words(split))
+    own = [
+        (train, np.array([each for each in test if trials.subjects[each] == subject], np.intp)) for train, test in folds
+    ]
+    return Division(tuple(fold for fold in own if len(fold[1])), f"of participant {subject}: {_words(split)}")
 
 
 def _named(trials: BrainTrials, split: NamedSplit) -> tuple[Indices, Indices]:

@@ -111,6 +111,7 @@ def fit(
     with training_progress(batch_size * per_epoch, run is not None, "trials") as bar, heeding_interrupts() as asked:
         task = bar.add_task("training", total=settings.epochs)
         try:
+            keeper.after(state, 0, {}, evaluate(state, validation, recipe))
             for epoch in range(settings.epochs):
                 sums: dict[str, float] = {}
                 for _ in range(per_epoch):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,9 +13,9 @@ from models.encoders.attention import AttentionNice
 from models.encoders.eegnet import EegNet
 from models.encoders.nice import Nice
 from models.encoders.reader import ReaderNetwork, SubjectLayer
-from training.reader_recipe import DeepSettings, ReaderRecipe
+from training.reader_recipe import DeepSettings, FineTuningSettings, ReaderRecipe
 from training.readers.deep import DeepModel, Floats, as_examples, held_out_pictures, outside
-from training.readers.deep_loop import begin, fit
+from training.readers.deep_loop import Examples, begin, fit
 from training.readers.heads import choose_head
 from training.readers.standard import fit_standard
 from training.run_folder import RunFolder
@@ -28,18 +28,20 @@ def fine_tune(
     pictures: Sequence[str],
     recipe: ReaderRecipe,
     subject: str,
+    features: Mapping[str, Floats] | None = None,
     run: RunFolder | None = None,
 ) -> DeepModel:
     """Go on from a trained model with trials of a participant it has not seen.
 
     First the subject layer, which begins as the mean of all others, the encoder's last projection and the heads learn;
-    then, unless ``recipe.fine_tuning.thaw`` is 0, everything does, at that share of the rate.
+    then, unless ``recipe.fine_tuning.thaw`` is 0, everything does, at that share of the rate. What is no better than
+    the beginning is not kept.
 
     Parameters
     ----------
     model : DeepModel
         Trained on other participants; stays as it is.
-    windows, targets, pictures
+    windows, targets, pictures, features
         As in `training.readers.deep.fit_deep`, of the new participant.
     recipe : ReaderRecipe
         Of the same reader.
@@ -56,24 +58,37 @@ def fine_tune(
         If a loss is no longer finite.
     """
     assert isinstance(recipe.reader, DeepSettings)
+    settings = recipe.fine_tuning or FineTuningSettings()
     train, validation = held_out_pictures(pictures, recipe.optimiser.validation, recipe.seed)
     standard = fit_standard(windows[train], recipe.reader.whiten)
     standards = {subject: standard, "": standard}
     own = (np.asarray(targets - model.mean_target) / model.scale).astype(np.float32)
-    examples = as_examples(windows, own, pictures, [subject] * len(windows), standards, None)
+    examples = as_examples(windows, own, pictures, [subject] * len(windows), standards, features)
     known, new = (examples.take(torch.from_numpy(side)) for side in (train, validation))
     network = for_one_more(model.network)
     network.requires_grad_(False)
     for part in theirs_alone(network):
         part.requires_grad_(True)
-    fit(begin(network, recipe.optimiser), known, new, recipe, run)
-    if recipe.fine_tuning.thaw:
+    _learn(network, known, new, recipe, settings, settings.learning_rate, run)
+    if settings.thaw:
         network.requires_grad_(True)
-        rate = recipe.fine_tuning.thaw * recipe.optimiser.learning_rate
-        slower = recipe.optimiser.model_copy(update={"learning_rate": rate})
-        fit(begin(network, slower), known, new, recipe.model_copy(update={"optimiser": slower}), run)
+        _learn(network, known, new, recipe, settings, settings.thaw * settings.learning_rate, run)
     head = choose_head(network, known, new, recipe.objective)
     return DeepModel(network, outside(head, model.mean_target, model.scale), standards, model.mean_target, model.scale)
+
+
+def _learn(
+    network: ReaderNetwork,
+    known: Examples,
+    new: Examples,
+    recipe: ReaderRecipe,
+    settings: FineTuningSettings,
+    learning_rate: float,
+    run: RunFolder | None,
+) -> None:
+    changes = {"epochs": settings.epochs, "batch_size": settings.batch_size, "learning_rate": learning_rate}
+    optimiser = recipe.optimiser.model_copy(update=changes)
+    fit(begin(network, optimiser), known, new, recipe.model_copy(update={"optimiser": optimiser}), run)
 
 
 def for_one_more(network: ReaderNetwork) -> ReaderNetwork:

@@ -27,7 +27,7 @@ def read_image_features(path: Path) -> dict[str, Floats]:
         If it cannot be read, is not laid out so, or holds NaN or infinity.
     """
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             pictures, features = content["pictures"], content["features"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise PictureError(

@@ -63,6 +63,8 @@ def _encoder(settings: DeepSettings, n_channels: int, n_times: int, sfreq: float
             n_separable=settings.n_separable,
             kernel=samples(settings.kernel_s),
             pool=samples(settings.pool_s),
+            separable_kernel=settings.separable_kernel,
+            separable_pool=settings.separable_pool,
             dropout=settings.dropout,
         )
     kernel, pool, stride = (samples(seconds) for seconds in (settings.kernel_s, settings.pool_s, settings.stride_s))

@@ -52,12 +52,13 @@ def export(
     if len(division.folds) > 1:
         rows = np.arange(len(trials))
         fitting(trials.windows, latents, trials.pictures, recipe.seed)
-    reader = fitting.reader(0 if len(division.folds) == 1 else -1)
+    reader = fitting.fitted[0 if len(division.folds) == 1 else -1]
     learnt = trials.take(rows)
+    own = learnt.windows[[recipe.subject in (None, subject) for subject in learnt.subjects]]
     return write_decoder_bundle(
         Path(recipe.bundle.folder) if recipe.bundle.folder else run.path / "bundle",
         reader,
-        fit_noise(fitting.own(learnt).windows),
+        fit_noise(own),
         name=recipe.bundle.name,
         preprocessing=trials.preprocessing,
         cut=trials.cut,
@@ -80,7 +81,7 @@ def report(
     provenance: Provenance,
 ) -> None:
     """One page and the same numbers as JSON, in the run folder."""
-    reader = fitting.reader(0)
+    reader = fitting.fitted[0]
     page = ReaderReport(
         title=recipe.name,
         reader=in_words(recipe, trials),
