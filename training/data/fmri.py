@@ -114,9 +114,7 @@ def z_score(voxels: Samples, names: Sequence[str], what: str) -> Samples:
     return scaled
 
 
-def cut_events(
-    recording: Recording, events: Sequence[Event], recipe: FmriRecipe, place: Place, notes: Sequence[str] = ()
-) -> BrainTrials:
+def cut_events(recording: Recording, events: Sequence[Event], recipe: FmriRecipe, place: Place) -> BrainTrials:
     """The trial of each event.
 
     Parameters
@@ -129,8 +127,6 @@ def cut_events(
         How to shift, average and filter.
     place : Place
         Whose they are.
-    notes : sequence of str
-        What the user should know of the events.
 
     Raises
     ------
@@ -158,7 +154,7 @@ def cut_events(
         subjects=(place.subject,) * len(kept),
         kind="fmri-decoder",
         name=recording.name,
-        notes=(*notes, *(lost if n_lost else ()), *((NOT_LIVE,) if recipe.scaling == "run" else ())),
+        notes=(*(lost if n_lost else ()), *((NOT_LIVE,) if recipe.scaling == "run" else ())),
     )
 
 

@@ -54,7 +54,7 @@ def read_mask(paths: Sequence[Path]) -> Mask:
     RecordingError
         If a file cannot be read.
     SettingsError
-        If the grids differ, or no voxel is in.
+        If the grids differ, a file holds several volumes, or no voxel is in.
     """
     if not paths:
         raise SettingsError("Voxels are chosen by at least one mask; got none. Name a mask file.")
@@ -63,6 +63,10 @@ def read_mask(paths: Sequence[Path]) -> Mask:
     for path in paths:
         image = open_nifti(path)
         _check_grid(image, path, union.shape, first.affine, paths[0].name)
+        if image.shape not in (union.shape, (*union.shape, 1)) or union.ndim != 3:
+            raise SettingsError(
+                f"A mask is one volume (x, y, z); '{path.name}' has {image.shape}. Choose another file."
+            )
         union |= _values(image, path, slice(None)).reshape(union.shape) > 0
     name = ", ".join(path.name for path in paths)
     if not union.any():

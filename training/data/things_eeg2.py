@@ -90,7 +90,8 @@ def read_things_eeg2(
     window_s : (start, stop), optional
         Seconds after the picture's onset; all that was published without.
     average : bool
-        Average the repeats of each picture while reading: 63 channels of 66,160 trials take 4 GB, averages 1 GB.
+        Average the repeats of each picture while reading: 63 channels of 66,160 trials take 4 GB, and twice that while
+        they are read; averages take 1 GB.
 
     Returns
     -------

@@ -24,7 +24,7 @@ COLUMNS = {
     "Run": np.tile(np.repeat([1.0, 2.0], 3), 2),
     "DataType": np.tile([1.0, 1.0, 2.0], 4),
     "stimulus_name": STIMULI,
-    "image_index": np.where(np.tile([1, 1, 2], 4) == 1, 7.0, 7.0),
+    "image_index": np.full(N, 7.0),
     "category_index": np.tile([3.0, 4.0, 5.0], 4),
 }
 

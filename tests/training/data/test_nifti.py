@@ -99,6 +99,9 @@ def test_a_mask_without_a_voxel_is_refused(tmp_path: Path) -> None:
         read_mask([write_mask(tmp_path, np.zeros(GRID))])
     with pytest.raises(SettingsError, match="at least one mask"):
         read_mask([])
+    for several in (np.ones((*GRID, 2)), np.ones(GRID[:2])):
+        with pytest.raises(SettingsError, match=r"one volume \(x, y, z\)"):
+            read_mask([write_mask(tmp_path, several, "several.nii")])
     with pytest.raises(SettingsError, match="one grid"):
         read_mask([write_mask(tmp_path), write_mask(tmp_path, INSIDE[:2], "other.nii.gz")])
 
