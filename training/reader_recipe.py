@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from bci_app.calibration.recipe import CalibrationRecipe
 from bci_app.simulation.settings import ParticipantSettings
+from training.data.fmri import FmriRecipe
 from training.settings import BundleSettings, Count, Frozen, Seed, Share
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -68,7 +69,60 @@ class SpikesData(Frozen):
     """Seconds in which spikes of a ``responses_SESSION.npy`` were counted."""
 
 
-DataSettings = SimulatedData | RecordingsData | ThingsEeg2Data | SpikesData
+class BDataData(Frozen):
+    """fMRI in BData files; samples of `test_only` become the session "test"."""
+
+    kind: Literal["bdata"] = "bdata"
+    files: Annotated[tuple[str, ...], Field(min_length=1)]
+    """One for each participant."""
+    pictures: str
+    """Folder of images or table, by stimulus name."""
+    areas: Annotated[tuple[str, ...], Field(min_length=1)] = ("ROI_VC",)
+    stimulus: str = "stimulus_name"
+    run: str | None = "Run"
+    session: str | None = "Session"
+    part: str | None = None
+    only: dict[str, float] = Field(default_factory=dict)
+    """Samples that are learnt from: those with these values in these columns, such as ``{DataType: 1}``."""
+    test_only: dict[str, float] | None = None
+    scaling: Literal["none", "run"] = "none"
+    block_s: Seconds = 8.0
+
+
+class OpenNeuroData(Frozen):
+    """fMRI runs in the BIDS layout with their event tables, and masks that choose the voxels."""
+
+    kind: Literal["openneuro"] = "openneuro"
+    folder: str
+    pictures: str
+    """Folder of images or table, by stimulus name."""
+    masks: Annotated[tuple[str, ...], Field(min_length=1)]
+    subject: str
+    session: str = "*"
+    volumes: str | None = None
+    space: str = ""
+    keep_repeats: bool = False
+    volumes_of: FmriRecipe = FmriRecipe()
+    """How volumes become trials."""
+
+
+class NiftiData(Frozen):
+    """fMRI volumes with a label for each; one picture stands for each category."""
+
+    kind: Literal["nifti"] = "nifti"
+    bold: str
+    table: str
+    """Text with ``label run`` in each line, a line for each volume."""
+    masks: Annotated[tuple[str, ...], Field(min_length=1)]
+    pictures: str
+    """Folder of images or table, by label."""
+    per: Literal["volume", "block"] = "block"
+    rest: str = "rest"
+    volumes_of: FmriRecipe = FmriRecipe()
+
+
+FmriData = BDataData | OpenNeuroData | NiftiData
+DataSettings = SimulatedData | RecordingsData | ThingsEeg2Data | SpikesData | FmriData
 By = Literal["picture", "run", "session", "subject"]
 
 

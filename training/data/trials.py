@@ -16,6 +16,7 @@ from bci_app.pictures.picture import resize
 from bci_app.pictures.shown import read_shown
 from bci_app.streams.recordings import read_recording
 from training.data.brain import BrainTrials, together
+from training.data.fmri_trials import read_fmri
 from training.data.recordings import read_recordings
 from training.data.simulated import simulate_trials
 from training.data.spikes import read_counts, read_photographs
@@ -53,7 +54,9 @@ def read_trials(recipe: ReaderRecipe, image_size: int) -> BrainTrials:
             for folder in data.folders
         ]
         return parts[0] if len(parts) == 1 else together(parts, f"THINGS-EEG2, {len(parts)} participants")
-    return _spikes(data, image_size)
+    if isinstance(data, SpikesData):
+        return _spikes(data, image_size)
+    return read_fmri(data, image_size)
 
 
 def with_latents(trials: BrainTrials, generator: Generator) -> tuple[BrainTrials, Floats]:
