@@ -41,15 +41,16 @@ def check_shape(array: NDArray[np.generic], expected: Sequence[int | None], what
         raise SignalError(f"{what} must have the shape {wanted}; got {array.shape}.")
 
 
-def check_finite(data: NDArray[np.floating], channels: Sequence[str], what: str) -> None:
+_LEAVE_OUT = "Check the electrode or leave the channel out, and choose a decoder that does not need it."
+_CONNECT = "Check that the electrode is connected and the amplifier's channel is switched on."
+
+
+def check_finite(data: NDArray[np.floating], channels: Sequence[str], what: str, advice: str = _LEAVE_OUT) -> None:
     """Raise SignalError that names the channels of `data` (n_channels, n_times) that hold NaN or infinity."""
     bad = ~np.isfinite(data).all(axis=-1)
     if bad.any():
         names = listed([name for name, is_bad in zip(channels, bad, strict=True) if is_bad])
-        raise SignalError(
-            f"{what} must hold finite numbers; channel(s) {names} hold NaN or infinity. "
-            "Check the electrode or leave the channel out, and choose a decoder that does not need it."
-        )
+        raise SignalError(f"{what} must hold finite numbers; channel(s) {names} hold NaN or infinity. {advice}")
 
 
 def flat_channels(data: NDArray[np.floating], channels: Sequence[str]) -> tuple[str, ...]:
@@ -60,14 +61,11 @@ def flat_channels(data: NDArray[np.floating], channels: Sequence[str]) -> tuple[
     return tuple(name for name, width in zip(channels, spread, strict=True) if width == 0)
 
 
-def check_not_flat(data: NDArray[np.floating], channels: Sequence[str], what: str) -> None:
+def check_not_flat(data: NDArray[np.floating], channels: Sequence[str], what: str, advice: str = _CONNECT) -> None:
     """Raise SignalError that names the channels of `data` (n_channels, n_times) that do not move at all."""
     flat = flat_channels(data, channels)
     if flat:
-        raise SignalError(
-            f"{what} must vary; channel(s) {listed(flat)} are flat. "
-            "Check that the electrode is connected and the amplifier's channel is switched on."
-        )
+        raise SignalError(f"{what} must vary; channel(s) {listed(flat)} are flat. {advice}")
 
 
 def check_unique(channels: Iterable[str], what: str) -> None:

@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 _BETWEEN_RUNS_S = 3600.0
 """Between two recordings that are calibrated on together: far more than any trial reaches."""
 
+_ADVICE = "Check the electrode for the next recording; in this one, leave the channel out with --leave-out NAME."
+
 OnProgress = Callable[[int, int, str], None]
 Latents = dict[str, NDArray[np.float32]]
 
@@ -230,8 +232,8 @@ def _sound(recording: Recording, request: CalibrationRequest) -> Recording:
     recording = replace(
         recording, data=recording.data[kept], channels=tuple(recording.channels[index] for index in kept)
     )
-    check_finite(recording.data, recording.channels, what)
-    check_not_flat(recording.data, recording.channels, what)
+    check_finite(recording.data, recording.channels, what, _ADVICE)
+    check_not_flat(recording.data, recording.channels, what, _ADVICE)
     return recording
 
 

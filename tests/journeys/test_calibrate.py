@@ -248,8 +248,15 @@ BAD: dict[str, tuple[Callable[[Recording], Recording], str]] = {
         lambda r: replace(r, markers=r.markers[:4]),
         "at least 10 trials whose picture is known",
     ),
-    "a channel of NaN": (lambda r: with_data(r, put_nan), "hold finite numbers; channel(s) {channel2} hold NaN"),
-    "a flat channel": (lambda r: with_data(r, flatten), "must vary; channel(s) {channel1} are flat"),
+    "a channel of NaN": (
+        lambda r: with_data(r, put_nan),
+        "hold finite numbers; channel(s) {channel2} hold NaN or infinity. Check the electrode "
+        "for the next recording; in this one, leave the channel out with --leave-out NAME.",
+    ),
+    "a flat channel": (
+        lambda r: with_data(r, flatten),
+        "must vary; channel(s) {channel1} are flat. Check the electrode",
+    ),
     "no sample": (
         lambda r: replace(r, data=r.data[:, :0], times=r.times[:0]),
         "'session' must hold samples; it holds none",
