@@ -120,7 +120,7 @@ def calibrate(
         Path | None, typer.Option("--out", help="Folder of the decoder (default: a new one in --folder).")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the decoder (default: that of the recording).")] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="YAML file of a calibration recipe.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="YAML file of a recipe; see configs/app.")] = None,
     leave_out: Annotated[list[str], typer.Option("--leave-out", help="Channel not to use; may be repeated.")] = [],  # noqa: B006
     stream: XdfStream = None,
     unit: XdfUnit = None,

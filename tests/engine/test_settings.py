@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from bci_app.calibration.recipe import CalibrationRecipe
 from bci_app.contract.errors import SettingsError
 from bci_app.engine.settings import DemoSettings, SessionSettings, parse_settings, read_settings
+
+ROOT = Path(__file__).parents[2]
 
 
 def from_text(folder: Path, text: str, kind: type = SessionSettings) -> object:
@@ -96,3 +100,10 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     for path in (tmp_path / "none.yaml", tmp_path):
         with pytest.raises(SettingsError, match=r"cannot be read.*Check the path"):
             read_settings(SessionSettings, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("demo", DemoSettings), ("run", SessionSettings), ("calibrate", CalibrationRecipe)]
+)
+def test_the_settings_that_come_with_the_program_are_the_defaults(name: str, kind: type[BaseModel]) -> None:
+    assert read_settings(kind, ROOT / "configs" / "app" / f"{name}.yaml") == kind()
