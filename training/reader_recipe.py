@@ -267,6 +267,14 @@ class FineTuningSettings(Frozen):
     """Share of the rate at which, in the end, all weights learn; 0 leaves what the others have taught as it is."""
 
 
+class ReaderBundleSettings(BundleSettings):
+    """The bundle that comes out."""
+
+    name: str = "reader"
+    licence: str = ""
+    """Empty: BSD-3-Clause for readers of the simulated participant, else "not stated"."""
+
+
 ReaderSettings = LinearSettings | EegNetSettings | NiceSettings | AttentionSettings
 
 
@@ -287,7 +295,7 @@ class ReaderRecipe(Frozen):
     """Folder of the bundle whose latents are read."""
     subject: str | None = None
     """Whose reader becomes the bundle, where there are several participants; only trials of theirs are scored."""
-    bundle: BundleSettings = BundleSettings(name="reader")
+    bundle: ReaderBundleSettings = ReaderBundleSettings()
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:

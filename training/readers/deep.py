@@ -56,7 +56,9 @@ class DeepModel:
     head : nn.Linear
         Its features -> latents as they are outside.
     standards : mapping of str to Standard
-        By participant; the empty name is that of all trials together.
+        By participant, in the order of the subject layer.
+    pooled : Standard
+        That of all trials together.
     mean_target : float32 array (latent_dim,)
     scale : float
         Spread of the training latents over all components, by which the network's own are divided.
@@ -65,13 +67,14 @@ class DeepModel:
     network: ReaderNetwork
     head: nn.Linear
     standards: Mapping[str, Standard]
+    pooled: Standard
     mean_target: Floats
     scale: float
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """The participants, in the order of the subject layer."""
-        return tuple(name for name in self.standards if name)
+        """The participants."""
+        return tuple(self.standards)
 
     def reader(self, subject: str | None = None) -> DeepReader:
         """The reader for a participant; for one that was not trained on, that of the mean of all.
@@ -82,9 +85,10 @@ class DeepModel:
             None stands for the only one there is, or for a stranger.
         """
         known = self.subjects
-        name = known[0] if subject is None and len(known) == 1 else subject
-        number = known.index(name) if name in known else None
-        standard = self.standards[name if name in known and name else ""]
+        if subject is None and len(known) == 1:
+            (subject,) = known
+        number = known.index(subject) if subject in known else None
+        standard = self.pooled if number is None else self.standards[known[number]]
         matrix = self.network.subjects.matrix(number) @ torch.from_numpy(standard.matrix)
         parts = copy.deepcopy((self.network.encoder, self.head))
         return DeepReader(PortableReader(torch.from_numpy(standard.mean), matrix, *parts).eval(), self.mean_target)
@@ -134,17 +138,21 @@ def fit_deep(
         raise SettingsError(f"A deep reader is eegnet, nice or attention; the recipe's is {recipe.reader.kind}.")
     names = ["participant"] * len(windows) if subjects is None else list(subjects)
     train, validation = held_out_pictures(pictures, recipe.optimiser.validation, recipe.seed)
-    standards = _standards(windows[train], [names[number] for number in train], settings.whiten)
+    owner = np.array(names)
+    standards = {
+        name: _standard(windows[train[owner[train] == name]], settings.whiten, name) for name in dict.fromkeys(names)
+    }
+    pooled = fit_standard(windows[train], settings.whiten) if len(standards) > 1 else next(iter(standards.values()))
     mean, scale = targets[train].mean(axis=0), max(float(targets[train].std()), 1e-6)
     examples = as_examples(windows, (targets - mean) / scale, pictures, names, standards, features)
     known, new = (examples.take(torch.from_numpy(side)) for side in (train, validation))
     size = (windows.shape[1], windows.shape[2])
     dims = targets.shape[1], examples.compared.shape[1]
-    network = build_network(settings, size, sfreq, *dims, len(standards) - 1, recipe.seed)
-    network.subjects.requires_grad_(len(standards) > 2)  # of one participant it would be one more linear layer
+    network = build_network(settings, size, sfreq, *dims, len(standards), recipe.seed)
+    network.subjects.requires_grad_(len(standards) > 1)  # of one participant it would be one more linear layer
     fit(begin(network, recipe.optimiser), known, new, recipe, run)
     head = choose_head(network, known, new, recipe.objective)
-    return DeepModel(network, outside(head, mean, scale), standards, np.asarray(mean, np.float32), scale)
+    return DeepModel(network, outside(head, mean, scale), standards, pooled, np.asarray(mean, np.float32), scale)
 
 
 def held_out_pictures(pictures: Sequence[str], share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -176,7 +184,7 @@ def as_examples(
     features: Mapping[str, Floats] | None,
 ) -> Examples:
     """Trials as the loop takes them; `targets` are centred and scaled."""
-    order = [name for name in standards if name]
+    order = list(standards)
     standard = np.empty(windows.shape, np.float32)
     owner = np.array(subjects)
     for name in order:
@@ -192,11 +200,13 @@ def as_examples(
     )
 
 
-def _standards(windows: Floats, subjects: Sequence[str], whiten: bool) -> dict[str, Standard]:
-    """One of each participant's training trials, and under the empty name one of all."""
-    owner = np.array(subjects)
-    own = {name: fit_standard(windows[owner == name], whiten) for name in dict.fromkeys(subjects)}
-    return own | {"": fit_standard(windows, whiten) if len(own) > 1 else next(iter(own.values()))}
+def _standard(windows: Floats, whiten: bool, subject: str) -> Standard:
+    if len(windows) < 2:
+        raise SettingsError(
+            f"Each participant needs trials to learn from; {subject or 'the one without a name'} has {len(windows)} beside "
+            "those that are chosen by. Leave them out, or record more."
+        )
+    return fit_standard(windows, whiten)
 
 
 def _looked_up(features: Mapping[str, Floats], pictures: Sequence[str]) -> Tensor:

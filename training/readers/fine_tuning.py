@@ -61,7 +61,7 @@ def fine_tune(
     settings = recipe.fine_tuning or FineTuningSettings()
     train, validation = held_out_pictures(pictures, recipe.optimiser.validation, recipe.seed)
     standard = fit_standard(windows[train], recipe.reader.whiten)
-    standards = {subject: standard, "": standard}
+    standards = {subject: standard}
     own = (np.asarray(targets - model.mean_target) / model.scale).astype(np.float32)
     examples = as_examples(windows, own, pictures, [subject] * len(windows), standards, features)
     known, new = (examples.take(torch.from_numpy(side)) for side in (train, validation))
@@ -74,7 +74,8 @@ def fine_tune(
         network.requires_grad_(True)
         _learn(network, known, new, recipe, settings, settings.thaw * settings.learning_rate, run)
     head = choose_head(network, known, new, recipe.objective)
-    return DeepModel(network, outside(head, model.mean_target, model.scale), standards, model.mean_target, model.scale)
+    latent = outside(head, model.mean_target, model.scale)
+    return DeepModel(network, latent, standards, standard, model.mean_target, model.scale)
 
 
 def _learn(

@@ -23,7 +23,7 @@ from training.evaluate.reader_pictures import beside, picture_scores
 from training.evaluate.reader_reading import Reading
 from training.evaluate.reader_report import ReaderReport, all_numbers, write_reader_report
 from training.evaluate.reader_scores import Finding, identification_scores
-from training.reader_recipe import DeepSettings, ReaderRecipe
+from training.reader_recipe import DeepSettings, ReaderRecipe, SimulatedData
 from training.readers.fitting import Fitting
 from training.run_folder import RunFolder, writing
 
@@ -103,7 +103,8 @@ def report(
 def _provenance(recipe: ReaderRecipe, run: RunFolder, trials: BrainTrials) -> Provenance:
     made = provenance_here(run.origin("command"), recipe.model_dump(mode="json"), (trials.name,), run.origin("commit"))
     versions = made.versions | ({"torch": version("torch")} if isinstance(recipe.reader, DeepSettings) else {})
-    return made.model_copy(update={"licence": recipe.bundle.licence, "versions": versions})
+    licence = recipe.bundle.licence or ("BSD-3-Clause" if isinstance(recipe.data, SimulatedData) else "not stated")
+    return made.model_copy(update={"licence": licence, "versions": versions})
 
 
 def in_words(recipe: ReaderRecipe, trials: BrainTrials) -> str:

@@ -142,8 +142,17 @@ def test_each_participant_has_a_reader_and_a_stranger_the_mean_of_all() -> None:
     assert _identification(made.reader("Ada"), *own[:2]) > _identification(made.reader("Ben"), *own[:2])
     assert _identification(made.reader("Ben"), *other[:2]) > _identification(made.reader("Ada"), *other[:2])
     stranger = made.reader(None).network.matrix
-    torch.testing.assert_close(stranger, matrices[2] @ torch.from_numpy(made.standards[""].matrix))
+    torch.testing.assert_close(stranger, matrices[2] @ torch.from_numpy(made.pooled.matrix))
     assert made.reader().read(windows[:0]).shape == (0, DIM)
+
+
+def test_a_participant_without_a_name_is_one_too() -> None:
+    windows, targets, pictures = trials(60)
+    nameless = fit_deep(windows, targets, pictures, tiny_recipe(), SFREQ, [""] * 60)
+    np.testing.assert_array_equal(
+        nameless.reader().read(windows),
+        fit_deep(windows, targets, pictures, tiny_recipe(), SFREQ).reader().read(windows),
+    )
 
 
 def test_a_picture_is_never_both_learnt_from_and_chosen_by() -> None:
