@@ -1,6 +1,7 @@
 """Train a reader of brain signals, score it beside its controls, and export the bundle that the program opens.
 
 python -m training.train_reader configs/train/reader_linear.yaml [reader.bin_times=2 ...]
+Ctrl-C ends the training of a network with the best weights so far, and goes on to scores and bundle; twice breaks off.
 """
 
 from __future__ import annotations

@@ -71,8 +71,8 @@ class ChannelAttention(nn.Module):
 class AttentionNice(nn.Module):
     """`ChannelAttention` and then `Nice`, as the adaptive thinking mapper orders them.
 
-    Source: Li et al. 2024, "Visual decoding and reconstruction via EEG embeddings with guided diffusion" (NeurIPS),
-    section 2.2. The subject's token of the paper is a `SubjectLayer` here.
+    Source: Li et al. 2024, "Visual decoding and reconstruction via EEG embeddings with guided diffusion" (NeurIPS). The
+    subject's token of the paper is a `models.encoders.reader.SubjectLayer` here.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """NICE: filters in time, averages, then patterns of channels; and the projector behind them.
 
-Source: Song et al. 2024, "Decoding natural images from EEG for object recognition" (ICLR), appendix A.2 and its published
-code; lengths are for 63 channels and one second at 250 Hz, where 1,440 features come out.
+Source: Song et al. 2024, "Decoding natural images from EEG for object recognition" (ICLR), and its published code; lengths
+are for 63 channels and one second at 250 Hz, where 1,440 features come out.
 """
 
 from __future__ import annotations

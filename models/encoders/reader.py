@@ -9,7 +9,8 @@ from torch import Tensor, nn
 class SubjectLayer(nn.Module):
     """A mixing of channels of each subject's own; all begin as the identity.
 
-    Source: Défossez et al. 2023, "Decoding speech perception from non-invasive brain recordings", section 2.3.
+    Source: the subject layer of Défossez et al. 2023, "Decoding speech perception from non-invasive brain recordings",
+    Nature Machine Intelligence 5, there after a mixing of channels by their place.
 
     Parameters
     ----------

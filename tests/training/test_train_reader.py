@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from bci_app.contract.bundle import open_bundle
+from bci_app.contract.errors import SettingsError
 from bci_app.contract.manifest import DecoderManifest
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
+from tests.training.data.trials import numbered_trials
 from training import train_reader
 from training.data.trials import read_trials
 from training.reader_recipe import ReaderRecipe
@@ -73,6 +75,17 @@ def test_what_cannot_be_meant_is_one_message(tmp_path: Path, capsys: pytest.Capt
     ):
         assert train_reader.main([TINY["linear"], change, "--runs", str(tmp_path)]) == 1
         assert told in capsys.readouterr().err
+
+
+def test_a_network_of_several_participants_needs_to_know_whose_bundle_it_becomes() -> None:
+    trials = numbered_trials(subjects=("Ada", "Ben"))
+    deep = read_any_recipe(ReaderRecipe, TINY["nice"])
+    with pytest.raises(SettingsError, match="subject must be one of Ada, Ben, got None"):
+        train_reader.whose(deep, trials)
+    with pytest.raises(SettingsError, match="got Cleo"):
+        train_reader.whose(deep.model_copy(update={"subject": "Cleo"}), trials)
+    assert train_reader.whose(deep.model_copy(update={"subject": "Ben"}), trials) == "Ben"
+    assert train_reader.whose(read_any_recipe(ReaderRecipe, TINY["linear"]), trials) is None
 
 
 @pytest.mark.parametrize("path", sorted(Path("configs/train").glob("**/reader_*.yaml")), ids=lambda path: path.stem)

@@ -34,8 +34,8 @@ def fit_standard(windows: Floats, whiten: bool) -> Standard:
     whiten : bool
         The symmetric inverse root of the covariance over channels; else each channel over its own spread.
 
-    Source: Guggenmos, Sterzer & Cichy 2018, NeuroImage 173, 434-447 (multivariate noise normalisation); METHODS of
-    THINGS-EEG2 fit it on test trials too, which is not done here.
+    Source: Guggenmos, Sterzer & Cichy 2018, NeuroImage 173, 434-447 (multivariate noise normalisation); the published
+    preprocessing of THINGS-EEG2 fits it on test trials too, which is not done here.
     """
     mean = windows.mean(axis=0)
     rest = windows - mean

@@ -18,7 +18,6 @@ from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.contract.windowing import TrialSpec, WindowSpec
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
-from bci_app.inference.session import OnnxModel
 from tests.tiny import DIM as TINY_DIM
 from tests.tiny import PROVENANCE, tiny_generator
 from tests.training.readers.problem import (
@@ -115,18 +114,12 @@ def test_the_bundle_opens_and_reads_what_torch_reads(tmp_path: Path, cut: TrialS
         metrics=(),
     )
     decoder = Decoder.open(bundle, Generator.open(generator), "cpu")
-    np.testing.assert_allclose(decoder.decode_many(windows), reader.read(windows), atol=1e-4)
+    for n in (1, 3, 60):
+        np.testing.assert_allclose(decoder.decode_many(windows[:n]), reader.read(windows[:n]), atol=1e-4)
     np.testing.assert_allclose(decoder.latent_mean, reader.mean_target, atol=1e-6)
-
-
-def test_the_graph_is_one_file_with_a_free_batch_and_no_path_of_this_machine(model: DeepModel) -> None:
-    content = model.reader().graph()
+    content = bundle.read("decoder.onnx")
     onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
-    assert b".py" not in content
-    graph = OnnxModel(content, "cpu")
-    for n in (1, 3, 20):
-        windows = trials(n, seed=4)[0]
-        np.testing.assert_allclose(graph.run(windows), model.reader().read(windows), atol=1e-4)
+    assert b".py" not in content, "the exporter left source paths of this machine in the file"
 
 
 def test_each_participant_has_a_reader_and_a_stranger_the_mean_of_all() -> None:

@@ -75,10 +75,10 @@ def test_with_few_trials_of_a_new_brain_going_on_from_others_beats_starting_anew
             "reader": {"kind": "eegnet", "width": 32, "n_filters": 4, "kernel_s": 0.1},
             "optimiser": {"epochs": 20, "batch_size": 32, "learning_rate": 3e-3, "validation": 0.2},
             "subject": "new",
-            "fine_tuning": {"epochs": 40},
+            "fine_tuning": {"epochs": 25},
         }
     )
-    longer = recipe.optimiser.model_copy(update={"epochs": 80, "batch_size": 16})
+    longer = recipe.optimiser.model_copy(update={"epochs": 50, "batch_size": 16})
     others = [_participant(seed, 150, 20) for seed in (1, 2, 3)]
     windows, targets = (np.concatenate([each.known[key] for each in others]) for key in (0, 1))
     pictures = tuple(picture for each in others for picture in each.known[2])
