@@ -294,7 +294,8 @@ class ReaderRecipe(Frozen):
     generator: str = "bci_app/bundles/pictures64"
     """Folder of the bundle whose latents are read."""
     subject: str | None = None
-    """Whose reader becomes the bundle, where there are several participants; only trials of theirs are scored."""
+    """Whose reader becomes the bundle, where there are several participants. Only their trials are scored; a linear reader
+    learns from them alone, a network from all."""
     bundle: ReaderBundleSettings = ReaderBundleSettings()
 
     @model_validator(mode="after")

@@ -58,6 +58,13 @@ class RunFolder:
         """Where the run comes from: its ``commit`` or ``command``."""
         return str(json.loads((self.path / "origin.json").read_text("utf-8"))[key])
 
+    def inside(self, name: str) -> RunFolder:
+        """A folder in the run's for one of its parts; DiskError if it cannot be made."""
+        path = self.path / name
+        with writing(path):
+            path.mkdir(exist_ok=True)
+        return RunFolder(path)
+
     def log(self, **record: float | int | str) -> None:
         """Append one line to ``log.jsonl``; DiskError if it cannot be written."""
         path = self.path / "log.jsonl"

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.logging import RichHandler
@@ -43,7 +44,11 @@ def train(recipe: ReaderRecipe, run: RunFolder) -> Bundle:
     console = Console(stderr=True)
     console.print("reading the trials")
     trials, latents = with_latents(read_trials(recipe, generator.image_size), generator)
-    division = divide(trials, recipe.split, recipe.seed, whose(recipe, trials))
+    subject = whose(recipe, trials)
+    if subject is not None and not isinstance(recipe.reader, DeepSettings):
+        own = np.array(trials.subjects) == subject
+        trials, latents = trials.take(own), latents[own]
+    division = divide(trials, recipe.split, recipe.seed, subject)
     features = recipe.objective.image_features
     fitting = Fitting(recipe, trials, division, run, read_image_features(Path(features)) if features else None)
     reading = cross_validated_reading(

@@ -72,7 +72,8 @@ def fine_tune(
     _learn(network, known, new, recipe, settings, settings.learning_rate, run)
     if settings.thaw:
         network.requires_grad_(True)
-        _learn(network, known, new, recipe, settings, settings.thaw * settings.learning_rate, run)
+        thawed = run.inside("thawed") if run else None
+        _learn(network, known, new, recipe, settings, settings.thaw * settings.learning_rate, thawed)
     head = choose_head(network, known, new, recipe.objective)
     latent = outside(head, model.mean_target, model.scale)
     return DeepModel(network, latent, standards, standard, model.mean_target, model.scale)

@@ -15,7 +15,7 @@ from training.data.division import Division, Indices
 from training.reader_recipe import LinearSettings, ReaderRecipe
 from training.readers.deep import fit_deep
 from training.readers.fine_tuning import fine_tune
-from training.run_folder import RunFolder, writing
+from training.run_folder import RunFolder
 
 Floats = NDArray[np.float32]
 
@@ -64,7 +64,8 @@ class Fitting:
     def _deep(self, windows: Floats, targets: Floats, pictures: tuple[str, ...], seed: int) -> Reader:
         recipe, subject = self.recipe.model_copy(update={"seed": seed}), self.recipe.subject
         names = np.array(self.trials.subjects)[self._rows()]
-        sfreq, run = self.trials.preprocessing.output_sfreq, self._folder()
+        sfreq, number = self.trials.preprocessing.output_sfreq, len(self.fitted)
+        run = self.run.inside(f"fit-{number + 1}") if number else self.run
         if recipe.fine_tuning is None or subject is None:
             return fit_deep(windows, targets, pictures, recipe, sfreq, names.tolist(), self.features, run).reader(
                 subject
@@ -73,18 +74,10 @@ class Fitting:
         others, own = (
             (windows[rows], targets[rows], tuple(shown[rows]), recipe) for rows in (names != subject, names == subject)
         )
-        model = fit_deep(*others, sfreq, names[names != subject].tolist(), self.features, run)
+        model = fit_deep(*others, sfreq, names[names != subject].tolist(), self.features, run.inside("others"))
         return fine_tune(model, *own, subject, self.features, run).reader(subject)
 
     def _rows(self) -> Indices:
         """Numbers of the trials that the next fit is of."""
         folds, number = self.division.folds, len(self.fitted) // 2
         return folds[number][0] if number < len(folds) else np.arange(len(self.trials))
-
-    def _folder(self) -> RunFolder:
-        if not self.fitted:
-            return self.run
-        folder = self.run.path / f"fit-{len(self.fitted) + 1}"
-        with writing(self.run.path):
-            folder.mkdir(exist_ok=True)
-        return RunFolder(folder)

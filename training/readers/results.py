@@ -123,6 +123,7 @@ def chosen_by(recipe: ReaderRecipe) -> str:
     if isinstance(recipe.reader, DeepSettings):
         share = f"{recipe.optimiser.validation:.0%}"
         return (
-            f"When training ends, the last layer and its stretch: by {share} of the training pictures, kept out of it."
+            f"When training ends, the last layer's penalty and its stretch were chosen by {share} of the training pictures, "
+            "which were kept out of training."
         )
-    return "Penalties and the stretch: by leaving out one training trial at a time."
+    return "Penalties and the stretch were chosen by leaving out one training trial at a time."
