@@ -27,14 +27,23 @@ from training.reader_recipe import DeepSettings, ReaderRecipe, SimulatedData
 from training.readers.fitting import Fitting
 from training.run_folder import RunFolder, writing
 
+NO_OTHERS = "Scores by pixels are left out: they take out the mean of pictures that are not scored, and all are."
+
 
 def score(reading: Reading, trials: BrainTrials, generator: Generator, seed: int) -> tuple[Finding, ...]:
     """What was read: which picture, how well each latent, and how well the picture drawn from it shows it."""
-    return (
-        *identification_scores(reading, seed=seed),
-        *component_scores(reading, seed=seed),
-        *picture_scores(reading, generator.generate, trials.images, generator.manifest.name, seed),
-    )
+    found = (*identification_scores(reading, seed=seed), *component_scores(reading, seed=seed))
+    if not has_other_pictures(reading, trials):
+        return found
+    return (*found, *picture_scores(reading, generator.generate, trials.images, generator.manifest.name, seed))
+
+
+def has_other_pictures(reading: Reading, trials: BrainTrials) -> bool:
+    """Whether in each fold there are pictures beside those scored, whose mean scores by pixels can take out."""
+    scored = [
+        {reading.pictures[row] for row in np.flatnonzero(reading.fold == each)} for each in np.unique(reading.fold)
+    ]
+    return all(len(set(trials.images) - each) >= 2 for each in scored)
 
 
 def export(
@@ -92,6 +101,7 @@ def report(
         pictures=beside({generator.manifest.name: (reading, generator.generate)}, trials.images, seed=recipe.seed),
         components=component_correlations(reading, recipe.seed),
         topography=topography(reader, trials) if isinstance(reader, LinearReader) else None,
+        notes=() if has_other_pictures(reading, trials) else (NO_OTHERS,),
         recipe=recipe.model_dump(mode="json"),
         provenance=provenance,
     )
