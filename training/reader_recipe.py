@@ -267,6 +267,13 @@ class FineTuningSettings(Frozen):
     """Share of the rate at which, in the end, all weights learn; 0 leaves what the others have taught as it is."""
 
 
+class EvaluationSettings(Frozen):
+    """Curves on the report's page, of linear readers: seconds that each may take at most, 0 leaves it out."""
+
+    learning_curve_s: NotNegative = 0.0
+    time_course_s: NotNegative = 0.0
+
+
 class ReaderBundleSettings(BundleSettings):
     """The bundle that comes out."""
 
@@ -296,6 +303,7 @@ class ReaderRecipe(Frozen):
     subject: str | None = None
     """Whose reader becomes the bundle, where there are several participants. Only their trials are scored; a linear reader
     learns from them alone, a network from all."""
+    evaluation: EvaluationSettings = EvaluationSettings()
     bundle: ReaderBundleSettings = ReaderBundleSettings()
 
     @model_validator(mode="after")
@@ -307,6 +315,12 @@ class ReaderRecipe(Frozen):
             raise ValueError("objective must give squared_error, cosine or contrastive a weight; all are 0")
         if weights.image_features is not None and not weights.contrastive:
             raise ValueError("objective.image_features are compared by the contrastive part alone; its weight is 0")
+        if isinstance(self.reader, DeepSettings) and (
+            self.evaluation.learning_curve_s or self.evaluation.time_course_s
+        ):
+            raise ValueError(
+                "evaluation's curves train a reader at each point: they are for linear readers; set them to 0"
+            )
         if self.fine_tuning and (self.subject is None or not isinstance(self.reader, DeepSettings)):
             raise ValueError("fine_tuning goes on from a network to a subject; it needs subject, and a deep reader")
         return self

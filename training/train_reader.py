@@ -63,7 +63,7 @@ def train(recipe: ReaderRecipe, run: RunFolder) -> Bundle:
     findings = score(reading, trials, generator, recipe.seed)
     bundle = export(recipe, run, trials, latents, division, fitting, generator, findings)
     Decoder.open(bundle, generator, "cpu")
-    report(recipe, run, trials, reading, findings, fitting, generator, bundle.manifest.provenance)
+    report(recipe, run, trials, latents, reading, findings, fitting, generator, bundle.manifest.provenance)
     return bundle
 
 

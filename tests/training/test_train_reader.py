@@ -61,6 +61,8 @@ def test_a_run_leaves_all_that_explains_it(run: Path) -> None:
     assert scores[0]["name"].startswith("pairwise identification")
     page = (run / "report.html").read_text("utf-8")
     assert "session test, not trained on" in page
+    drawn = [heading in page for heading in ("What more data would bring", "When it can be read")]
+    assert drawn == ["linear" in run.name] * 2
     if "nice" in run.name:
         assert {"log.jsonl", "best.safetensors", "tensorboard", "fit-2"} <= there
         assert [json.loads(line)["epoch"] for line in (run / "log.jsonl").read_text().splitlines()] == [0, 1, 2]
@@ -72,6 +74,7 @@ def test_what_cannot_be_meant_is_one_message(tmp_path: Path, capsys: pytest.Capt
         ("reader.kind=resnet", "reader.kind must be"),
         ("objective.image_features=clip.npz", "its weight is 0"),
         ("generator=nowhere", "nowhere"),
+        ("fine_tuning={}", "it needs subject, and a deep reader"),
     ):
         assert train_reader.main([TINY["linear"], change, "--runs", str(tmp_path)]) == 1
         assert told in capsys.readouterr().err

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.calibration.export import Reader
-from bci_app.calibration.ridge import fit_reader
+from bci_app.calibration.ridge import LinearReader, fit_reader
 from training.data.brain import BrainTrials
 from training.data.division import Division, Indices
 from training.reader_recipe import LinearSettings, ReaderRecipe
@@ -18,6 +18,11 @@ from training.readers.fine_tuning import fine_tune
 from training.run_folder import RunFolder
 
 Floats = NDArray[np.float32]
+
+
+def linear_fit(settings: LinearSettings) -> Callable[[Floats, Floats, tuple[str, ...], int], LinearReader]:
+    """A linear reader as `training.evaluate.reader_reading.Fit`."""
+    return lambda windows, targets, pictures, seed: fit_reader(windows, targets, settings.bin_times)
 
 
 @dataclass(slots=True)
@@ -55,10 +60,8 @@ class Fitting:
     def __call__(self, windows: Floats, targets: Floats, pictures: tuple[str, ...], seed: int) -> Reader:
         """The reader of the next training trials, for the recipe's subject."""
         settings = self.recipe.reader
-        if isinstance(settings, LinearSettings):
-            self.fitted.append(fit_reader(windows, targets, settings.bin_times))
-        else:
-            self.fitted.append(self._deep(windows, targets, pictures, seed))
+        fit = linear_fit(settings) if isinstance(settings, LinearSettings) else self._deep
+        self.fitted.append(fit(windows, targets, pictures, seed))
         return self.fitted[-1]
 
     def _deep(self, windows: Floats, targets: Floats, pictures: tuple[str, ...], seed: int) -> Reader:

@@ -18,13 +18,14 @@ from training.data.brain import BrainTrials
 from training.data.division import Division
 from training.data.trials import Floats
 from training.evaluate.reader_components import component_correlations, component_scores
+from training.evaluate.reader_curves import learning_curve, time_resolved
 from training.evaluate.reader_patterns import topography
 from training.evaluate.reader_pictures import beside, picture_scores
 from training.evaluate.reader_reading import Reading
 from training.evaluate.reader_report import ReaderReport, all_numbers, write_reader_report
 from training.evaluate.reader_scores import Finding, identification_scores
-from training.reader_recipe import DeepSettings, ReaderRecipe, SimulatedData
-from training.readers.fitting import Fitting
+from training.reader_recipe import DeepSettings, LinearSettings, ReaderRecipe, SimulatedData
+from training.readers.fitting import Fitting, linear_fit
 from training.run_folder import RunFolder, writing
 
 NO_OTHERS = "Scores by pixels are left out: they take out the mean of pictures that are not scored, and all are."
@@ -83,6 +84,7 @@ def report(
     recipe: ReaderRecipe,
     run: RunFolder,
     trials: BrainTrials,
+    latents: Floats,
     reading: Reading,
     findings: Sequence[Finding],
     fitting: Fitting,
@@ -90,7 +92,14 @@ def report(
     provenance: Provenance,
 ) -> None:
     """One page and the same numbers as JSON, in the run folder."""
-    reader = fitting.fitted[0]
+    reader, given = fitting.fitted[0], (trials, latents, fitting.division.folds)
+    limits, settings = recipe.evaluation, recipe.reader
+    learning = time_course = None
+    if isinstance(settings, LinearSettings):
+        fit, most_s = linear_fit(settings), limits.learning_curve_s
+        learning = learning_curve(fit, *given, seed=recipe.seed, limit_s=most_s) if most_s else None
+        most_s = limits.time_course_s
+        time_course = time_resolved(fit, *given, seed=recipe.seed, limit_s=most_s) if most_s else None
     page = ReaderReport(
         title=recipe.name,
         reader=in_words(recipe, trials),
@@ -99,6 +108,8 @@ def report(
         findings=findings,
         splits=f"Scored: {reading.held_out}. {chosen_by(recipe)}",
         pictures=beside({generator.manifest.name: (reading, generator.generate)}, trials.images, seed=recipe.seed),
+        curves=[learning] if learning else [],
+        time_course=time_course,
         components=component_correlations(reading, recipe.seed),
         topography=topography(reader, trials) if isinstance(reader, LinearReader) else None,
         notes=() if has_other_pictures(reading, trials) else (NO_OTHERS,),
