@@ -258,8 +258,10 @@ class OptimiserSettings(Frozen):
 
 
 class FineTuningSettings(Frozen):
-    """The network is trained on all other participants first, and goes on with the trials of ``subject``."""
+    """A network that others have taught goes on with the trials of ``subject``."""
 
+    model: str | None = None
+    """Run folder of that network; null trains one on all other participants of the data first."""
     epochs: Count = 100
     batch_size: Annotated[int, Field(ge=2)] = 16
     learning_rate: float = Field(default=1e-3, gt=0)

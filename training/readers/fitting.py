@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,14 @@ from bci_app.calibration.export import Reader
 from bci_app.calibration.ridge import LinearReader, fit_reader
 from training.data.brain import BrainTrials
 from training.data.division import Division, Indices
-from training.reader_recipe import LinearSettings, ReaderRecipe
-from training.readers.deep import fit_deep
+from training.reader_recipe import DeepSettings, LinearSettings, ReaderRecipe
+from training.readers.deep import DeepModel, fit_deep
 from training.readers.fine_tuning import fine_tune
+from training.readers.model_files import ModelWords, check_goes_on, check_new_pictures, read_model, save_model
 from training.run_folder import RunFolder
 
 Floats = NDArray[np.float32]
+_Given = tuple[Floats, Floats, tuple[str, ...], ReaderRecipe]
 
 
 def linear_fit(settings: LinearSettings) -> Callable[[Floats, Floats, tuple[str, ...], int], LinearReader]:
@@ -48,6 +51,8 @@ class Fitting:
     ----------
     fitted : list of Reader
         Everything fitted so far.
+    taught : tuple of str
+        Pictures that a network from before had been taught with.
     """
 
     recipe: ReaderRecipe
@@ -56,6 +61,7 @@ class Fitting:
     run: RunFolder
     features: Mapping[str, Floats] | None = None
     fitted: list[Reader] = field(default_factory=list)
+    taught: tuple[str, ...] = ()
 
     def __call__(self, windows: Floats, targets: Floats, pictures: tuple[str, ...], seed: int) -> Reader:
         """The reader of the next training trials, for the recipe's subject."""
@@ -67,18 +73,44 @@ class Fitting:
     def _deep(self, windows: Floats, targets: Floats, pictures: tuple[str, ...], seed: int) -> Reader:
         recipe, subject = self.recipe.model_copy(update={"seed": seed}), self.recipe.subject
         names = np.array(self.trials.subjects)[self._rows()]
-        sfreq, number = self.trials.preprocessing.output_sfreq, len(self.fitted)
+        number = len(self.fitted)
         run = self.run.inside(f"fit-{number + 1}") if number else self.run
         if recipe.fine_tuning is None or subject is None:
-            return fit_deep(windows, targets, pictures, recipe, sfreq, names.tolist(), self.features, run).reader(
-                subject
-            )
+            return self._on_all((windows, targets, pictures, recipe), names, run).reader(subject)
         shown = np.array(pictures, dtype=object)
         others, own = (
             (windows[rows], targets[rows], tuple(shown[rows]), recipe) for rows in (names != subject, names == subject)
         )
-        model = fit_deep(*others, sfreq, names[names != subject].tolist(), self.features, run.inside("others"))
+        if recipe.fine_tuning.model is None:
+            model = self._on_all(others, names[names != subject], run.inside("others"))
+        else:
+            model = self._saved(Path(recipe.fine_tuning.model))
         return fine_tune(model, *own, subject, self.features, run).reader(subject)
+
+    def _on_all(self, given: _Given, names: NDArray[np.str_], run: RunFolder) -> DeepModel:
+        """A network of all participants in `names`, which is kept in the run."""
+        assert isinstance(self.recipe.reader, DeepSettings)
+        spec, pictures = self.trials.preprocessing, tuple(dict.fromkeys(given[2]))
+        model = fit_deep(*given, spec.output_sfreq, names.tolist(), self.features, run)
+        words = ModelWords(
+            reader=self.recipe.reader,
+            channels=spec.channels,
+            sfreq=spec.output_sfreq,
+            subjects=model.subjects,
+            pictures=pictures,
+        )
+        save_model(model, words, run)
+        return model
+
+    def _saved(self, folder: Path) -> DeepModel:
+        """The network to go on from, of the same reader, and taught by none of the pictures that are scored."""
+        saved, spec = read_model(folder), self.trials.preprocessing
+        check_goes_on(saved.words, self.recipe.reader, spec.channels, spec.output_sfreq)
+        if self.recipe.split.new_pictures:
+            scored = {self.trials.pictures[each] for _, test in self.division.folds for each in test}
+            check_new_pictures(saved.words, scored)
+        self.taught = saved.words.pictures
+        return saved.model
 
     def _rows(self) -> Indices:
         """Numbers of the trials that the next fit is of."""

@@ -31,6 +31,12 @@ from training.run_folder import RunFolder, writing
 NO_OTHERS = "Scores by pixels are left out: they take out the mean of pictures that are not scored, and all are."
 
 
+TAUGHT = (
+    "The network had been taught by other participants. The shuffled pairing is of this participant's trials alone, so it may "
+    "lie above chance by what holds for all."
+)
+
+
 def score(reading: Reading, trials: BrainTrials, generator: Generator, seed: int) -> tuple[Finding, ...]:
     """What was read: which picture, how well each latent, and how well the picture drawn from it shows it."""
     found = (*identification_scores(reading, seed=seed), *component_scores(reading, seed=seed))
@@ -75,7 +81,7 @@ def export(
         generator=generator.manifest,
         provenance=_provenance(recipe, run, trials),
         metrics=[finding.score for finding in findings],
-        trained_on=tuple(dict.fromkeys(learnt.pictures)),
+        trained_on=tuple(dict.fromkeys((*learnt.pictures, *fitting.taught))),
         kind=trials.kind,
     )
 
@@ -112,13 +118,19 @@ def report(
         time_course=time_course,
         components=component_correlations(reading, recipe.seed),
         topography=topography(reader, trials) if isinstance(reader, LinearReader) else None,
-        notes=() if has_other_pictures(reading, trials) else (NO_OTHERS,),
+        notes=notes(recipe, has_other_pictures(reading, trials)),
         recipe=recipe.model_dump(mode="json"),
         provenance=provenance,
     )
     write_reader_report(run.path / "report.html", page)
     with writing(run.path):
         (run.path / "scores.json").write_text(json.dumps(all_numbers(findings), indent=1) + "\n", "utf-8")
+
+
+def notes(recipe: ReaderRecipe, has_others: bool) -> tuple[str, ...]:
+    """What must be known to read the scores."""
+    taught = recipe.fine_tuning is not None and recipe.fine_tuning.model is not None
+    return (*(() if has_others else (NO_OTHERS,)), *((TAUGHT,) if taught else ()))
 
 
 def _provenance(recipe: ReaderRecipe, run: RunFolder, trials: BrainTrials) -> Provenance:
