@@ -60,7 +60,7 @@ def divide(trials: BrainTrials, split: SplitSettings, seed: int, subject: str | 
     own = [
         (train, np.array([each for each in test if trials.subjects[each] == subject], np.intp)) for train, test in folds
     ]
-    return Division(tuple(fold for fold in own if len(fold[1])), f"of participant {subject}: {_words(split)}")
+    return Division(tuple(fold for fold in own if len(fold[1])), f"of {subject}: {_words(split)}")
 
 
 def _named(trials: BrainTrials, split: NamedSplit) -> tuple[Indices, Indices]:

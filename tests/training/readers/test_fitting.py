@@ -25,7 +25,7 @@ def test_only_the_participant_named_is_scored_and_by_a_reader_of_their_own(tmp_p
     fitting = Fitting(recipe, made, division, RunFolder(tmp_path))
     reading = cross_validated_reading(fitting, made, latents, division.folds, 0, held_out=division.held_out)
     assert {made.subjects[number] for number in reading.trial} == {"Ben"}
-    assert reading.held_out.startswith("of participant Ben: session test")
+    assert reading.held_out.startswith("of Ben: session test")
     assert per_trial(PAIRWISE, reading).mean() > 0.7
     assert per_trial(PAIRWISE, reading, "shuffled").mean() == pytest.approx(0.5, abs=0.15)
     ada = np.flatnonzero((np.array(made.subjects) == "Ada") & (np.array(made.sessions) == "test"))
