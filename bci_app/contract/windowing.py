@@ -314,10 +314,12 @@ class MarkerTrials:
         start, stop = centre + self.start, centre + self.stop
         if start < store.oldest:
             return "its first samples are no longer, or were never, held"
+        # it is counted from the sample at the marker: missing ones on the way to it would shift it
+        gap = store.first_gap(min(centre, start), min(max(centre + 1, stop), store.newest))
+        if gap is not None:
+            return f"samples are missing {'inside' if start < gap < stop else 'between its marker and'} it"
         if stop > store.newest:
-            return None if store.first_gap(start, store.newest) is None else "samples are missing inside it"
-        if store.first_gap(start, stop) is not None:
-            return "samples are missing inside it"
+            return None
         _, at_marker = store.read(centre, centre + 1)
         if abs(at_marker[0] - marker.time) > self._period:
             return "samples are missing at its marker"

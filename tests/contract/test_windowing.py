@@ -195,3 +195,33 @@ def test_a_marker_before_the_next_volume_is_waited_for_however_slow_the_scanner(
     assert cutter.dropped == []
     (trial,) = cutter.due(ArrayStore(np.zeros((1, 8), np.float32), times[:8], 0.1))
     assert trial.window.first_sample == 6
+
+
+@pytest.mark.parametrize(
+    ("start_s", "stop_s", "marker_s"),
+    [
+        (0.2, 0.4, 1.30),  # 0.3 s are missing after 1.36 s: a window counted on from the marker would come later
+        (0.07, 0.3, 1.30),  # the window begins with the very sample before which they are missing
+        (-0.5, -0.2, 1.36 + 0.31 + 0.1),  # the same for a window before its marker
+        (-0.5, -0.1, 1.36 + 0.31 + 0.1),
+    ],
+)
+def test_samples_missing_between_a_marker_and_its_window_cost_the_trial_offline_and_live(
+    start_s: float, stop_s: float, marker_s: float
+) -> None:
+    store = store_of(400, gaps=(137,))
+    outcomes = []
+    for parts in ([store], growing(store, list(range(1, 401, 7)))):
+        trials = MarkerTrials(TrialSpec(start_s=start_s, stop_s=stop_s), SFREQ)
+        trials.add(Marker(marker_s, "face"))
+        assert [trial for part in parts for trial in trials.due(part)] == []
+        outcomes.append([reason for _, reason in trials.dropped])
+    assert outcomes == [["samples are missing between its marker and it"]] * 2
+
+
+def test_samples_missing_beyond_marker_and_window_cost_nothing() -> None:
+    for start_s, stop_s, marker_s in ((0.02, 0.04, 1.30), (-0.1, -0.05, 1.67), (0.1, 0.2, 1.67)):
+        trials = MarkerTrials(TrialSpec(start_s=start_s, stop_s=stop_s), SFREQ)
+        trials.add(Marker(marker_s + (0.1 if start_s < 0 else 0.0), "face"))
+        (trial,) = trials.due(store_of(400, gaps=(137,)))
+        assert trial.window.times[0] == pytest.approx(trial.marker.time + start_s)
