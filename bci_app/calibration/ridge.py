@@ -8,6 +8,9 @@ on trials left out of the fit, two thirds of the way: all of it would make the l
 others. Everything fitted is then folded into one matrix over the preprocessed window, so that the
 exported graph is a single product.
 
+Voxels are not whitened: a covariance of more channels than the trials hold samples says little, and one of twenty
+thousand fills the memory. Their features are scaled only, and no matrix is then wider than channels times trials.
+
 Sources: multivariate noise normalisation, Guggenmos, Sterzer & Cichy, NeuroImage 173 (2018) 434-447, here from training
 trials alone. Stretching: Mozafari, Reddy & VanRullen, IJCNN 2020, there by the statistics of the test set, here not.
 """
@@ -31,6 +34,9 @@ Floats = NDArray[np.float32]
 
 _LOADING = 1e-3
 """Added to the channel covariance, as a share of its mean variance: an average reference leaves it without one rank."""
+
+_MOST_CHANNELS = 512
+"""With more, no matrix of channels by channels is made."""
 
 PENALTIES = np.logspace(0, 6, 13)
 """Ridge penalties tried, for features of unit variance."""
@@ -90,14 +96,17 @@ def fit_reader(windows: Floats, targets: Floats, bin_times: int = 5) -> LinearRe
             f"{len(targets)} pictures. Record more trials."
         )
     averaging, whitening = _bins(windows.shape[2], bin_times), _whitening(windows)
-    features = (whitening @ (windows @ averaging)).reshape(len(windows), -1)
-    mean, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64) + 1e-6
-    ridge = fit_penalised((features - mean.astype(np.float32)) / spread.astype(np.float32), targets, PENALTIES)
+    binned = windows @ averaging
+    features = (binned if whitening is None else whitening @ binned).reshape(len(windows), -1)
+    mean, spread = _standardise(features)
+    ridge = fit_penalised(features, targets, PENALTIES)
     stretch, centre = _stretch(ridge.left_out, targets), targets.mean(axis=0, dtype=np.float64)
     coefficients = (ridge.coefficients * stretch).T / spread
     intercept = centre + stretch * (ridge.intercept - centre) - coefficients @ mean
     per_bin = coefficients.reshape(targets.shape[1], windows.shape[1], -1)
-    weights = np.einsum("dwb,wc,tb->ctd", per_bin, whitening, averaging, optimize=True)
+    if whitening is not None:
+        per_bin = np.einsum("dwb,wc->dcb", per_bin, whitening, optimize=True)
+    weights = np.einsum("dcb,tb->ctd", per_bin, averaging, optimize=True)
     return LinearReader(weights.astype(np.float32), intercept.astype(np.float32), centre.astype(np.float32))
 
 
@@ -108,20 +117,39 @@ def _stretch(left_out: NDArray[np.float64], targets: Floats) -> NDArray[np.float
     return np.minimum(factor, _LARGEST_STRETCH) ** _STRETCH_POWER
 
 
-def _whitening(windows: Floats) -> Floats:
-    """Symmetric matrix (n_channels, n_channels) that makes the trials' spatial covariance the identity."""
-    variances, axes = np.linalg.eigh(_covariances(windows)[0])
+def _standardise(features: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and spread of each feature, after the features (n_trials, n_features) were centred and scaled in place."""
+    mean = features.mean(axis=0, dtype=np.float64)
+    features -= mean.astype(np.float32)
+    # trial by trial: a copy of all of them in double precision would be the largest array there is
+    spread = np.sqrt(sum(np.square(trial, dtype=np.float64) for trial in features) / len(features)) + 1e-6
+    features /= spread.astype(np.float32)
+    return mean, spread
+
+
+def _whitening(windows: Floats) -> Floats | None:
+    """Symmetric matrix (n_channels, n_channels) that makes the trials' spatial covariance the identity.
+
+    None where there are more channels than `_MOST_CHANNELS`, or than samples to estimate it from.
+    """
+    n_trials, n_channels, n_times = windows.shape
+    if n_channels > min(_MOST_CHANNELS, n_trials * n_times):
+        return None
+    variances, axes = np.linalg.eigh(_space_covariance(windows - windows.mean(axis=0)))
     scales = 1 / np.sqrt(np.maximum(variances, 0) + _LOADING * variances.mean() + 1e-12)
     return np.asarray((axes * scales) @ axes.T, np.float32)
 
 
-def _covariances(windows: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Covariance round the mean trial over channels and over times; the latter has mean variance 1."""
-    rest = windows - windows.mean(axis=0)
-    n_trials, _, n_times = rest.shape
-    space = np.einsum("nct,ndt->cd", rest, rest, optimize=True).astype(np.float64) / (n_trials * n_times)
-    time = np.einsum("nct,ncu->tu", rest, rest, optimize=True).astype(np.float64)
-    return space, time * n_times / max(np.trace(time), 1e-30)
+def _space_covariance(rest: Floats) -> NDArray[np.float64]:
+    """Covariance over channels of trials (n_trials, n_channels, n_times) without their mean."""
+    covariance = np.einsum("nct,ndt->cd", rest, rest, optimize=True).astype(np.float64)
+    return np.asarray(covariance / (rest.shape[0] * rest.shape[2]))
+
+
+def _time_covariance(rest: Floats) -> NDArray[np.float64]:
+    """Covariance over times of the same trials, scaled to a mean variance of 1."""
+    covariance = np.einsum("nct,ncu->tu", rest, rest, optimize=True).astype(np.float64)
+    return np.asarray(covariance * rest.shape[2] / max(np.trace(covariance), 1e-30))
 
 
 def _bins(n_times: int, bin_times: int) -> Floats:
@@ -133,12 +161,37 @@ def _bins(n_times: int, bin_times: int) -> Floats:
 
 
 def fit_noise(windows: Floats) -> NoiseModel:
-    """The noise model of trials (n_trials, n_channels, n_times): separable covariance, slightly loaded."""
-    factors = [
-        np.linalg.cholesky(matrix + (1e-4 * np.trace(matrix) / len(matrix) + 1e-9) * np.eye(len(matrix)))
-        for matrix in _covariances(windows)
-    ]
-    return NoiseModel(windows.mean(axis=0), factors[0].astype(np.float32), factors[1].astype(np.float32))
+    """The noise model of trials (n_trials, n_channels, n_times): separable covariance, slightly loaded.
+
+    Of more channels than `_MOST_CHANNELS` and than trials, `space` is a factor (n_channels, n_trials): with one time in a
+    trial, of exactly the trials' covariance; with several, of a random sketch of it with the same variances.
+    """
+    mean = windows.mean(axis=0)
+    rest = windows - mean
+    n_trials, n_channels, _ = rest.shape
+    many = n_channels > max(_MOST_CHANNELS, n_trials)
+    space = _space_sketch(rest) if many else _cholesky(_space_covariance(rest))
+    return NoiseModel(mean, space.astype(np.float32), _cholesky(_time_covariance(rest)).astype(np.float32))
+
+
+def _cholesky(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lower factor of a covariance, loaded so that it has one."""
+    loading = 1e-4 * np.trace(matrix) / len(matrix) + 1e-9
+    return np.linalg.cholesky(matrix + loading * np.eye(len(matrix)))
+
+
+def _space_sketch(rest: Floats) -> NDArray[np.float64]:
+    """Factor (n_channels, n_trials) of the covariance over channels: each trial's times are summed under random signs.
+
+    The mean over signs of the product with its transpose is the covariance. Source: Woodruff, Foundations and Trends in
+    Theoretical Computer Science 10 (2014) 1-157, section 2.
+    """
+    n_trials, _, n_times = rest.shape
+    signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), (n_trials, n_times))
+    factor = np.einsum("nct,nt->cn", rest, signs, optimize=True).astype(np.float64)
+    variances = np.einsum("nct,nct->c", rest, rest, optimize=True).astype(np.float64) / (n_trials * n_times)
+    scales = np.sqrt(variances / np.maximum((factor**2).sum(axis=1), 1e-30))
+    return np.asarray(factor * scales[:, np.newaxis])
 
 
 def cross_validate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -110,6 +112,58 @@ def test_drawn_noise_has_mean_and_covariances_of_the_trials() -> None:
     scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
     assert np.abs((got - expected) / scale).max() < 0.12
     assert stats.kstest((drawn[:, 0, 0] - drawn[:, 0, 0].mean()) / drawn[:, 0, 0].std(), "norm").pvalue > 1e-3
+
+
+def voxels(n_trials: int, n_voxels: int, n_times: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Trials of a pattern for each latent among many channels, and the latents."""
+    rng = np.random.default_rng(n_voxels)
+    targets = rng.normal(size=(n_trials, DIM)).astype(np.float32)
+    pattern = rng.normal(size=(DIM, n_voxels, n_times)).astype(np.float32)
+    noise = rng.normal(size=(n_trials, n_voxels, n_times)).astype(np.float32)
+    return 100 + noise + np.einsum("nd,dct->nct", targets, pattern, optimize=True), targets
+
+
+def test_five_thousand_voxels_take_no_matrix_of_voxels_by_voxels() -> None:
+    windows, targets = voxels(60, 5000)
+    tracemalloc.start()
+    try:
+        reader, noise = fit_reader(windows, targets), fit_noise(windows)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 25e6  # a covariance in single precision would take 100 MB
+    assert noise.space.shape == (5000, 60)
+    assert np.corrcoef(reader.read(windows).ravel(), targets.ravel())[0, 1] > 0.95
+
+
+def test_noise_of_many_channels_has_exactly_the_trials_covariance_where_a_trial_is_one_time() -> None:
+    windows, _ = voxels(20, 600)
+    noise = fit_noise(windows)
+    wanted = np.cov(windows[:, :, 0].T, bias=True)
+    np.testing.assert_allclose(noise.space @ noise.space.T, wanted, atol=1e-3)
+    drawn = noise.draw(np.random.default_rng(0), 3000)
+    np.testing.assert_allclose(drawn.std(axis=0) / windows.std(axis=0), 1.0, atol=0.1)
+
+
+def test_noise_of_many_channels_and_times_has_the_variance_of_each() -> None:
+    windows, _ = voxels(20, 600, 3)
+    noise = fit_noise(windows)
+    assert noise.space.shape == (600, 20)
+    variances = ((windows - windows.mean(axis=0)) ** 2).mean(axis=(0, 2))
+    np.testing.assert_allclose((noise.space**2).sum(axis=1), variances, rtol=1e-4)
+    assert noise.draw(np.random.default_rng(0), 2).shape == (2, 600, 3)
+
+
+def test_more_channels_than_samples_are_scaled_and_not_whitened() -> None:
+    windows, targets = voxels(40, 60)
+    assert ridge._whitening(windows) is None
+    assert ridge._whitening(np.repeat(windows, 2, axis=2)) is not None
+    scales = np.logspace(-2, 2, 60, dtype=np.float32)[:, np.newaxis]
+    np.testing.assert_allclose(
+        fit_reader(windows, targets).read(windows),
+        fit_reader(windows * scales, targets).read(windows * scales),
+        atol=1e-2,
+    )
 
 
 def test_noise_says_nothing_of_the_pictures() -> None:
