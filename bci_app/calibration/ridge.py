@@ -1,18 +1,13 @@
 """A linear reader: ridge regression from the spatio-temporal pattern of a trial to the latent of its picture.
 
-The channels are whitened by the training trials' own covariance, the trial is averaged in bins of time, each feature
-is scaled by its training spread, and `penalised` chooses one penalty per latent component by leave-one-out error inside
-the training trials. Ridge shrinks what it is unsure of towards the mean, and a generator draws a grey
+From the `features` of the training trials `penalised` chooses one penalty per latent component, by leave-one-out error
+inside the training trials. Ridge shrinks what it is unsure of towards the mean, and a generator draws a grey
 average from shrunk latents; so each component is stretched towards the spread of the training latents, by a factor found
 on trials left out of the fit, two thirds of the way: all of it would make the least certain components as loud as the
 others. Everything fitted is then folded into one matrix over the preprocessed window, so that the
 exported graph is a single product.
 
-Voxels are not whitened: a covariance of more channels than the trials hold samples says little, and one of twenty
-thousand fills the memory. Their features are scaled only, and no matrix is then wider than channels times trials.
-
-Sources: multivariate noise normalisation, Guggenmos, Sterzer & Cichy, NeuroImage 173 (2018) 434-447, here from training
-trials alone. Stretching: Mozafari, Reddy & VanRullen, IJCNN 2020, there by the statistics of the test set, here not.
+Source: stretching, Mozafari, Reddy & VanRullen, IJCNN 2020, there by the statistics of the test set, here not.
 """
 
 from __future__ import annotations
@@ -23,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_app.calibration.features import MOST_CHANNELS, features_of, space_covariance
 from bci_app.calibration.graph import linear_graph
 from bci_app.calibration.penalised import fit_penalised
 from bci_app.contract.errors import SettingsError
@@ -32,17 +28,11 @@ from bci_app.contract.noise import NoiseModel
 
 Floats = NDArray[np.float32]
 
-_LOADING = 1e-3
-"""Added to the channel covariance, as a share of its mean variance: an average reference leaves it without one rank."""
-
-_MOST_CHANNELS = 512
-"""With more, no matrix of channels by channels is made."""
-
 PENALTIES = np.logspace(0, 6, 13)
 """Ridge penalties tried, for features of unit variance."""
 
 _LARGEST_STRETCH = 10.0
-_STRETCH_POWER = 2 / 3
+STRETCH_POWER = 2 / 3
 """1 would give every component the full spread, 0 would leave it as ridge shrank it; figures in LOG.md."""
 
 OnProgress = Callable[[int, int, str], None]
@@ -95,83 +85,38 @@ def fit_reader(windows: Floats, targets: Floats, bin_times: int = 5) -> LinearRe
             f"A reader needs at least 10 trials, each with its picture; got {len(windows)} trials and "
             f"{len(targets)} pictures. Record more trials."
         )
-    averaging, whitening = _bins(windows.shape[2], bin_times), _whitening(windows)
-    binned = windows @ averaging
-    features = (binned if whitening is None else whitening @ binned).reshape(len(windows), -1)
-    mean, spread = _standardise(features)
-    ridge = fit_penalised(features, targets, PENALTIES)
-    stretch, centre = _stretch(ridge.left_out, targets), targets.mean(axis=0, dtype=np.float64)
-    coefficients = (ridge.coefficients * stretch).T / spread
-    intercept = centre + stretch * (ridge.intercept - centre) - coefficients @ mean
-    per_bin = coefficients.reshape(targets.shape[1], windows.shape[1], -1)
-    if whitening is not None:
-        per_bin = np.einsum("dwb,wc->dcb", per_bin, whitening, optimize=True)
-    weights = np.einsum("dcb,tb->ctd", per_bin, averaging, optimize=True)
-    return LinearReader(weights.astype(np.float32), intercept.astype(np.float32), centre.astype(np.float32))
+    features = features_of(windows, bin_times)
+    ridge = fit_penalised(features.values, targets, PENALTIES)
+    factor, centre = stretch(ridge.left_out, targets), targets.mean(axis=0, dtype=np.float64)
+    weights, intercept = features.fold(ridge.coefficients * factor, centre + factor * (ridge.intercept - centre))
+    return LinearReader(weights, intercept, centre.astype(np.float32))
 
 
-def _stretch(left_out: NDArray[np.float64], targets: Floats) -> NDArray[np.float64]:
-    """Spread of each target over that of its left-out prediction, at most tenfold, to the power `_STRETCH_POWER`."""
+def stretch(left_out: NDArray[np.float64], targets: Floats, power: float = STRETCH_POWER) -> NDArray[np.float64]:
+    """Spread of each target over that of its left-out prediction, at most tenfold, to the `power`."""
     spread = np.sqrt(((left_out - targets.mean(axis=0)) ** 2).mean(axis=0))
     factor: NDArray[np.float64] = targets.std(axis=0, dtype=np.float64) / np.maximum(spread, 1e-12)
-    return np.minimum(factor, _LARGEST_STRETCH) ** _STRETCH_POWER
+    return np.minimum(factor, _LARGEST_STRETCH) ** power
 
 
-def _standardise(features: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and spread of each feature, after the features (n_trials, n_features) were centred and scaled in place."""
-    mean = features.mean(axis=0, dtype=np.float64)
-    features -= mean.astype(np.float32)
-    # trial by trial: a copy of all of them in double precision would be the largest array there is
-    spread = np.sqrt(sum(np.square(trial, dtype=np.float64) for trial in features) / len(features)) + 1e-6
-    features /= spread.astype(np.float32)
-    return mean, spread
+def fit_noise(windows: Floats) -> NoiseModel:
+    """The noise model of trials (n_trials, n_channels, n_times): separable covariance, slightly loaded.
 
-
-def _whitening(windows: Floats) -> Floats | None:
-    """Symmetric matrix (n_channels, n_channels) that makes the trials' spatial covariance the identity.
-
-    None where there are more channels than `_MOST_CHANNELS`, or than samples to estimate it from.
+    Of more channels than `MOST_CHANNELS` and than trials, `space` is a factor (n_channels, n_trials): with one time in a
+    trial, of exactly the trials' covariance; with several, of a random sketch of it with the same variances.
     """
-    n_trials, n_channels, n_times = windows.shape
-    if n_channels > min(_MOST_CHANNELS, n_trials * n_times):
-        return None
-    variances, axes = np.linalg.eigh(_space_covariance(windows - windows.mean(axis=0)))
-    scales = 1 / np.sqrt(np.maximum(variances, 0) + _LOADING * variances.mean() + 1e-12)
-    return np.asarray((axes * scales) @ axes.T, np.float32)
-
-
-def _space_covariance(rest: Floats) -> NDArray[np.float64]:
-    """Covariance over channels of trials (n_trials, n_channels, n_times) without their mean."""
-    covariance = np.einsum("nct,ndt->cd", rest, rest, optimize=True).astype(np.float64)
-    return np.asarray(covariance / (rest.shape[0] * rest.shape[2]))
+    mean = windows.mean(axis=0)
+    rest = windows - mean
+    n_trials, n_channels, _ = rest.shape
+    many = n_channels > max(MOST_CHANNELS, n_trials)
+    space = _space_sketch(rest) if many else _cholesky(space_covariance(rest))
+    return NoiseModel(mean, space.astype(np.float32), _cholesky(_time_covariance(rest)).astype(np.float32))
 
 
 def _time_covariance(rest: Floats) -> NDArray[np.float64]:
     """Covariance over times of the same trials, scaled to a mean variance of 1."""
     covariance = np.einsum("nct,ncu->tu", rest, rest, optimize=True).astype(np.float64)
     return np.asarray(covariance * rest.shape[2] / max(np.trace(covariance), 1e-30))
-
-
-def _bins(n_times: int, bin_times: int) -> Floats:
-    """Averaging matrix (n_times, n_bins); the last bin may be shorter."""
-    n_bins = -(-n_times // bin_times)
-    matrix = np.zeros((n_times, n_bins), np.float32)
-    matrix[np.arange(n_times), np.arange(n_times) // bin_times] = 1
-    return np.asarray(matrix / matrix.sum(axis=0))
-
-
-def fit_noise(windows: Floats) -> NoiseModel:
-    """The noise model of trials (n_trials, n_channels, n_times): separable covariance, slightly loaded.
-
-    Of more channels than `_MOST_CHANNELS` and than trials, `space` is a factor (n_channels, n_trials): with one time in a
-    trial, of exactly the trials' covariance; with several, of a random sketch of it with the same variances.
-    """
-    mean = windows.mean(axis=0)
-    rest = windows - mean
-    n_trials, n_channels, _ = rest.shape
-    many = n_channels > max(_MOST_CHANNELS, n_trials)
-    space = _space_sketch(rest) if many else _cholesky(_space_covariance(rest))
-    return NoiseModel(mean, space.astype(np.float32), _cholesky(_time_covariance(rest)).astype(np.float32))
 
 
 def _cholesky(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
