@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.manifest import Score
+from training.data.brain import BrainTrials
+from training.data.splits import By, group_names, leave_one_out
 from training.evaluate.reader_reading import Fit, Floats, Fold, Read
 from training.evaluate.reader_scores import Finding
 
+N_FOLDS = 5
 GroupFit = Callable[[Floats, Floats, NDArray[np.str_], int], Read]
 """fit(windows, targets, group of each trial, seed) -> reader: for readers that choose by leaving out groups."""
 
@@ -71,12 +74,22 @@ class RealResult:
         notes: Sequence[str] = (),
     ) -> Self:
         """A result whose headline is the first of its findings."""
-        numbers = [_number(getattr(headline.score, key)) for key in _BESIDE]
-        given = (baseline, at_least, aim, tuple(notes))
-        return cls(name, what, (headline, *others), headline.score.value, *numbers, *given)
-
-
-_BESIDE = ("low", "high", "chance", "noise_input", "shuffled_pairing")
+        score = headline.score
+        return cls(
+            name,
+            what,
+            (headline, *others),
+            score.value,
+            _number(score.low),
+            _number(score.high),
+            _number(score.chance),
+            _number(score.noise_input),
+            _number(score.shuffled_pairing),
+            baseline,
+            at_least,
+            aim,
+            tuple(notes),
+        )
 
 
 def _number(value: float | None) -> float:
@@ -156,6 +169,19 @@ def _joined(distances: NDArray[np.float64], independent: bool) -> float:
     if not independent:
         return float(distances.mean())
     return float(np.sign(distances.sum()) * np.sqrt((distances**2).sum()) / len(distances))
+
+
+def leave_out(trials: BrainTrials, by: By) -> tuple[list[Fold], str]:
+    """The folds that leave out one group each, or five folds by trial where there is one group only, and that in words.
+
+    Folds by trial are those of the same labels in each, drawn by seed 0.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    if len(np.unique(group_names(trials, by))) > 1:
+        return [(each.train, each.test) for each in leave_one_out(trials, by)], f"each {by} in turn, not trained on"
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=0).split(trials.labels, trials.labels)
+    return list(folds), f"{N_FOLDS} folds by trial, as there is one {by} only"
 
 
 def find_files(folder: Path, pattern: str) -> list[Path]:
