@@ -9,18 +9,24 @@ with a shrunk covariance; Ledoit & Wolf, Journal of Multivariate Analysis 88 (20
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from bci_app.calibration.ridge import LinearReader
 from bci_app.contract.errors import SettingsError
 from training.evaluate.reader_reading import Indices, Read
+from training.export import apply, to_onnx
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Names = NDArray[np.str_]
-CategoryFit = Callable[[Floats, Floats, Names], Read]
+Reader = TypeVar("Reader", bound=Read)
+CategoryFit = Callable[[Floats, Floats, Names], Reader]
 """fit(windows, one-hot targets, group of each trial) -> reader of decision values."""
 N_INNER_FOLDS = 5
 
@@ -76,7 +82,71 @@ def bins(windows: Floats, bin_times: int) -> Floats:
     return np.asarray(whole.reshape(*windows.shape[:2], n_bins, bin_times).mean(axis=3), np.float32)
 
 
-def choose(candidates: Sequence[CategoryFit], windows: Floats, targets: Floats, groups: Names, seed: int = 0) -> Read:
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkReader:
+    """A fitted network (batch, n_channels, n_times) -> (batch, dim) as a reader.
+
+    Attributes
+    ----------
+    network : nn.Module
+        In evaluation mode.
+    shape : (n_channels, n_times)
+        Of a window.
+    mean_target : float32 array (dim,)
+    """
+
+    network: nn.Module
+    shape: tuple[int, int]
+    mean_target: Floats
+
+    def read(self, windows: Floats) -> Floats:
+        """Readings (n, dim) of windows (n, n_channels, n_times)."""
+        return np.asarray(apply(self.network, np.ascontiguousarray(windows, np.float32)), np.float32)
+
+    def graph(self) -> bytes:
+        """See `bci_app.calibration.export.Reader`."""
+        return to_onnx(self.network, torch.zeros(2, *self.shape), "window", "latent")
+
+
+class Averaged(nn.Module):
+    """Mean of the decision values of several networks, each divided by its scale."""
+
+    scales: Tensor
+
+    def __init__(self, networks: Sequence[nn.Module], scales: Doubles) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+        self.register_buffer("scales", torch.from_numpy(scales).float())
+
+    def forward(self, window: Tensor) -> Tensor:
+        """Decision values (batch, n_classes)."""
+        parts = [network(window) / self.scales[number] for number, network in enumerate(self.networks)]
+        return torch.stack(parts).mean(dim=0)
+
+
+def average(readers: Sequence[NetworkReader | LinearReader], windows: Floats) -> NetworkReader:
+    """One reader of the mean of several readers' decision values, each divided by its spread over training trials."""
+    scales = np.array([reader.read(windows).std() for reader in readers], np.float64)
+    shape = (windows.shape[1], windows.shape[2])
+    networks = [as_network(reader) for reader in readers]
+    return NetworkReader(Averaged(networks, np.maximum(scales, 1e-9)).eval(), shape, readers[0].mean_target)
+
+
+def as_network(reader: NetworkReader | LinearReader) -> nn.Module:
+    """The network of a reader; of a linear one a single layer."""
+    if isinstance(reader, NetworkReader):
+        return reader.network
+    n_channels, n_times, dim = reader.weights.shape
+    layer = nn.Linear(n_channels * n_times, dim)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(reader.weights.reshape(-1, dim).T))
+        layer.bias.copy_(torch.from_numpy(reader.intercept))
+    return nn.Sequential(nn.Flatten(), layer).eval()
+
+
+def choose(
+    candidates: Sequence[CategoryFit[Reader]], windows: Floats, targets: Floats, groups: Names, seed: int = 0
+) -> tuple[Reader, Floats]:
     """The candidate that reads trials of left-out groups best, fitted on all.
 
     Parameters
@@ -89,17 +159,28 @@ def choose(candidates: Sequence[CategoryFit], windows: Floats, targets: Floats, 
         Runs or participants, dealt over at most five folds; trials are dealt instead if all are of one group.
     seed : int
         For the deal.
+
+    Returns
+    -------
+    reader : Read
+    left_out : float32 array (n_trials, n_classes)
+        Decision values of each trial by the chosen candidate fitted without its fold.
     """
-    if len(candidates) == 1:
-        return candidates[0](windows, targets, groups)
     folds = _inner_folds(targets, groups, seed)
-    scores = []
+    left_out = []
     for fit in candidates:
         decisions = np.zeros_like(targets)
         for train, test in folds:
             decisions[test] = fit(windows[train], targets[train], groups[train]).read(windows[test])
-        scores.append(area(decisions, targets))
-    return candidates[int(np.argmax(scores))](windows, targets, groups)
+        left_out.append(decisions)
+    best = int(np.argmax([area(decisions, targets) for decisions in left_out]))
+    return candidates[best](windows, targets, groups), left_out[best]
+
+
+def divided(reader: LinearReader, spread: float) -> LinearReader:
+    """The reader with its decision values divided by `spread`, so that those of several readers can be compared."""
+    divisor = np.float32(max(spread, 1e-9))
+    return replace(reader, weights=reader.weights / divisor, intercept=reader.intercept / divisor)
 
 
 def area(decisions: Floats, targets: Floats) -> float:

@@ -24,7 +24,7 @@ from training.data.offers import UNREADABLE_ARCHIVE
 from training.evaluate.reader_categories import category_scores, classes_of, one_hot
 from training.evaluate.reader_reading import Floats, Fold, Read, cross_validated_reading
 from training.evaluate.real.result import Grouped, RealResult, find_files, leave_out
-from training.readers.category import bins, choose, fit_shrinkage_lda, without_group_means
+from training.readers.category import bins, choose, divided, fit_shrinkage_lda, without_group_means
 
 FOLDER = "uci-eeg-pictures"
 """Beside the other recordings."""
@@ -42,7 +42,8 @@ AT_LEAST, AIM = 0.75, 0.82
 WHAT = (
     f"match or nomatch of the second picture; average reference, causal high-pass at {HIGH_PASS_HZ:g} Hz from the picture on, "
     f"{CUT.start_s} to {CUT.stop_s} s in bins of {BIN_TIMES} samples, linear discriminant; what training participants have in "
-    "common with themselves alone is taken out of their trials, shrinkage is chosen by leaving out training participants, and "
+    "common with themselves alone is taken out of their trials, shrinkage is chosen by leaving out training participants, whose "
+    "decision values then set the scale, and "
     "nothing is fitted on the participant who is scored"
 )
 
@@ -154,7 +155,8 @@ def _cut(raw: Floats, spec: PreprocessingSpec, cut: TrialSpec) -> Floats:
 
 def _fit(windows: Floats, targets: Floats, subjects: NDArray[np.str_], seed: int) -> Read:
     candidates = [partial(_centred_lda, shrinkage=shrinkage) for shrinkage in SHRINKAGES]
-    return choose(candidates, windows, targets, subjects, seed)
+    reader, left_out = choose(candidates, windows, targets, subjects, seed)
+    return divided(reader, float(left_out.std()))
 
 
 def _centred_lda(windows: Floats, targets: Floats, subjects: NDArray[np.str_], shrinkage: float) -> LinearReader:

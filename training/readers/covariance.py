@@ -1,0 +1,242 @@
+"""Categories from the covariance of a trial with the mean trials of the classes, as a graph of sums and products.
+
+A trial is stacked on prototypes of the classes, so that their covariance holds how the trial goes along with each; it is
+shrunk, taken to the tangent space at the training trials' Riemannian mean, and read there by logistic regression. A copy of
+the trial some samples later lets the covariance hold time courses too. The matrix logarithm is the only step that is no
+sum of products; ONNX has no eigendecomposition, so it is computed by roots and a power series, all of them products.
+
+Sources: Barachant & Congedo 2014, arXiv 1409.0107 (prototypes); Barachant, Bonnet, Congedo & Jutten, Neurocomputing 112
+(2013) 172-178 (tangent space); Chen, Wiesel, Eldar & Hero, IEEE Trans. Signal Processing 58 (2010) 5016-5029, eq. 23
+(shrinkage); Higham, Functions of Matrices (2008), eq. 6.35 (Newton and Schulz's root), section 11.5 (inverse scaling and
+squaring).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bci_app.contract.errors import SettingsError
+from training.readers.category import NetworkReader
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+ROOT_STEPS = (26, 16, 12, 10)
+"""Newton steps of each root. The first grows an eigenvalue of a millionth of the largest, later ones have less to do."""
+N_TERMS = 24
+"""Of the power series; after four roots no eigenvalue is further than 0.58 from 1, and 0.58 ** 24 is two millionths."""
+
+
+@dataclass(frozen=True, slots=True)
+class CovarianceSettings:
+    """What a covariance reader looks at.
+
+    Attributes
+    ----------
+    lags : tuple of int
+        Copies of the trial so many samples later, beside itself.
+    n_prototypes : int
+        Leading patterns of each class's mean trial.
+    penalty : float
+        Inverse of the weight of the squared coefficients, for features of unit variance.
+    """
+
+    lags: tuple[int, ...] = (12,)
+    n_prototypes: int = 2
+    penalty: float = 100.0
+
+
+class CovarianceNetwork(nn.Module):
+    """Windows (batch, n_channels, n_times) -> decision values (batch, n_classes); computed in double precision.
+
+    Parameters
+    ----------
+    times : float64 array (n_times, n_kept)
+        What is done along time first: a filter, and which samples are kept.
+    lags : sequence of int
+        See `CovarianceSettings`.
+    prototypes : float64 array (n_prototypes, n_kept - largest lag)
+    """
+
+    times: Tensor
+    prototypes: Tensor
+    whitening: Tensor
+    weights: Tensor
+    bias: Tensor
+
+    def __init__(self, times: Doubles, lags: Sequence[int], prototypes: Doubles) -> None:
+        super().__init__()
+        self.lags = tuple(lags)
+        size = len(prototypes)
+        self.register_buffer("times", torch.from_numpy(times))
+        self.register_buffer("prototypes", torch.from_numpy(prototypes))
+        for name, shape in (("whitening", (size, size)), ("weights", (size, size, 1)), ("bias", (1,))):
+            self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
+
+    def forward(self, window: Tensor) -> Tensor:
+        """Decision values float32 (batch, n_classes)."""
+        tangent = matrix_logarithm(self.whitening @ self.covariances(window) @ self.whitening)
+        decisions = tangent.flatten(1) @ self.weights.flatten(0, 1) + self.bias
+        return decisions.float()  # type: ignore[no-any-return]
+
+    def lagged(self, window: Tensor) -> Tensor:
+        """The trial and its later copies, (batch, n_channels * (1 + n_lags), n)."""
+        kept = window.double() @ self.times
+        n = kept.shape[2] - max(self.lags, default=0)
+        return torch.cat([kept[:, :, lag : lag + n] for lag in (0, *self.lags)], dim=1)
+
+    def covariances(self, window: Tensor) -> Tensor:
+        """Shrunk covariances (batch, size, size) of the prototypes and the trial."""
+        trial = self.lagged(window)
+        prototypes = self.prototypes.expand(trial.shape[0], *self.prototypes.shape)
+        return shrunk_covariance(torch.cat([prototypes, trial], dim=1))
+
+
+def shrunk_covariance(signals: Tensor) -> Tensor:
+    """Oracle approximating shrinkage of the covariance over time, (batch, n, n) of signals (batch, n, n_times)."""
+    size, n_times = signals.shape[1], signals.shape[2]
+    centred = signals - signals.mean(dim=2, keepdim=True)
+    covariance = centred @ centred.transpose(1, 2) / n_times
+    identity = torch.eye(size, dtype=signals.dtype)
+    mean = (covariance * identity).sum(dim=(1, 2), keepdim=True) / size
+    square = (covariance**2).mean(dim=(1, 2), keepdim=True)
+    beyond = (n_times + 1) * (square - mean**2 / size)
+    share = torch.clamp((square + mean**2) / torch.clamp(beyond, min=1e-300), max=1.0)
+    return (1 - share) * covariance + share * mean * identity
+
+
+def matrix_logarithm(matrices: Tensor) -> Tensor:
+    """Logarithms (batch, n, n) of symmetric positive definite matrices (batch, n, n), by products alone.
+
+    For eigenvalues from the largest down to a millionth of it the logarithm is right within a millionth.
+    """
+    identity = torch.eye(matrices.shape[1], dtype=matrices.dtype)
+    size = torch.sqrt((matrices**2).sum(dim=(1, 2), keepdim=True))
+    root = matrices / size
+    for n_steps in ROOT_STEPS:
+        root = _root(root, identity, n_steps)
+    rest = identity - root
+    series = rest / N_TERMS
+    for power in range(N_TERMS - 1, 0, -1):
+        series = rest @ (series + identity / power)
+    return torch.log(size) * identity - 2 ** len(ROOT_STEPS) * series
+
+
+def _root(matrices: Tensor, identity: Tensor, n_steps: int) -> Tensor:
+    """Square root of matrices whose eigenvalues lie above 0 and at most at 1 (Newton and Schulz)."""
+    root, inverse = matrices, identity
+    for _ in range(n_steps):
+        step = 1.5 * identity - 0.5 * inverse @ root
+        root, inverse = root @ step, step @ inverse
+    return root
+
+
+def fit_covariance(
+    windows: Floats, targets: Floats, times: Doubles, settings: CovarianceSettings, seed: int = 0
+) -> NetworkReader:
+    """Prototypes, reference and logistic regression, all from training trials.
+
+    Parameters
+    ----------
+    windows : float32 array (n_trials, n_channels, n_times)
+    targets : float32 array (n_trials, n_classes)
+        One-hot.
+    times : float64 array (n_times, n_kept)
+        See `CovarianceNetwork`.
+    settings : CovarianceSettings
+    seed : int
+        Of the solver.
+
+    Raises
+    ------
+    SettingsError
+        If a class has no trial, or the lags leave less than ten samples.
+    """
+    from pyriemann.geometry.base import invsqrtm
+    from pyriemann.geometry.mean import mean_riemann
+
+    _check(windows, targets, times, settings)
+    lagging = CovarianceNetwork(times, settings.lags, np.zeros((1, 1)))
+    trials = _in_parts(lagging.lagged, windows)
+    network = CovarianceNetwork(times, settings.lags, _prototypes(trials, targets, settings.n_prototypes))
+    covariances = _in_parts(network.covariances, windows)
+    whitening = invsqrtm(mean_riemann(covariances))
+    tangent = matrix_logarithm(torch.from_numpy(whitening @ covariances @ whitening)).flatten(1).numpy()
+    weights, bias = _logistic(tangent, targets, settings.penalty, seed)
+    size = len(whitening)
+    network.whitening = torch.from_numpy(whitening)
+    network.weights, network.bias = torch.from_numpy(weights.reshape(size, size, -1)), torch.from_numpy(bias)
+    shape = (windows.shape[1], windows.shape[2])
+    return NetworkReader(network.eval(), shape, targets.mean(axis=0, dtype=np.float64).astype(np.float32))
+
+
+def high_pass_times(n_times: int, sfreq: float, corner_hz: float, skip: int = 0) -> Doubles:
+    """A causal second-order Butterworth high-pass over a window as a matrix (n_times, n_times - skip).
+
+    The filter is at rest before the window, whose first `skip` samples are then left out.
+    """
+    from scipy import signal
+
+    sections = signal.butter(2, corner_hz, "highpass", fs=sfreq, output="sos")
+    return np.ascontiguousarray(signal.sosfilt(sections, np.eye(n_times), axis=1)[:, skip:])
+
+
+def _prototypes(trials: Doubles, targets: Floats, n_prototypes: int) -> Doubles:
+    """Leading patterns of each class's mean trial, one class after the other."""
+    found = []
+    for shown in targets.T:
+        mean = trials[shown > 0].mean(axis=0)
+        patterns = np.linalg.svd(mean, full_matrices=False)[0][:, :n_prototypes]
+        found.append(patterns.T @ mean)
+    return np.concatenate(found)
+
+
+def _logistic(tangent: Doubles, targets: Floats, penalty: float, seed: int) -> tuple[Doubles, Doubles]:
+    """Weights (n_features, n_classes) and bias of logistic regression on features of unit variance.
+
+    The two halves of the matrix are equal, so the weights of the lower one are zero.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    size = round(np.sqrt(tangent.shape[1]))
+    rows, columns = np.triu_indices(size)
+    upper = tangent.reshape(-1, size, size)[:, rows, columns]
+    mean, spread = upper.mean(axis=0), np.maximum(upper.std(axis=0), 1e-9)
+    model = LogisticRegression(C=1 / penalty, max_iter=2000, random_state=seed)
+    model.fit((upper - mean) / spread, targets.argmax(axis=1))
+    coefficients, bias = model.coef_ / spread, model.intercept_ - (model.coef_ / spread) @ mean
+    if len(coefficients) == 1:  # of two classes only the second has its own
+        coefficients, bias = np.concatenate([-coefficients, coefficients]) / 2, np.concatenate([-bias, bias]) / 2
+    weights = np.zeros((size, size, len(coefficients)))
+    weights[rows, columns] = coefficients.T
+    return weights.reshape(size * size, -1), bias
+
+
+def _in_parts(network: Callable[[Tensor], Tensor], windows: Floats) -> Doubles:
+    with torch.no_grad():
+        parts = [network(torch.from_numpy(np.ascontiguousarray(part))).numpy() for part in _parts(windows)]
+    return np.concatenate(parts)
+
+
+def _parts(windows: Floats) -> list[Floats]:
+    return [windows[start : start + 256] for start in range(0, len(windows), 256)]
+
+
+def _check(windows: Floats, targets: Floats, times: Doubles, settings: CovarianceSettings) -> None:
+    n_left = times.shape[1] - max(settings.lags, default=0)
+    if len(windows) != len(targets) or targets.ndim != 2 or not targets.any(axis=0).all() or targets.shape[1] < 2:
+        raise SettingsError(
+            f"Each of {len(windows)} trials needs its class, of two or more that all have a trial; got {targets.shape}. Leave "
+            "out classes without a trial."
+        )
+    if n_left < 10 or times.shape[0] != windows.shape[2]:
+        raise SettingsError(
+            f"A covariance needs at least 10 samples of windows of {times.shape[0]}; got windows of {windows.shape[2]}, and "
+            f"lags leave {n_left}. Cut longer windows."
+        )
