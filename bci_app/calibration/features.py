@@ -40,6 +40,16 @@ class Features:
     _whitening: Floats | None
     _averaging: Floats
 
+    @property
+    def n_bins(self) -> int:
+        """Bins of a trial: features are ordered by channel, then by bin."""
+        return int(self._averaging.shape[1])
+
+    @property
+    def whitened(self) -> bool:
+        """Whether the channels were whitened, which they are where they are few."""
+        return self._whitening is not None
+
     def fold(self, coefficients: Doubles, constant: Doubles) -> tuple[Floats, Floats]:
         """The map ``values @ coefficients + constant`` as one of windows.
 
@@ -55,7 +65,7 @@ class Features:
         """
         scaled = coefficients.T / self._spread
         intercept = constant - scaled @ self._mean
-        per_bin = scaled.reshape(len(scaled), -1, self._averaging.shape[1])
+        per_bin = scaled.reshape(len(scaled), -1, self.n_bins)
         if self._whitening is not None:
             per_bin = np.einsum("dwb,wc->dcb", per_bin, self._whitening, optimize=True)
         weights = np.einsum("dcb,tb->ctd", per_bin, self._averaging, optimize=True)
