@@ -174,6 +174,17 @@ class LinearSettings(Frozen):
     """Samples averaged into one feature."""
 
 
+class LeastSquaresSettings(Frozen):
+    """From latents to the brain and back: see `training.readers.linear`."""
+
+    kind: Literal["least_squares"] = "least_squares"
+    bin_times: Annotated[int, Field(ge=1, le=1000)] = 4
+    n_components: Count | None = None
+    """Principal components of the training trials that are kept; null keeps everything."""
+    weighted: bool = True
+    """Weigh by the noise and the latents' own spread; else the pseudo-inverse, as published."""
+
+
 class _Deep(Frozen):
     """What every network has."""
 
@@ -284,7 +295,8 @@ class ReaderBundleSettings(BundleSettings):
     """Empty: BSD-3-Clause for readers of the simulated participant, else "not stated"."""
 
 
-ReaderSettings = LinearSettings | EegNetSettings | NiceSettings | AttentionSettings
+ClosedForm = LinearSettings | LeastSquaresSettings
+ReaderSettings = ClosedForm | EegNetSettings | NiceSettings | AttentionSettings
 
 
 class ReaderRecipe(Frozen):

@@ -13,9 +13,10 @@ from bci_app.calibration.export import Reader
 from bci_app.calibration.ridge import LinearReader, fit_reader
 from training.data.brain import BrainTrials
 from training.data.division import Division, Indices
-from training.reader_recipe import DeepSettings, LinearSettings, ReaderRecipe
+from training.reader_recipe import ClosedForm, DeepSettings, LeastSquaresSettings, ReaderRecipe
 from training.readers.deep import DeepModel, fit_deep
 from training.readers.fine_tuning import fine_tune
+from training.readers.linear import fit_least_squares
 from training.readers.model_files import ModelWords, check_goes_on, check_new_pictures, read_model, save_model
 from training.run_folder import RunFolder
 
@@ -23,8 +24,11 @@ Floats = NDArray[np.float32]
 _Given = tuple[Floats, Floats, tuple[str, ...], ReaderRecipe]
 
 
-def linear_fit(settings: LinearSettings) -> Callable[[Floats, Floats, tuple[str, ...], int], LinearReader]:
+def linear_fit(settings: ClosedForm) -> Callable[[Floats, Floats, tuple[str, ...], int], LinearReader]:
     """A linear reader as `training.evaluate.reader_reading.Fit`."""
+    if isinstance(settings, LeastSquaresSettings):
+        options = settings.model_dump(exclude={"kind"})
+        return lambda windows, targets, pictures, seed: fit_least_squares(windows, targets, **options)
     return lambda windows, targets, pictures, seed: fit_reader(windows, targets, settings.bin_times)
 
 
@@ -66,7 +70,7 @@ class Fitting:
     def __call__(self, windows: Floats, targets: Floats, pictures: tuple[str, ...], seed: int) -> Reader:
         """The reader of the next training trials, for the recipe's subject."""
         settings = self.recipe.reader
-        fit = linear_fit(settings) if isinstance(settings, LinearSettings) else self._deep
+        fit = linear_fit(settings) if isinstance(settings, ClosedForm) else self._deep
         self.fitted.append(fit(windows, targets, pictures, seed))
         return self.fitted[-1]
 

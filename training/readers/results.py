@@ -24,7 +24,7 @@ from training.evaluate.reader_pictures import beside, picture_scores
 from training.evaluate.reader_reading import Reading
 from training.evaluate.reader_report import ReaderReport, all_numbers, write_reader_report
 from training.evaluate.reader_scores import Finding, identification_scores
-from training.reader_recipe import DeepSettings, LinearSettings, ReaderRecipe, SimulatedData
+from training.reader_recipe import ClosedForm, DeepSettings, LeastSquaresSettings, ReaderRecipe, SimulatedData
 from training.readers.fitting import Fitting, linear_fit
 from training.run_folder import RunFolder, writing
 
@@ -101,7 +101,7 @@ def report(
     reader, given = fitting.fitted[0], (trials, latents, fitting.division.folds)
     limits, settings = recipe.evaluation, recipe.reader
     learning = time_course = None
-    if isinstance(settings, LinearSettings):
+    if isinstance(settings, ClosedForm):
         fit, most_s = linear_fit(settings), limits.learning_curve_s
         learning = learning_curve(fit, *given, seed=recipe.seed, limit_s=most_s) if most_s else None
         most_s = limits.time_course_s
@@ -144,6 +144,7 @@ def in_words(recipe: ReaderRecipe, trials: BrainTrials) -> str:
     """What reads."""
     names = {
         "linear": "whitened ridge regression",
+        "least_squares": "least squares from latents to the brain, inverted,",
         "eegnet": "EEGNet",
         "nice": "NICE",
         "attention": "attention and NICE",
@@ -159,4 +160,6 @@ def chosen_by(recipe: ReaderRecipe) -> str:
             f"When training ends, the last layer's penalty and its stretch were chosen by {share} of the training pictures, "
             "which were kept out of training."
         )
+    if isinstance(recipe.reader, LeastSquaresSettings):
+        return "Everything was fitted to training trials; the stretch to five parts of them, each left out once."
     return "Penalties and the stretch were chosen by leaving out one training trial at a time."

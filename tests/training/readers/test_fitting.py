@@ -53,3 +53,15 @@ def test_a_linear_reader_is_fitted_as_calibration_fits_it(tmp_path: Path) -> Non
         reader.read(made.windows), fit_reader(made.windows, latents.astype(np.float32), 8).read(made.windows)
     )
     assert reader.mean_target.shape == (DIM,)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_least_squares_are_fitted_as_the_recipe_says(tmp_path: Path, weighted: bool) -> None:
+    from training.readers.linear import fit_least_squares
+
+    made, latents = two_participants()
+    recipe = tiny_recipe(reader={"kind": "least_squares", "bin_times": 8, "n_components": 12, "weighted": weighted})
+    fitting = Fitting(recipe, made, divide(made, NamedSplit(), 0), RunFolder(tmp_path))
+    reader = fitting(made.windows, latents, made.pictures, 0)
+    wanted = fit_least_squares(made.windows, latents, bin_times=8, n_components=12, weighted=weighted)
+    np.testing.assert_array_equal(reader.read(made.windows), wanted.read(made.windows))
