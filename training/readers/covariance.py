@@ -83,7 +83,7 @@ class CovarianceNetwork(nn.Module):
         """Decision values float32 (batch, n_classes)."""
         tangent = matrix_logarithm(self.whitening @ self.covariances(window) @ self.whitening)
         decisions = tangent.flatten(1) @ self.weights.flatten(0, 1) + self.bias
-        return decisions.float()  # type: ignore[no-any-return]
+        return decisions.float()
 
     def lagged(self, window: Tensor) -> Tensor:
         """The trial and its later copies, (batch, n_channels * (1 + n_lags), n)."""
@@ -125,7 +125,8 @@ def matrix_logarithm(matrices: Tensor) -> Tensor:
     series = rest / N_TERMS
     for power in range(N_TERMS - 1, 0, -1):
         series = rest @ (series + identity / power)
-    return torch.log(size) * identity - 2 ** len(ROOT_STEPS) * series
+    n_roots = 2.0 ** len(ROOT_STEPS)
+    return torch.log(size) * identity - n_roots * series
 
 
 def _root(matrices: Tensor, identity: Tensor, n_steps: int) -> Tensor:

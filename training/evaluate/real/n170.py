@@ -36,8 +36,9 @@ READERS = (CovarianceSettings(lags=()), CovarianceSettings(lags=(12,)))
 AT_LEAST, AIM = 0.73, 0.78
 WHAT = (
     f"face or house, each participant alone; causal {BAND_HZ[0]:g}-{BAND_HZ[1]:g} Hz, trials from {CUT.start_s} to "
-    f"{CUT.stop_s} s that span at most {REJECT_UV:g} uV; covariances with the classes' mean trials at two time scales, logistic regression in "
-    "their tangent space; area under the ROC curve within each run that was left out, mean over runs, then over participants"
+    f"{CUT.stop_s} s that span at most {REJECT_UV:g} uV; covariances with the classes' mean trials at two time scales, logistic "
+    "regression in their tangent space; area under the ROC curve within each run that was left out, mean over runs, "
+    "then over participants"
 )
 
 
