@@ -335,6 +335,11 @@ class ReaderRecipe(Frozen):
             raise ValueError(
                 "evaluation's curves train a reader at each point: they are for linear readers; set them to 0"
             )
+        if isinstance(self.reader, LeastSquaresSettings) and self.evaluation.learning_curve_s:
+            raise ValueError(
+                "evaluation.learning_curve_s goes down to few trials, and least squares need more pictures than latents: "
+                "set it to 0"
+            )
         if self.fine_tuning and (self.subject is None or not isinstance(self.reader, DeepSettings)):
             raise ValueError("fine_tuning goes on from a network to a subject; it needs subject, and a deep reader")
         return self

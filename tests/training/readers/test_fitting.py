@@ -65,3 +65,8 @@ def test_least_squares_are_fitted_as_the_recipe_says(tmp_path: Path, weighted: b
     reader = fitting(made.windows, latents, made.pictures, 0)
     wanted = fit_least_squares(made.windows, latents, bin_times=8, n_components=12, weighted=weighted)
     np.testing.assert_array_equal(reader.read(made.windows), wanted.read(made.windows))
+
+
+def test_least_squares_have_no_learning_curve_from_few_trials() -> None:
+    with pytest.raises(ValueError, match="need more pictures than latents"):
+        tiny_recipe(reader={"kind": "least_squares"}, evaluation={"learning_curve_s": 1.0})
