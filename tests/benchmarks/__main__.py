@@ -16,6 +16,9 @@ ORDER = (
     "gan_inference",
     "gan_cost",
     "gan_frechet",
+    "ridge",
+    "calibration",
+    "reader_information",
     "suite",
 )
 
