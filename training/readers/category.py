@@ -8,27 +8,16 @@ with a shrunk covariance; Ledoit & Wolf, Journal of Multivariate Analysis 88 (20
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from bci_app.calibration.ridge import LinearReader
 from bci_app.contract.errors import SettingsError
-from training.evaluate.reader_reading import Indices, Read
-from training.export import apply, to_onnx
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-Names = NDArray[np.str_]
-Reader = TypeVar("Reader", bound=Read)
-CategoryFit = Callable[[Floats, Floats, Names], Reader]
-"""fit(windows, one-hot targets, group of each trial) -> reader of decision values."""
-N_INNER_FOLDS = 5
 
 
 def fit_shrinkage_lda(
@@ -82,141 +71,10 @@ def bins(windows: Floats, bin_times: int) -> Floats:
     return np.asarray(whole.reshape(*windows.shape[:2], n_bins, bin_times).mean(axis=3), np.float32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NetworkReader:
-    """A fitted network (batch, n_channels, n_times) -> (batch, dim) as a reader.
-
-    Attributes
-    ----------
-    network : nn.Module
-        In evaluation mode.
-    shape : (n_channels, n_times)
-        Of a window.
-    mean_target : float32 array (dim,)
-    """
-
-    network: nn.Module
-    shape: tuple[int, int]
-    mean_target: Floats
-
-    def read(self, windows: Floats) -> Floats:
-        """Readings (n, dim) of windows (n, n_channels, n_times)."""
-        return np.asarray(apply(self.network, np.ascontiguousarray(windows, np.float32)), np.float32)
-
-    def graph(self) -> bytes:
-        """See `bci_app.calibration.export.Reader`."""
-        return to_onnx(self.network, torch.zeros(2, *self.shape), "window", "latent")
-
-
-class Averaged(nn.Module):
-    """Mean of the decision values of several networks, each divided by its scale."""
-
-    scales: Tensor
-
-    def __init__(self, networks: Sequence[nn.Module], scales: Doubles) -> None:
-        super().__init__()
-        self.networks = nn.ModuleList(networks)
-        self.register_buffer("scales", torch.from_numpy(scales).float())
-
-    def forward(self, window: Tensor) -> Tensor:
-        """Decision values (batch, n_classes)."""
-        parts = [network(window) / self.scales[number] for number, network in enumerate(self.networks)]
-        return torch.stack(parts).mean(dim=0)
-
-
-def average(readers: Sequence[NetworkReader | LinearReader], windows: Floats) -> NetworkReader:
-    """One reader of the mean of several readers' decision values, each divided by its spread over training trials."""
-    scales = np.array([reader.read(windows).std() for reader in readers], np.float64)
-    shape = (windows.shape[1], windows.shape[2])
-    networks = [as_network(reader) for reader in readers]
-    return NetworkReader(Averaged(networks, np.maximum(scales, 1e-9)).eval(), shape, readers[0].mean_target)
-
-
-def as_network(reader: NetworkReader | LinearReader) -> nn.Module:
-    """The network of a reader; of a linear one a single layer."""
-    if isinstance(reader, NetworkReader):
-        return reader.network
-    n_channels, n_times, dim = reader.weights.shape
-    layer = nn.Linear(n_channels * n_times, dim)
-    with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(reader.weights.reshape(-1, dim).T))
-        layer.bias.copy_(torch.from_numpy(reader.intercept))
-    return nn.Sequential(nn.Flatten(), layer).eval()
-
-
-def choose(
-    candidates: Sequence[CategoryFit[Reader]], windows: Floats, targets: Floats, groups: Names, seed: int = 0
-) -> tuple[Reader, Floats]:
-    """The candidate that reads trials of left-out groups best, fitted on all.
-
-    Parameters
-    ----------
-    candidates : sequence of callable
-        See `CategoryFit`. The first of equals is taken.
-    windows, targets : arrays
-        Training trials, see `fit_shrinkage_lda`.
-    groups : str array (n_trials,)
-        Runs or participants, dealt over at most five folds; trials are dealt instead if all are of one group.
-    seed : int
-        For the deal.
-
-    Returns
-    -------
-    reader : Read
-    left_out : float32 array (n_trials, n_classes)
-        Decision values of each trial by the chosen candidate fitted without its fold.
-    """
-    folds = _inner_folds(targets, groups, seed)
-    left_out = []
-    for fit in candidates:
-        decisions = np.zeros_like(targets)
-        for train, test in folds:
-            decisions[test] = fit(windows[train], targets[train], groups[train]).read(windows[test])
-        left_out.append(decisions)
-    best = int(np.argmax([area(decisions, targets) for decisions in left_out]))
-    return candidates[best](windows, targets, groups), left_out[best]
-
-
 def divided(reader: LinearReader, spread: float) -> LinearReader:
     """The reader with its decision values divided by `spread`, so that those of several readers can be compared."""
     divisor = np.float32(max(spread, 1e-9))
     return replace(reader, weights=reader.weights / divisor, intercept=reader.intercept / divisor)
-
-
-def area(decisions: Floats, targets: Floats) -> float:
-    """Area under the ROC curve of each class against the others (n, n_classes), mean over the classes."""
-    from sklearn.metrics import roc_auc_score
-
-    others = (decisions.sum(axis=1, keepdims=True) - decisions) / (decisions.shape[1] - 1)
-    return float(np.mean([roc_auc_score(*each) for each in zip(targets.T, (decisions - others).T, strict=True)]))
-
-
-def without_group_means(windows: Floats, targets: Floats, groups: Names) -> Floats:
-    """Windows less what their group has in common, the mean of its class means, plus the mean of that over groups.
-
-    What tells participants from one another is so left out of what a reader learns, while the trials of a new one can be
-    read as they are.
-    """
-    names = np.unique(groups)
-    common = np.stack([_class_means(windows[groups == name], targets[groups == name]).mean(axis=0) for name in names])
-    own = common[np.searchsorted(names, groups)]
-    return np.asarray(windows - own + common.mean(axis=0), np.float32)
-
-
-def _class_means(windows: Floats, targets: Floats) -> Floats:
-    """Mean trial of each class that is there (n_present, n_channels, n_times)."""
-    present = targets[:, targets.any(axis=0)]
-    return np.asarray(np.einsum("nk,nct->kct", present / present.sum(axis=0), windows, optimize=True), np.float32)
-
-
-def _inner_folds(targets: Floats, groups: Names, seed: int) -> list[tuple[Indices, Indices]]:
-    from sklearn.model_selection import GroupKFold, StratifiedKFold
-
-    n_groups, labels = len(np.unique(groups)), targets.argmax(axis=1)
-    if n_groups > 1:
-        return list(GroupKFold(min(N_INNER_FOLDS, n_groups)).split(labels, groups=groups))
-    n_folds = min(N_INNER_FOLDS, int(targets.sum(axis=0).min()))
-    return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(labels, labels))
 
 
 def _directions(rest: Doubles, centres: Doubles, shrinkage: float | None) -> Doubles:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bci_app.contract.errors import SettingsError
-from training.readers.category import NetworkReader
+from training.readers.averaging import NetworkReader
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]

@@ -25,7 +25,8 @@ from training.evaluate.reader_categories import category_scores, classes_of, one
 from training.evaluate.reader_reading import Floats, cross_validated_reading
 from training.evaluate.reader_scores import Finding
 from training.evaluate.real.result import Grouped, RealResult, find_files, leave_out, mean_finding
-from training.readers.category import choose, fit_shrinkage_lda
+from training.readers.category import fit_shrinkage_lda
+from training.readers.choosing import choose
 
 Doubles = NDArray[np.float64]
 Per = Literal["block", "volume"]

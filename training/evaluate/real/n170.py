@@ -23,8 +23,9 @@ from training.evaluate.reader_categories import category_scores, classes_of, one
 from training.evaluate.reader_reading import Floats, Fold, cross_validated_reading
 from training.evaluate.reader_scores import Finding
 from training.evaluate.real.result import RealResult, find_files, leave_out, mean_finding, ungrouped
-from training.readers.category import NetworkReader, average
+from training.readers.averaging import NetworkReader, average
 from training.readers.covariance import CovarianceSettings, fit_covariance, high_pass_times
+from training.readers.latency import N170_S, latency_of_peak
 
 FOLDER = "muse-n170"
 """Beside the other recordings."""
@@ -72,7 +73,9 @@ def measure(folder: Path, on_progress: OnProgress | None = None) -> RealResult:
         score, baseline = _score(trials.take(own), plain.take(own), _tell(on_progress, number, len(subjects), subject))
         found.append(score)
         baselines.append(baseline)
-        notes.append(f"participant {subject}: {score.score.value:.3f}, plain {baseline:.3f}, {own.sum()} trials")
+        notes.append(
+            f"Participant {subject}: {score.score.value:.3f}, plain {baseline:.3f}. {_latency(trials.take(own))}"
+        )
     headline = mean_finding(found, "AUC, mean within runs, then over participants")
     return RealResult.of(
         headline,
@@ -141,6 +144,16 @@ def _plain_area(trials: BrainTrials, targets: Floats, folds: Sequence[Fold]) -> 
         decisions = model.fit(windows[train], second[train]).decision_function(windows[test])
         areas.append(roc_auc_score(second[test], decisions))
     return float(np.mean(areas))
+
+
+def _latency(trials: BrainTrials) -> str:
+    """What a decoder of this participant is to be told; the score does not depend on it."""
+    found = latency_of_peak(trials.windows, CUT, trials.preprocessing.output_sfreq)
+    peak, low, high = (1000 * (each + N170_S) for each in (found.latency_s, found.low_s, found.high_s))
+    return (
+        f"The mean of {len(trials)} trials is strongest {peak:.0f} ms after the marker ({low:.0f} to {high:.0f}), so its latency "
+        f"is {1000 * found.latency_s:.0f} ms; the score does not depend on it."
+    )
 
 
 def _tell(on_progress: OnProgress | None, number: int, n: int, subject: str) -> OnProgress:

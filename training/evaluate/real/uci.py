@@ -24,7 +24,8 @@ from training.data.offers import UNREADABLE_ARCHIVE
 from training.evaluate.reader_categories import category_scores, classes_of, one_hot
 from training.evaluate.reader_reading import Floats, Fold, Read, cross_validated_reading
 from training.evaluate.real.result import Grouped, RealResult, find_files, leave_out
-from training.readers.category import bins, choose, divided, fit_shrinkage_lda, without_group_means
+from training.readers.category import bins, divided, fit_shrinkage_lda
+from training.readers.choosing import choose, without_group_means
 
 FOLDER = "uci-eeg-pictures"
 """Beside the other recordings."""
