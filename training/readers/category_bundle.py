@@ -21,7 +21,7 @@ from bci_app.contract.errors import SettingsError
 from bci_app.contract.manifest import GeneratorManifest, Provenance, Score
 from training.data.brain import BrainTrials
 from training.evaluate.reader_reading import Floats
-from training.readers.averaging import NetworkReader
+from training.readers.network_reader import NetworkReader
 
 
 def category_bundle(

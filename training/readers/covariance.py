@@ -22,46 +22,40 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bci_app.contract.errors import SettingsError
-from training.readers.averaging import NetworkReader
+from training.readers.network_reader import NetworkReader
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-ROOT_STEPS = (26, 16, 12, 10)
+ROOT_STEPS = (22, 13, 9, 7)
 """Newton steps of each root. The first grows an eigenvalue of a millionth of the largest, later ones have less to do."""
 N_TERMS = 24
 """Of the power series; after four roots no eigenvalue is further than 0.58 from 1, and 0.58 ** 24 is two millionths."""
 
 
-@dataclass(frozen=True, slots=True)
-class CovarianceSettings:
-    """What a covariance reader looks at.
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What one of the covariances of a trial is of.
 
     Attributes
     ----------
+    times : float64 array (n_times, n_kept)
+        What is done along time first: a filter, and which samples are kept.
     lags : tuple of int
         Copies of the trial so many samples later, beside itself.
-    n_prototypes : int
-        Leading patterns of each class's mean trial.
-    penalty : float
-        Inverse of the weight of the squared coefficients, for features of unit variance.
     """
 
-    lags: tuple[int, ...] = (12,)
-    n_prototypes: int = 2
-    penalty: float = 100.0
+    times: Doubles
+    lags: tuple[int, ...] = ()
 
 
-class CovarianceNetwork(nn.Module):
-    """Windows (batch, n_channels, n_times) -> decision values (batch, n_classes); computed in double precision.
+class ViewNetwork(nn.Module):
+    """One view of a trial, whitened; its weights for what comes of the logarithm of that.
 
     Parameters
     ----------
-    times : float64 array (n_times, n_kept)
-        What is done along time first: a filter, and which samples are kept.
-    lags : sequence of int
-        See `CovarianceSettings`.
-    prototypes : float64 array (n_prototypes, n_kept - largest lag)
+    view : View
+    prototypes : float64 array (n_prototypes, n)
     """
 
     times: Tensor
@@ -70,20 +64,21 @@ class CovarianceNetwork(nn.Module):
     weights: Tensor
     bias: Tensor
 
-    def __init__(self, times: Doubles, lags: Sequence[int], prototypes: Doubles) -> None:
+    def __init__(self, view: View, prototypes: Doubles) -> None:
         super().__init__()
-        self.lags = tuple(lags)
-        size = len(prototypes)
-        self.register_buffer("times", torch.from_numpy(times))
+        self.lags = view.lags
+        self.register_buffer("times", torch.from_numpy(view.times))
         self.register_buffer("prototypes", torch.from_numpy(prototypes))
-        for name, shape in (("whitening", (size, size)), ("weights", (size, size, 1)), ("bias", (1,))):
-            self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
+        for name in ("whitening", "weights", "bias"):
+            self.register_buffer(name, torch.zeros(1, dtype=torch.float64))
 
     def forward(self, window: Tensor) -> Tensor:
-        """Decision values float32 (batch, n_classes)."""
-        tangent = matrix_logarithm(self.whitening @ self.covariances(window) @ self.whitening)
-        decisions = tangent.flatten(1) @ self.weights.flatten(0, 1) + self.bias
-        return decisions.float()
+        """Whitened covariances (batch, size, size), near the identity."""
+        return self.whitening @ self.covariances(window) @ self.whitening
+
+    def decide(self, tangent: Tensor) -> Tensor:
+        """Decision values (batch, n_classes) of logarithms (batch, size, size)."""
+        return tangent.flatten(1) @ self.weights + self.bias
 
     def lagged(self, window: Tensor) -> Tensor:
         """The trial and its later copies, (batch, n_channels * (1 + n_lags), n)."""
@@ -96,6 +91,37 @@ class CovarianceNetwork(nn.Module):
         trial = self.lagged(window)
         prototypes = self.prototypes.expand(trial.shape[0], *self.prototypes.shape)
         return shrunk_covariance(torch.cat([prototypes, trial], dim=1))
+
+
+class CovarianceNetwork(nn.Module):
+    """Windows (batch, n_channels, n_times) -> decision values (batch, n_classes); computed in double precision.
+
+    The mean over views. All their logarithms are taken at once: a smaller matrix is filled up by ones on the diagonal, of
+    which the logarithm is zero.
+    """
+
+    def __init__(self, views: Sequence[ViewNetwork]) -> None:
+        super().__init__()
+        self.views = nn.ModuleList(views)
+        self.sizes = [len(view.whitening) for view in views]
+
+    def forward(self, window: Tensor) -> Tensor:
+        """Decision values float32 (batch, n_classes)."""
+        largest = max(self.sizes)
+        filled = [_filled(view(window), largest) for view in self.views]
+        tangents = matrix_logarithm(torch.stack(filled, dim=1))
+        decisions = [
+            view.decide(tangents[:, number, :size, :size])  # type: ignore[operator]
+            for number, (view, size) in enumerate(zip(self.views, self.sizes, strict=True))
+        ]
+        return torch.stack(decisions).mean(dim=0).float()
+
+
+def _filled(matrices: Tensor, size: int) -> Tensor:
+    """Matrices (batch, n, n) as the upper left part of the identity (size, size)."""
+    missing = size - matrices.shape[1]
+    ones = torch.cat([torch.zeros(size - missing), torch.ones(missing)]).to(matrices.dtype)
+    return nn.functional.pad(matrices, (0, missing, 0, missing)) + torch.diag(ones)
 
 
 def shrunk_covariance(signals: Tensor) -> Tensor:
@@ -112,12 +138,12 @@ def shrunk_covariance(signals: Tensor) -> Tensor:
 
 
 def matrix_logarithm(matrices: Tensor) -> Tensor:
-    """Logarithms (batch, n, n) of symmetric positive definite matrices (batch, n, n), by products alone.
+    """Logarithms (..., n, n) of symmetric positive definite matrices (..., n, n), by products alone.
 
     For eigenvalues from the largest down to a millionth of it the logarithm is right within a millionth.
     """
-    identity = torch.eye(matrices.shape[1], dtype=matrices.dtype)
-    size = torch.sqrt((matrices**2).sum(dim=(1, 2), keepdim=True))
+    identity = torch.eye(matrices.shape[-1], dtype=matrices.dtype)
+    size = torch.sqrt((matrices**2).sum(dim=(-2, -1), keepdim=True))
     root = matrices / size
     for n_steps in ROOT_STEPS:
         root = _root(root, identity, n_steps)
@@ -131,50 +157,68 @@ def matrix_logarithm(matrices: Tensor) -> Tensor:
 
 def _root(matrices: Tensor, identity: Tensor, n_steps: int) -> Tensor:
     """Square root of matrices whose eigenvalues lie above 0 and at most at 1 (Newton and Schulz)."""
-    root, inverse = matrices, identity
+    root, inverse, start = (
+        matrices,
+        -0.5 * identity,
+        1.5 * identity,
+    )  # minus half the inverse root: each step is an operator
     for _ in range(n_steps):
-        step = 1.5 * identity - 0.5 * inverse @ root
+        step = start + inverse @ root
         root, inverse = root @ step, step @ inverse
     return root
 
 
 def fit_covariance(
-    windows: Floats, targets: Floats, times: Doubles, settings: CovarianceSettings, seed: int = 0
+    windows: Floats,
+    targets: Floats,
+    views: Sequence[View],
+    n_prototypes: int = 2,
+    penalty: float = 100.0,
+    seed: int = 0,
 ) -> NetworkReader:
-    """Prototypes, reference and logistic regression, all from training trials.
+    """Of each view prototypes, reference and logistic regression, all from training trials; their mean is read.
 
     Parameters
     ----------
     windows : float32 array (n_trials, n_channels, n_times)
     targets : float32 array (n_trials, n_classes)
         One-hot.
-    times : float64 array (n_times, n_kept)
-        See `CovarianceNetwork`.
-    settings : CovarianceSettings
+    views : sequence of View
+        The decision values of each are divided by their spread over the training trials before the mean is taken.
+    n_prototypes : int
+        Leading patterns of each class's mean trial.
+    penalty : float
+        Inverse of scikit-learn's C, for features of unit variance.
     seed : int
         Of the solver.
 
     Raises
     ------
     SettingsError
-        If a class has no trial, or the lags leave less than ten samples.
+        If a class has no trial, or a view does not fit the windows or leaves less than ten samples.
     """
+    for view in views:
+        _check(windows, targets, view)
+    fitted = [_fit_view(windows, targets, view, n_prototypes, penalty, seed) for view in views]
+    shape = (windows.shape[1], windows.shape[2])
+    mean_target = targets.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return NetworkReader(CovarianceNetwork(fitted).eval(), shape, mean_target)
+
+
+def _fit_view(
+    windows: Floats, targets: Floats, view: View, n_prototypes: int, penalty: float, seed: int
+) -> ViewNetwork:
     from pyriemann.geometry.base import invsqrtm
     from pyriemann.geometry.mean import mean_riemann
 
-    _check(windows, targets, times, settings)
-    lagging = CovarianceNetwork(times, settings.lags, np.zeros((1, 1)))
-    trials = _in_parts(lagging.lagged, windows)
-    network = CovarianceNetwork(times, settings.lags, _prototypes(trials, targets, settings.n_prototypes))
-    covariances = _in_parts(network.covariances, windows)
-    whitening = invsqrtm(mean_riemann(covariances))
-    tangent = matrix_logarithm(torch.from_numpy(whitening @ covariances @ whitening)).flatten(1).numpy()
-    weights, bias = _logistic(tangent, targets, settings.penalty, seed)
-    size = len(whitening)
-    network.whitening = torch.from_numpy(whitening)
-    network.weights, network.bias = torch.from_numpy(weights.reshape(size, size, -1)), torch.from_numpy(bias)
-    shape = (windows.shape[1], windows.shape[2])
-    return NetworkReader(network.eval(), shape, targets.mean(axis=0, dtype=np.float64).astype(np.float32))
+    trials = _in_parts(ViewNetwork(view, np.zeros((1, 1))).lagged, windows)
+    network = ViewNetwork(view, _prototypes(trials, targets, n_prototypes))
+    network.whitening = torch.from_numpy(invsqrtm(mean_riemann(_in_parts(network.covariances, windows))))
+    tangent = matrix_logarithm(torch.from_numpy(_in_parts(network, windows))).flatten(1).numpy()
+    weights, bias = _logistic(tangent, targets, penalty, seed)
+    spread = max(float((tangent @ weights + bias).std()), 1e-9)
+    network.weights, network.bias = torch.from_numpy(weights / spread), torch.from_numpy(bias / spread)
+    return network
 
 
 def high_pass_times(n_times: int, sfreq: float, corner_hz: float, skip: int = 0) -> Doubles:
@@ -229,8 +273,8 @@ def _parts(windows: Floats) -> list[Floats]:
     return [windows[start : start + 256] for start in range(0, len(windows), 256)]
 
 
-def _check(windows: Floats, targets: Floats, times: Doubles, settings: CovarianceSettings) -> None:
-    n_left = times.shape[1] - max(settings.lags, default=0)
+def _check(windows: Floats, targets: Floats, view: View) -> None:
+    times, n_left = view.times, view.times.shape[1] - max(view.lags, default=0)
     if len(windows) != len(targets) or targets.ndim != 2 or not targets.any(axis=0).all() or targets.shape[1] < 2:
         raise SettingsError(
             f"Each of {len(windows)} trials needs its class, of two or more that all have a trial; got {targets.shape}. Leave "

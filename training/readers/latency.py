@@ -1,7 +1,7 @@
 """How much later than its marker a participant's response begins: equipment, eyes and brain together.
 
-Two ways, both from training trials alone: when the evoked response is strongest, against when a known component is strongest
-in most people; or by how much the response comes later than that of others with the same channels. What is found goes into
+Two ways, both from training trials alone: when the response is strongest, against when a known component is strongest in
+most people; or by how much the response comes later than that of others with the same channels. What is found goes into
 `TrialSpec.latency_s`.
 """
 
@@ -39,9 +39,10 @@ def latency_of_peak(
     sfreq: float,
     component_s: float = N170_S,
     search_s: tuple[float, float] = (0.05, 0.6),
+    targets: Floats | None = None,
     seed: int = 0,
 ) -> Latency:
-    """When the mean trial has most energy over channels, less when the component has it in most people.
+    """When the response has most energy over channels, less when the component has it in most people.
 
     Parameters
     ----------
@@ -55,6 +56,8 @@ def latency_of_peak(
         Seconds after the onset at which the component is strongest in most people.
     search_s : (start, stop)
         Seconds after the marker in which it is sought.
+    targets : float32 array (n_trials, n_classes), optional
+        One-hot: the response is then how the mean trials of the classes differ, and not the mean of all.
     seed : int
         For the interval, over trials that are drawn again.
 
@@ -73,7 +76,10 @@ def latency_of_peak(
             f"A response is sought from {search_s[0]} to {search_s[1]} s; trials last from {seconds[0]:.3f} to "
             f"{seconds[-1]:.3f} s after the marker. Cut longer trials, or search less."
         )
-    energy = gaussian_filter1d((_drawn_means(windows, seed) ** 2).sum(axis=1), SMOOTH_S * sfreq, axis=1)
+    kinds = [windows] if targets is None else [windows[shown > 0] for shown in targets.T]
+    means = np.stack([_drawn_means(kind, seed + number) for number, kind in enumerate(kinds)])
+    response = means if targets is None else means - means.mean(axis=0)
+    energy = gaussian_filter1d((response**2).sum(axis=(0, 2)), SMOOTH_S * sfreq, axis=1)
     return _interval(seconds[inside[energy[:, inside].argmax(axis=1)]] - component_s)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -23,21 +24,21 @@ from training.evaluate.reader_categories import category_scores, classes_of, one
 from training.evaluate.reader_reading import Floats, Fold, cross_validated_reading
 from training.evaluate.reader_scores import Finding
 from training.evaluate.real.result import RealResult, find_files, leave_out, mean_finding, ungrouped
-from training.readers.averaging import NetworkReader, average
-from training.readers.covariance import CovarianceSettings, fit_covariance, high_pass_times
+from training.readers.covariance import View, fit_covariance, high_pass_times
 from training.readers.latency import N170_S, latency_of_peak
+from training.readers.network_reader import NetworkReader
 
 FOLDER = "muse-n170"
 """Beside the other recordings."""
 CUT = TrialSpec(start_s=-0.1, stop_s=0.8, baseline_s=(-0.1, 0.0))
 BAND_HZ, REJECT_UV = (1.0, 30.0), 100.0
-CORNER_HZ = 2.0
 LABELS = {"face": "face", "house": "house"}
-READERS = (CovarianceSettings(lags=()), CovarianceSettings(lags=(12,)))
+CORNERS_HZ, ENDS_S, LAGS_S = (1.0, 2.0), (0.6, 0.8), (None, 12 / 256)
+"""Views of a trial, each with each: high-pass corner, end, and how much later a copy of the trial stands beside it."""
 AT_LEAST, AIM = 0.73, 0.78
 WHAT = (
     f"face or house, each participant alone; causal {BAND_HZ[0]:g}-{BAND_HZ[1]:g} Hz, trials from {CUT.start_s} to "
-    f"{CUT.stop_s} s that span at most {REJECT_UV:g} uV; covariances with the classes' mean trials at two time scales, logistic "
+    f"{CUT.stop_s} s that span at most {REJECT_UV:g} uV; covariances with the classes' mean trials in eight views, logistic "
     "regression in their tangent space; area under the ROC curve within each run that was left out, mean over runs, "
     "then over participants"
 )
@@ -108,14 +109,19 @@ def read_trials(folder: Path) -> tuple[BrainTrials, BrainTrials]:
 
 
 def fit_reader(windows: Floats, targets: Floats, sfreq: float) -> NetworkReader:
-    """The mean of covariance readers at several time scales, from the marker on."""
-    times = high_pass_times(windows.shape[2], sfreq, CORNER_HZ, skip=windows.shape[2] - samples_after(sfreq))
-    return average([fit_covariance(windows, targets, times, settings) for settings in READERS], windows)
+    """The mean over views of covariances from the marker on."""
+    return fit_covariance(windows, targets, views(windows.shape[2], sfreq))
 
 
-def samples_after(sfreq: float) -> int:
-    """Samples of a trial from its marker on."""
-    return samples_per_window(TrialSpec(start_s=0.0, stop_s=CUT.stop_s), sfreq)
+def views(n_times: int, sfreq: float) -> list[View]:
+    """Each corner with each end and each lag, for trials of `n_times` samples."""
+    first = n_times - samples_per_window(TrialSpec(start_s=0.0, stop_s=CUT.stop_s), sfreq)
+    found = []
+    for corner_hz, end_s, lag_s in product(CORNERS_HZ, ENDS_S, LAGS_S):
+        last = first + samples_per_window(TrialSpec(start_s=0.0, stop_s=end_s), sfreq)
+        times = np.ascontiguousarray(high_pass_times(n_times, sfreq, corner_hz, first)[:, : last - first])
+        found.append(View(times, () if lag_s is None else (round(lag_s * sfreq),)))
+    return found
 
 
 def _score(trials: BrainTrials, plain: BrainTrials, on_progress: OnProgress) -> tuple[Finding, float]:
@@ -148,11 +154,12 @@ def _plain_area(trials: BrainTrials, targets: Floats, folds: Sequence[Fold]) -> 
 
 def _latency(trials: BrainTrials) -> str:
     """What a decoder of this participant is to be told; the score does not depend on it."""
-    found = latency_of_peak(trials.windows, CUT, trials.preprocessing.output_sfreq)
+    targets = one_hot(trials.labels, classes_of(trials.labels))
+    found = latency_of_peak(trials.windows, CUT, trials.preprocessing.output_sfreq, targets=targets)
     peak, low, high = (1000 * (each + N170_S) for each in (found.latency_s, found.low_s, found.high_s))
     return (
-        f"The mean of {len(trials)} trials is strongest {peak:.0f} ms after the marker ({low:.0f} to {high:.0f}), so its latency "
-        f"is {1000 * found.latency_s:.0f} ms; the score does not depend on it."
+        f"In {len(trials)} trials faces and houses differ most {peak:.0f} ms after the marker ({low:.0f} to {high:.0f}), so its "
+        f"latency is {1000 * found.latency_s:.0f} ms; the score does not depend on it."
     )
 
 
