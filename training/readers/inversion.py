@@ -203,7 +203,11 @@ def _fit(trials: _Trials, bank: Bank) -> InversionReader:
     unexplained = np.atleast_2d(np.cov((trials.scaled - model.left_out[own]).T))
     unexplained = (1 - _SHRINKAGE) * unexplained + _SHRINKAGE * np.diag(np.diag(unexplained))
     whitener = np.linalg.cholesky(np.linalg.inv(unexplained))
-    n_channels = len(whitener)
+    n_channels, centre = len(whitener), trials.targets.mean(axis=0)
+    share = np.concatenate([np.full(len(first), _OWN_SHARE), np.ones(len(bank.latents))])
+    latents = np.concatenate([trials.targets[first], bank.latents])
+    # the bank's pictures differ from those shown on the whole; a reading says how one differs from what is usual
+    latents += centre - share @ latents / share.sum()
     arrays = {
         "mean": np.zeros(n_channels),
         "spread": np.ones(n_channels),
@@ -211,9 +215,9 @@ def _fit(trials: _Trials, bank: Bank) -> InversionReader:
         "intercept": linear.intercept,
         "whitener": whitener,
         "predicted": np.concatenate([model.left_out, model.predict(bank.features)]) @ whitener,
-        "log_share": np.log(np.concatenate([np.full(len(first), _OWN_SHARE), np.ones(len(bank.latents))])),
-        "latents": np.concatenate([trials.targets[first], bank.latents]),
-        "mean_target": trials.targets.mean(axis=0),
+        "log_share": np.log(share),
+        "latents": latents,
+        "mean_target": centre,
     }
     settled = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
     return InversionReader(**settled, sharpness=1.0, explained=model.explained)
