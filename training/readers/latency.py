@@ -21,6 +21,7 @@ Doubles = NDArray[np.float64]
 N170_S = 0.17
 """Peak of the response to faces after their onset (Bentin et al. 1996, Journal of Cognitive Neuroscience 8, 551-565)."""
 SMOOTH_S = 0.015
+NEARLY = 0.75
 N_DRAWS = 200
 
 
@@ -80,7 +81,7 @@ def latency_of_peak(
     means = np.stack([_drawn_means(kind, seed + number) for number, kind in enumerate(kinds)])
     response = means if targets is None else means - means.mean(axis=0)
     energy = gaussian_filter1d((response**2).sum(axis=(0, 2)), SMOOTH_S * sfreq, axis=1)
-    return _interval(seconds[inside[energy[:, inside].argmax(axis=1)]] - component_s)
+    return _interval(np.array([seconds[inside[_first_peak(each)]] for each in energy[:, inside]]) - component_s)
 
 
 def latency_behind(windows: Floats, template: Floats, sfreq: float, largest_s: float = 0.3, seed: int = 0) -> Latency:
@@ -113,6 +114,13 @@ def latency_behind(windows: Floats, template: Floats, sfreq: float, largest_s: f
     means, shifts = _drawn_means(windows, seed), np.arange(-largest, largest + 1)
     fits = np.stack([_correlation(*_overlap(means, template, int(shift))) for shift in shifts], axis=1)
     return _interval(shifts[fits.argmax(axis=1)] / sfreq)
+
+
+def _first_peak(energy: Doubles) -> int:
+    """Number of the first peak that is nearly as high as the highest: what follows it can be as strong."""
+    beside = np.pad(energy, 1, constant_values=-np.inf)
+    is_peak = (energy >= beside[:-2]) & (energy >= beside[2:]) & (energy >= NEARLY * energy.max())
+    return int(np.argmax(is_peak))
 
 
 def _overlap(means: Doubles, template: Floats, shift: int) -> tuple[Doubles, Floats]:

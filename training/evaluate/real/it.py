@@ -82,14 +82,15 @@ def _score(path: Path, window_s: tuple[float, float], bin_s: float | None, seed:
     if bin_s is not None:
         trials = replace(trials, windows=np.sqrt(trials.windows))
     classes = classes_of(trials.labels)
-    folds = [(each.train, each.test) for each in k_folds(trials, "run", N_FOLDS, seed=seed)]
+    n_folds = min(N_FOLDS, len(set(trials.runs)))
+    folds = [(each.train, each.test) for each in k_folds(trials, "run", n_folds, seed=seed)]
     reading = cross_validated_reading(
         ungrouped(fit_shrinkage_lda),
         trials,
         one_hot(trials.labels, classes),
         folds,
         seed,
-        held_out=f"{N_FOLDS} folds by repeat",
+        held_out=f"{n_folds} folds by repeat",
     )
     numbers = [str(number) for number in reading.trial]  # each picture is shown in every repeat: no unit to resample
     return category_scores(reading, classes, units=numbers, unit_name="pseudo-trials", seed=seed)
