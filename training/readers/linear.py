@@ -22,6 +22,7 @@ weighted inverse: Rodgers, Inverse methods for atmospheric sounding (2000), eq. 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,10 +71,10 @@ def fit_least_squares(
     """
     folds = _folds_by_picture(windows, targets, n_components)
     left_out = np.empty(targets.shape, np.float64)
+    fit = partial(fit_inverse, bin_times=bin_times, n_components=n_components, weighted=weighted)
     for train, test in folds:
-        reader = _fit(windows[train], targets[train], bin_times, n_components, weighted)
-        left_out[test] = reader.read(windows[test])
-    reader = _fit(windows, targets, bin_times, n_components, weighted)
+        left_out[test] = fit(windows[train], targets[train]).read(windows[test])
+    reader = fit(windows, targets)
     turn, shift = _last_map(left_out, targets) if weighted else _rescaling(left_out, targets)
     weights = (reader.weights @ turn).astype(np.float32)
     return LinearReader(weights, (reader.intercept @ turn + shift).astype(np.float32), reader.mean_target)
@@ -88,8 +89,13 @@ def scaled_by_test_set(readings: Floats, targets: Floats) -> Floats:
     return np.asarray(targets.mean(axis=0) + (readings - mean) / spread * targets.std(axis=0), np.float32)
 
 
-def _fit(windows: Floats, targets: Floats, bin_times: int, n_components: int | None, weighted: bool) -> LinearReader:
-    """The reader as its formula gives it, without what left-out trials say of it."""
+def fit_inverse(
+    windows: Floats, targets: Floats, *, bin_times: int, n_components: int | None = None, weighted: bool = True
+) -> LinearReader:
+    """The reader as its formula gives it, before the last map: what left-out trials say of it is not asked.
+
+    Parameters as in `fit_least_squares`; what that refuses is not looked for here.
+    """
     features = features_of(windows, bin_times)
     values, axes = _components(features, n_components)
     centre = targets.mean(axis=0, dtype=np.float64)

@@ -9,7 +9,7 @@ import pytest
 
 from bci_app.calibration.features import features_of
 from bci_app.contract.errors import SettingsError
-from training.readers.linear import _fit, fit_least_squares, scaled_by_test_set
+from training.readers.linear import fit_inverse, fit_least_squares, scaled_by_test_set
 
 DIM, N_CHANNELS, N_TIMES = 4, 6, 10
 
@@ -43,7 +43,9 @@ def test_the_plain_inverse_is_the_pseudo_inverse_of_the_fitted_patterns() -> Non
     design = np.column_stack([targets, np.ones(60)]).astype(np.float64)
     patterns = np.linalg.lstsq(design, features, rcond=None)[0]
     by_hand = (features - patterns[-1]) @ patterns[:-1].T @ np.linalg.inv(patterns[:-1] @ patterns[:-1].T)
-    np.testing.assert_allclose(_fit(windows, targets, 2, None, False).read(windows), by_hand, atol=1e-3)
+    np.testing.assert_allclose(
+        fit_inverse(windows, targets, bin_times=2, weighted=False).read(windows), by_hand, atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("shape", [(5, 3), (600, 1)])
@@ -74,7 +76,12 @@ def test_all_principal_components_are_as_good_as_none(shape: tuple[int, int]) ->
 
 def test_few_principal_components_span_less() -> None:
     windows, targets = trials(100, 0.1)
-    raw = [np.linalg.matrix_rank(_fit(windows, targets, 2, n, False).weights.reshape(-1, DIM)) for n in (DIM, 8)]
+    raw = [
+        np.linalg.matrix_rank(
+            fit_inverse(windows, targets, bin_times=2, n_components=n, weighted=False).weights.reshape(-1, DIM)
+        )
+        for n in (DIM, 8)
+    ]
     assert raw == [DIM, DIM]
     read = fit_least_squares(windows, targets, bin_times=2, n_components=8).read(windows)
     assert np.corrcoef(read[:, 1], targets[:, 1])[0, 1] > 0.9
