@@ -2,8 +2,8 @@
 
 One eigendecomposition serves all penalties and all targets, of the smaller of the two Gram matrices: 1,200 trials of
 20,000 features cost one product of 1,200 x 20,000 x 1,200, done in the precision of the features. scikit-learn's RidgeCV
-does the same sums; with a penalty per target it asks its scorer once for every penalty and target, in double precision,
-which is most of its time at these sizes (`python -m tests.benchmarks ridge` measures both).
+does the same sums in double precision, and makes the coefficients of all features for every penalty, which is most of its
+time at these sizes; here only those of the chosen penalties are made (`python -m tests.benchmarks ridge` measures both).
 
 Source: Golub, Heath & Wahba, Technometrics 21 (1979) 215-223; the left-out error of a linear smoother,
 e_i = (y_i - yhat_i) / (1 - h_ii), Hastie, Tibshirani & Friedman, Elements of Statistical Learning, eq. 7.64.
