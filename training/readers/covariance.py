@@ -7,7 +7,7 @@ sum of products; ONNX has no eigendecomposition, so it is computed by roots and 
 
 Sources: Barachant & Congedo 2014, arXiv 1409.0107 (prototypes); Barachant, Bonnet, Congedo & Jutten, Neurocomputing 112
 (2013) 172-178 (tangent space); Chen, Wiesel, Eldar & Hero, IEEE Trans. Signal Processing 58 (2010) 5016-5029, eq. 23
-(shrinkage); Higham, Functions of Matrices (2008), eq. 6.35 (Newton and Schulz's root), section 11.5 (inverse scaling and
+(shrinkage); Higham, Functions of Matrices (2008), chapter 6 (Newton and Schulz's root) and 11 (inverse scaling and
 squaring).
 """
 
@@ -140,7 +140,8 @@ def shrunk_covariance(signals: Tensor) -> Tensor:
 def matrix_logarithm(matrices: Tensor) -> Tensor:
     """Logarithms (..., n, n) of symmetric positive definite matrices (..., n, n), by products alone.
 
-    For eigenvalues from the largest down to a millionth of it the logarithm is right within a millionth.
+    It is right within 1e-7 for eigenvalues from the largest down to a ten-thousandth of it, and within 3e-5 down to a
+    millionth; smaller ones are taken for larger than they are.
     """
     identity = torch.eye(matrices.shape[-1], dtype=matrices.dtype)
     size = torch.sqrt((matrices**2).sum(dim=(-2, -1), keepdim=True))
@@ -157,14 +158,11 @@ def matrix_logarithm(matrices: Tensor) -> Tensor:
 
 def _root(matrices: Tensor, identity: Tensor, n_steps: int) -> Tensor:
     """Square root of matrices whose eigenvalues lie above 0 and at most at 1 (Newton and Schulz)."""
-    root, inverse, start = (
-        matrices,
-        -0.5 * identity,
-        1.5 * identity,
-    )  # minus half the inverse root: each step is an operator
+    root, half = matrices, -0.5 * identity  # minus half the inverse root, which saves two operators in each step
+    start = 1.5 * identity
     for _ in range(n_steps):
-        step = start + inverse @ root
-        root, inverse = root @ step, step @ inverse
+        step = start + half @ root
+        root, half = root @ step, step @ half
     return root
 
 

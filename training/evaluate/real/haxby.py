@@ -24,15 +24,13 @@ from training.data.nifti import read_labelled_volumes, read_mask
 from training.evaluate.reader_categories import category_scores, classes_of, one_hot
 from training.evaluate.reader_reading import Floats, cross_validated_reading
 from training.evaluate.reader_scores import Finding
-from training.evaluate.real.result import Grouped, RealResult, find_files, leave_out, mean_finding
+from training.evaluate.real.result import FIXED_IN_SIGHT, Grouped, RealResult, find_files, leave_out, mean_finding
 from training.readers.category import fit_shrinkage_lda
 from training.readers.choosing import choose
 
 Doubles = NDArray[np.float64]
 Per = Literal["block", "volume"]
 
-FOLDER = "haxby-slice"
-"""Beside the other recordings."""
 BEFORE_S = 10.0
 SHIFTS = (0, 1, 2)
 """Volumes from the stimulus to its response that are tried; the tables of some files are shifted already."""
@@ -88,7 +86,11 @@ def measure(folder: Path, on_progress: OnProgress | None = None) -> RealResult:
         baseline=float(np.mean(plain)),
         at_least=AT_LEAST,
         aim=AIM,
-        notes=(f"By run: {PER_RUN}.", f"By volume: the mean of {2 * AROUND + 1} volumes, read {AROUND} volumes later."),
+        notes=(
+            f"By run: {PER_RUN}.",
+            f"By volume: the mean of {2 * AROUND + 1} volumes, read {AROUND} volumes later.",
+            FIXED_IN_SIGHT,
+        ),
     )
 
 

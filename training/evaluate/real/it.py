@@ -16,11 +16,9 @@ from training.data.splits import k_folds
 from training.evaluate.reader_categories import category_scores, classes_of, one_hot
 from training.evaluate.reader_reading import cross_validated_reading
 from training.evaluate.reader_scores import Finding
-from training.evaluate.real.result import RealResult, find_files, mean_finding, ungrouped
+from training.evaluate.real.result import FIXED_IN_SIGHT, RealResult, find_files, mean_finding, ungrouped
 from training.readers.category import fit_shrinkage_lda
 
-FOLDER = "macaque-it"
-"""Beside the other recordings."""
 N_DRAWS = 5
 """Of which trials of the neurons stand together."""
 N_FOLDS = 10
@@ -72,7 +70,7 @@ def measure(folder: Path, on_progress: OnProgress | None = None) -> RealResult:
         baseline=float(np.mean(plain)),
         at_least=AT_LEAST,
         aim=AIM,
-        notes=(PSEUDO_POPULATION, ROOTS),
+        notes=(PSEUDO_POPULATION, ROOTS, FIXED_IN_SIGHT),
     )
 
 

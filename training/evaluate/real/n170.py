@@ -23,13 +23,11 @@ from training.data.recordings import read_recordings
 from training.evaluate.reader_categories import category_scores, classes_of, one_hot
 from training.evaluate.reader_reading import Floats, Fold, cross_validated_reading
 from training.evaluate.reader_scores import Finding
-from training.evaluate.real.result import RealResult, find_files, leave_out, mean_finding, ungrouped
+from training.evaluate.real.result import FIXED_IN_SIGHT, RealResult, find_files, leave_out, mean_finding, ungrouped
 from training.readers.covariance import View, fit_covariance, high_pass_times
 from training.readers.latency import N170_S, latency_of_peak
 from training.readers.network_reader import NetworkReader
 
-FOLDER = "muse-n170"
-"""Beside the other recordings."""
 CUT = TrialSpec(start_s=-0.1, stop_s=0.8, baseline_s=(-0.1, 0.0))
 BAND_HZ, REJECT_UV = (1.0, 30.0), 100.0
 LABELS = {"face": "face", "house": "house"}
@@ -86,7 +84,7 @@ def measure(folder: Path, on_progress: OnProgress | None = None) -> RealResult:
         baseline=float(np.mean(baselines)),
         at_least=AT_LEAST,
         aim=AIM,
-        notes=(*notes, *trials.notes),
+        notes=(*notes, *trials.notes, FIXED_IN_SIGHT),
     )
 
 
@@ -101,7 +99,7 @@ def read_trials(folder: Path) -> tuple[BrainTrials, BrainTrials]:
     files = find_files(folder, "*_eeg.fif")
     kinds = (CalibrationRecipe, _PlainRecipe)
     recipes = [kind(band_hz=BAND_HZ, notch_hz=None, reference="none", decimation=1, cut=CUT) for kind in kinds]
-    trials, plain = (read_recordings(files, recipe, labels=LABELS, name=FOLDER) for recipe in recipes)
+    trials, plain = (read_recordings(files, recipe, labels=LABELS, name="faces and houses") for recipe in recipes)
     kept = np.ptp(plain.windows, axis=2).max(axis=1) <= REJECT_UV
     note = f"Left out {int((~kept).sum())} of {len(kept)} trials in which a channel spans more than {REJECT_UV:g} uV."
     trials = replace(trials, notes=(*trials.notes, note))
@@ -145,11 +143,13 @@ def _plain_area(trials: BrainTrials, targets: Floats, folds: Sequence[Fold]) -> 
 
     windows, second, areas = trials.windows.astype(np.float64), targets[:, 1], []
     for train, test in folds:
+        if len(np.unique(second[test])) < 2:
+            continue  # as in `category_scores`: such a run has no area
         covariances = XdawnCovariances(2, estimator="oas", xdawn_estimator="oas")
         model = make_pipeline(covariances, TangentSpace(), LogisticRegression(max_iter=1000))
         decisions = model.fit(windows[train], second[train]).decision_function(windows[test])
         areas.append(roc_auc_score(second[test], decisions))
-    return float(np.mean(areas))
+    return float(np.mean(areas)) if areas else 0.5
 
 
 def _latency(trials: BrainTrials) -> str:

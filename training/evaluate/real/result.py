@@ -18,6 +18,10 @@ from training.evaluate.reader_reading import Fit, Floats, Fold, Read
 from training.evaluate.reader_scores import Finding
 
 N_FOLDS = 5
+FIXED_IN_SIGHT = (
+    "Filters, windows and bins were fixed after a look at scores on these recordings; everything else is chosen and fitted in "
+    "training folds. What they are worth is told by recordings of others."
+)
 GroupFit = Callable[[Floats, Floats, NDArray[np.str_], int], Read]
 """fit(windows, targets, group of each trial, seed) -> reader: for readers that choose by leaving out groups."""
 

@@ -23,14 +23,13 @@ from training.data.brain import BrainTrials, together
 from training.data.offers import UNREADABLE_ARCHIVE
 from training.evaluate.reader_categories import category_scores, classes_of, one_hot
 from training.evaluate.reader_reading import Floats, Fold, Read, cross_validated_reading
-from training.evaluate.real.result import Grouped, RealResult, find_files, leave_out
+from training.evaluate.real.result import FIXED_IN_SIGHT, Grouped, RealResult, find_files, leave_out
 from training.readers.category import bins, divided, fit_shrinkage_lda
 from training.readers.choosing import choose, without_group_means
 
-FOLDER = "uci-eeg-pictures"
-"""Beside the other recordings."""
 NO_ELECTRODES = ("X", "Y", "nd")
 """Channels of the files that are eye movements and a reference."""
+ARRAYS = ("eeg", "scale_uV", "ch", "fs", "condition", "subject")
 PAIR = ("S2 match", "S2 nomatch")
 CUT, HIGH_PASS_HZ = TrialSpec(start_s=0.15, stop_s=0.7), 1.0
 BIN_TIMES = 8
@@ -44,8 +43,7 @@ WHAT = (
     f"match or nomatch of the second picture; average reference, causal high-pass at {HIGH_PASS_HZ:g} Hz from the picture on, "
     f"{CUT.start_s} to {CUT.stop_s} s in bins of {BIN_TIMES} samples, linear discriminant; what training participants have in "
     "common with themselves alone is taken out of their trials, shrinkage is chosen by leaving out training participants, whose "
-    "decision values then set the scale, and "
-    "nothing is fitted on the participant who is scored"
+    "decision values then set the scale, and nothing is fitted on the participant who is scored"
 )
 
 
@@ -88,7 +86,7 @@ def measure(folder: Path, on_progress: OnProgress | None = None) -> RealResult:
         baseline=_plain_area(plain, targets, folds),
         at_least=AT_LEAST,
         aim=AIM,
-        notes=trials.notes,
+        notes=(*trials.notes, FIXED_IN_SIGHT),
     )
 
 
@@ -188,10 +186,10 @@ def _load(path: Path) -> Mapping[str, NDArray[Any]]:
             content = dict(np.load(raw, allow_pickle=False))
     except (*UNREADABLE_ARCHIVE, TypeError) as error:
         raise RecordingError(f"'{path.name}' must be an archive of plain arrays: {error}. Fetch it again.") from error
-    missing = [key for key in _ARRAYS if key not in content]
+    missing = [key for key in ARRAYS if key not in content]
     if missing:
         raise RecordingError(
-            f"'{path.name}' must hold {', '.join(_ARRAYS)}; it lacks {', '.join(missing)}. Save it again."
+            f"'{path.name}' must hold {', '.join(ARRAYS)}; it lacks {', '.join(missing)}. Save it again."
         )
     n, eeg = len(content["condition"]), content["eeg"]
     if eeg.ndim != 3 or len(eeg) != n or len(content["subject"]) != n or len(content["ch"]) != eeg.shape[1]:
@@ -200,6 +198,3 @@ def _load(path: Path) -> Mapping[str, NDArray[Any]]:
             f"for each channel; it has {eeg.shape}, {n}, {len(content['subject'])} and {len(content['ch'])}. Save it again."
         )
     return content
-
-
-_ARRAYS = ("eeg", "scale_uV", "ch", "fs", "condition", "subject")
