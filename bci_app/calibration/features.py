@@ -32,11 +32,13 @@ class Features:
     ----------
     values : float32 array (n_trials, n_features)
         Of mean 0 and variance 1 over the trials; n_features is n_channels times n_bins.
+    spread : float64 array (n_features,)
+        What each was divided by.
     """
 
     values: Floats
+    spread: Doubles
     _mean: Doubles
-    _spread: Doubles
     _whitening: Floats | None
     _averaging: Floats
 
@@ -63,7 +65,7 @@ class Features:
         weights : float32 array (n_channels, n_times, n_outputs)
         intercept : float32 array (n_outputs,)
         """
-        scaled = coefficients.T / self._spread
+        scaled = coefficients.T / self.spread
         intercept = constant - scaled @ self._mean
         per_bin = scaled.reshape(len(scaled), -1, self.n_bins)
         if self._whitening is not None:
@@ -82,7 +84,7 @@ def features_of(windows: Floats, bin_times: int) -> Features:
     # trial by trial: a copy of all of them in double precision would be the largest array there is
     spread = np.sqrt(sum(np.square(trial, dtype=np.float64) for trial in values) / len(values)) + 1e-6
     values /= spread.astype(np.float32)
-    return Features(values, mean, spread, whitening, averaging)
+    return Features(values, spread, mean, whitening, averaging)
 
 
 def averaging_matrix(n_times: int, bin_times: int) -> Floats:

@@ -115,9 +115,12 @@ def _weighted(values: Floats, latents: Doubles, patterns: Floats, features: Feat
     residuals = (values - latents.astype(np.float32) @ patterns) * np.float32(np.sqrt(n_trials / (n_trials - dim - 1)))
     covariance = latents.T @ latents / n_trials
     if features is not None and features.whitened and values.shape[1] <= MOST_FEATURES:
-        noise = stationary(residuals.reshape(n_trials, -1, features.n_bins))
-        means = filtered_patterns(patterns.astype(np.float64), noise, covariance, n_trials, features.n_bins)
-        weighed = np.linalg.solve(noise, means.T)
+        scale = (
+            features.spread
+        )  # in the scale of the signal noise is stationary, and not where each feature has its own
+        noise = stationary((residuals * scale).astype(np.float32).reshape(n_trials, -1, features.n_bins))
+        means = filtered_patterns(patterns * scale, noise, covariance, n_trials, features.n_bins)
+        means, weighed = means / scale, scale[:, np.newaxis] * np.linalg.solve(noise, means.T)
     else:
         means = patterns.astype(np.float64)
         weighed = weigh_by_trials(residuals, patterns)
