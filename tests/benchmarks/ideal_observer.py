@@ -63,8 +63,9 @@ def build_observer(
 ) -> IdealObserver:
     """The observer of this participant; training trials and their features tell what all pictures share."""
     participant = Participant(settings)
-    spatial = np.linalg.svd(np.ones((1, len(participant.channels))))[2][1:]  # an average reference leaves the rest
-    root = np.linalg.cholesky(_noise(settings, cutting, spatial, windows.shape[2]))
+    axes = np.linalg.svd(np.ones((1, len(participant.channels))))[2]
+    spatial = np.asarray(axes[1:], np.float64)  # an average reference leaves these
+    root = np.asarray(np.linalg.cholesky(_noise(settings, cutting, spatial, windows.shape[2])), np.float64)
     responses = _white(_responses(participant, cutting), spatial, root)
     common = (_white(windows, spatial, root) - features @ responses).mean(axis=0)
     return IdealObserver(responses, common, spatial, root)
