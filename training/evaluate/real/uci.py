@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ ARRAYS = ("eeg", "scale_uV", "ch", "fs", "condition", "subject")
 PAIR = ("S2 match", "S2 nomatch")
 CUT, HIGH_PASS_HZ = TrialSpec(start_s=0.15, stop_s=0.7), 1.0
 BIN_TIMES = 8
-SHRINKAGES = (0.3, 0.5, 0.7, 0.9)
+SHRINKAGES, LOADINGS = (0.5, 0.9), (1.0, 0.5, 0.2)
+"""Tried each with each; with a loading of 1 channels are not whitened."""
 FIRST_S = 0.02
 """The files begin with the picture, so that what comes before it cannot be subtracted."""
 PLAIN_CUT = TrialSpec(start_s=0.0, stop_s=1.0, baseline_s=(0.0, FIRST_S))
@@ -42,8 +44,8 @@ AT_LEAST, AIM = 0.75, 0.82
 WHAT = (
     f"match or nomatch of the second picture; average reference, causal high-pass at {HIGH_PASS_HZ:g} Hz from the picture on, "
     f"{CUT.start_s} to {CUT.stop_s} s in bins of {BIN_TIMES} samples, linear discriminant; what training participants have in "
-    "common with themselves alone is taken out of their trials, shrinkage is chosen by leaving out training participants, whose "
-    "decision values then set the scale, and nothing is fitted on the participant who is scored"
+    "common with themselves alone is taken out of their trials, whitening and shrinkage are chosen by leaving out training "
+    "participants, whose decision values then set the scale, and nothing is fitted on the participant who is scored"
 )
 
 
@@ -153,13 +155,18 @@ def _cut(raw: Floats, spec: PreprocessingSpec, cut: TrialSpec) -> Floats:
 
 
 def _fit(windows: Floats, targets: Floats, subjects: NDArray[np.str_], seed: int) -> Read:
-    candidates = [partial(_centred_lda, shrinkage=shrinkage) for shrinkage in SHRINKAGES]
+    candidates = [
+        partial(_centred_lda, shrinkage=shrinkage, loading=loading)
+        for shrinkage, loading in product(SHRINKAGES, LOADINGS)
+    ]
     reader, left_out = choose(candidates, windows, targets, subjects, seed)
     return divided(reader, float(left_out.std()))
 
 
-def _centred_lda(windows: Floats, targets: Floats, subjects: NDArray[np.str_], shrinkage: float) -> LinearReader:
-    return fit_shrinkage_lda(without_group_means(windows, targets, subjects), targets, BIN_TIMES, shrinkage)
+def _centred_lda(
+    windows: Floats, targets: Floats, subjects: NDArray[np.str_], shrinkage: float, loading: float
+) -> LinearReader:
+    return fit_shrinkage_lda(without_group_means(windows, targets, subjects), targets, BIN_TIMES, shrinkage, loading)
 
 
 def _plain_area(trials: BrainTrials, targets: Floats, folds: Sequence[Fold]) -> float:

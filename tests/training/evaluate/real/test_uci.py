@@ -55,6 +55,7 @@ def test_the_filter_begins_as_if_the_first_20_ms_had_stood_there_for_ever(tmp_pa
 
 def test_a_difference_is_read_in_a_new_participant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uci, "SHRINKAGES", (0.5, 0.9))
+    monkeypatch.setattr(uci, "LOADINGS", (1.0,))
     _archive(tmp_path / "a.npz", 3, effect=700)
     found = uci.measure(tmp_path)
     assert found.value > 0.9
@@ -66,6 +67,7 @@ def test_a_difference_is_read_in_a_new_participant(tmp_path: Path, monkeypatch: 
 
 def test_one_participant_alone_is_scored_in_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uci, "SHRINKAGES", (0.5, 0.9))
+    monkeypatch.setattr(uci, "LOADINGS", (1.0,))
     _archive(tmp_path / "a.npz", 1, effect=1500)
     found = uci.measure(tmp_path)
     assert found.value > 0.8
