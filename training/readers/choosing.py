@@ -25,7 +25,7 @@ def choose(
     Parameters
     ----------
     candidates : sequence of callable
-        See `CategoryFit`. The first of equals is taken.
+        See `CategoryFit`. The first of equals is taken, and where there are too few trials of a class to leave some out.
     windows, targets : arrays
         Training trials, see `fit_shrinkage_lda`.
     groups : str array (n_trials,)
@@ -37,10 +37,12 @@ def choose(
     -------
     reader : Read
     left_out : float32 array (n_trials, n_classes)
-        Decision values of each trial by the chosen candidate fitted without its fold.
+        Decision values of each trial by the chosen candidate fitted without its fold; without folds, by the reader itself.
     """
-    folds = _inner_folds(targets, groups, seed)
-    left_out = []
+    folds, left_out = _inner_folds(targets, groups, seed), []
+    if not folds:
+        reader = candidates[0](windows, targets, groups)
+        return reader, reader.read(windows)
     for fit in candidates:
         decisions = np.zeros_like(targets)
         for train, test in folds:
@@ -77,10 +79,15 @@ def _class_means(windows: Floats, targets: Floats) -> Floats:
 
 
 def _inner_folds(targets: Floats, groups: Names, seed: int) -> list[tuple[Indices, Indices]]:
+    """Folds by group, or by trial where groups leave a class without a trial to learn from; none if trials do too."""
     from sklearn.model_selection import GroupKFold, StratifiedKFold
 
     n_groups, labels = len(np.unique(groups)), targets.argmax(axis=1)
     if n_groups > 1:
-        return list(GroupKFold(min(N_INNER_FOLDS, n_groups)).split(labels, groups=groups))
+        folds = list(GroupKFold(min(N_INNER_FOLDS, n_groups)).split(labels, groups=groups))
+        if all(targets[train].any(axis=0).all() for train, _ in folds):
+            return folds
     n_folds = min(N_INNER_FOLDS, int(targets.sum(axis=0).min()))
+    if n_folds < 2:
+        return []
     return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(labels, labels))

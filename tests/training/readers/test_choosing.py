@@ -61,6 +61,28 @@ def test_trials_of_one_group_are_dealt_over_folds() -> None:
     assert n_seen == [32] * 5 + [40]
 
 
+@pytest.mark.parametrize(
+    ("labels", "groups", "n_seen"),
+    [
+        ([0, 1, 0, 1], ["a", "a", "b", "b"], [2, 2, 4]),  # each group has both classes
+        ([0, 0, 1, 1], ["a", "a", "b", "b"], [2, 2, 4]),  # a group alone has one class: trials are dealt
+        ([0, 1, 0, 0], ["a", "b", "b", "b"], [4]),  # one trial of a class: nothing to leave out, the first is taken
+    ],
+)
+def test_what_is_left_out_leaves_each_class_a_trial(labels: list[int], groups: list[str], n_seen: list[int]) -> None:
+    targets, seen = np.eye(2, dtype=np.float32)[labels], []
+
+    def fit(windows: np.ndarray, targets: np.ndarray, groups: np.ndarray) -> Sign:
+        assert targets.any(axis=0).all()
+        seen.append(len(windows))
+        return Sign(1.0, targets.mean(axis=0))
+
+    windows = np.arange(4, dtype=np.float32).reshape(4, 1, 1)
+    reader, left_out = choose([fit], windows, targets, np.array(groups))
+    assert seen == n_seen
+    np.testing.assert_array_equal(left_out, reader.read(windows))
+
+
 def test_the_area_of_two_classes_is_that_of_their_difference() -> None:
     targets = np.eye(2, dtype=np.float32)[np.arange(50) % 2]
     decisions = np.random.default_rng(1).normal(size=(50, 2)).astype(np.float32)
@@ -75,7 +97,8 @@ def test_groups_keep_their_difference_of_classes_and_lose_what_they_have_in_comm
     cleaned, moved = (without_group_means(each, targets, groups) for each in (trials.windows, trials.windows + offset))
     np.testing.assert_allclose(moved - moved.mean(axis=0), cleaned - cleaned.mean(axis=0), atol=1e-3)
     means = [
-        np.mean([cleaned[(groups == name) & (targets[:, k] > 0)].mean(axis=0) for k in range(2)], axis=0) for name in "ab"
+        np.mean([cleaned[(groups == name) & (targets[:, k] > 0)].mean(axis=0) for k in range(2)], axis=0)
+        for name in "ab"
     ]
     np.testing.assert_allclose(means[0], means[1], atol=1e-3)
 

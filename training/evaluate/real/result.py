@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_app.contract.errors import RecordingError
+from bci_app.contract.errors import RecordingError, SettingsError
 from bci_app.contract.manifest import Score
 from training.data.brain import BrainTrials
 from training.data.splits import By, group_names, leave_one_out
@@ -178,14 +179,25 @@ def _joined(distances: NDArray[np.float64], independent: bool) -> float:
 def leave_out(trials: BrainTrials, by: By) -> tuple[list[Fold], str]:
     """The folds that leave out one group each, or five folds by trial where there is one group only, and that in words.
 
-    Folds by trial are those of the same labels in each, drawn by seed 0.
+    Folds by trial have the same labels in each, drawn by seed 0.
+
+    Raises
+    ------
+    SettingsError
+        If there is one group only, and one trial only of some category.
     """
     from sklearn.model_selection import StratifiedKFold
 
     if len(np.unique(group_names(trials, by))) > 1:
         return [(each.train, each.test) for each in leave_one_out(trials, by)], f"each {by} in turn, not trained on"
-    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=0).split(trials.labels, trials.labels)
-    return list(folds), f"{N_FOLDS} folds by trial, as there is one {by} only"
+    n_folds = min(N_FOLDS, *Counter(trials.labels).values())
+    if n_folds < 2:
+        raise SettingsError(
+            f"Some trials of each category are learnt from and others scored; '{trials.name}' has one {by} and one trial only "
+            f"of some category. Add a {by}."
+        )
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=0).split(trials.labels, trials.labels)
+    return list(folds), f"{n_folds} folds by trial, as there is one {by} only"
 
 
 def find_files(folder: Path, pattern: str) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bci_app.contract.errors import RecordingError
+from bci_app.contract.errors import RecordingError, SettingsError
 from bci_app.contract.manifest import Score
 from tests.training.data.trials import numbered_trials
 from training.evaluate.reader_reading import cross_validated_reading
@@ -91,6 +91,11 @@ def test_trials_of_one_run_are_dealt_over_five_folds_of_both_classes() -> None:
     assert (len(folds), held_out) == (5, "5 folds by trial, as there is one run only")
     assert sorted(np.concatenate([test for _, test in folds])) == list(range(20))
     assert all(set(np.array(trials.labels)[test]) == {"a", "b"} for _, test in folds)
+
+
+def test_one_trial_of_a_category_in_one_run_cannot_be_left_out() -> None:
+    with pytest.raises(SettingsError, match=r"one run and one trial only of some category. Add a run"):
+        leave_out(numbered_trials(labels=["a", "a", "b"], runs=["1"] * 3), "run")
 
 
 def test_a_folder_without_recordings_is_named(tmp_path: Path) -> None:
