@@ -7,10 +7,11 @@ Plain, as published, the inverse is the pseudo-inverse, ``z = b A' (A A')^-1``, 
 the training latents. (There the constant 1 is inverted along with the latents; here it is known, and taken off first.)
 
 Weighted, the reading is the mean of the latent given the trial, ``(C^-1 + A S^-1 A')^-1 A S^-1 b``, for Gaussian latents of
-the training latents' covariance C and Gaussian noise of the residuals' covariance S. Where channels are few, S is made
-stationary in time, and the patterns are filtered (Wiener) by a prior, separable in space and time, of what patterns look
-like. Where they are many, S is shrunk towards its diagonal (Ledoit & Wolf), and nothing is wider than features times trials.
-Fitted patterns make every reading too sure of itself; so a map from readings of left-out trials to their latents comes last.
+the training latents' covariance C and Gaussian noise of the residuals' covariance S. Where channels are few, and features
+not more than `MOST_FEATURES`, S is made stationary in time, and the patterns are filtered (Wiener) by a prior, separable in
+space and time, of what patterns look like. Otherwise, and of principal components, S is shrunk towards its diagonal (Ledoit
+& Wolf), and nothing is wider than features times trials. Fitted patterns make every reading too sure of itself; so a map
+from readings of left-out trials to their latents comes last.
 
 A transductive reading, scaled by the statistics of the test set, is `scaled_by_test_set`, for comparison with publications.
 
