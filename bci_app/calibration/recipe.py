@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from bci_app.calibration.export import write_decoder_bundle
+from bci_app.calibration.latency import latency_of_peak
 from bci_app.calibration.ridge import OnProgress, cross_validate, fit_noise, fit_reader, held_out_score
 from bci_app.contract.bundle import Bundle
 from bci_app.contract.checks import check_not_flat
@@ -37,6 +38,10 @@ class CalibrationRecipe(BaseModel):
         Keep one filtered sample in so many.
     cut : TrialSpec
         From when to when after the picture's onset.
+    component_s : float, optional
+        When a known component is strongest in most people, seconds after the onset, such as 0.17 for the N170. The latency of
+        this participant's markers is then estimated by it from the mean of all trials, which knows no pictures, and takes
+        the place of ``cut.latency_s``.
     bin_times : int
         Preprocessed samples averaged into one feature.
     n_folds : int
@@ -52,6 +57,7 @@ class CalibrationRecipe(BaseModel):
     reference: Literal["average", "none"] = "average"
     decimation: int = Field(default=2, ge=1, le=64)
     cut: TrialSpec = TrialSpec(start_s=0.05, stop_s=0.6)
+    component_s: float | None = Field(default=None, ge=0.05, le=0.6)
     bin_times: int = Field(default=4, ge=1, le=1000)
     n_folds: int = Field(default=5, ge=2, le=50)
     seed: int = Field(default=0, ge=0)
@@ -63,12 +69,13 @@ class CalibrationRecipe(BaseModel):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationData:
-    """Trials ready to fit: windows (n, n_channels, n_times), targets (n, latent_dim), the picture id of each."""
+    """Trials ready to fit: windows (n, n_channels, n_times), targets (n, latent_dim), the picture id of each; how cut."""
 
     windows: NDArray[np.float32]
     targets: NDArray[np.float32]
     pictures: tuple[str, ...]
     preprocessing: PreprocessingSpec
+    cut: TrialSpec
 
 
 def gather(
@@ -94,7 +101,10 @@ def gather(
     """
     check_not_flat(recording.data, recording.channels, f"The recording '{recording.name}'")
     spec = recipe.preprocessing(recording.channels, recording.sfreq)
-    trials, dropped = cut_trials(recording, spec, recipe.cut)
+    cut = recipe.cut
+    if recipe.component_s is not None:
+        cut = cut.model_copy(update={"latency_s": _latency_s(recording, spec, recipe.component_s)})
+    trials, dropped = cut_trials(recording, spec, cut)
     known = [trial for trial in trials if _picture_id(trial) in latents]
     if len(known) < 2 * recipe.n_folds:
         raise SettingsError(
@@ -108,7 +118,16 @@ def gather(
         np.stack([latents[each] for each in ids]).astype(np.float32),
         ids,
         spec,
+        cut,
     )
+
+
+def _latency_s(recording: Recording, spec: PreprocessingSpec, component_s: float) -> float:
+    """How much later than its marker the mean response of this recording has the component, seconds."""
+    whole = TrialSpec(start_s=0.0, stop_s=0.65)
+    trials, _ = cut_trials(recording, spec, whole)
+    windows = np.array([trial.window.data for trial in trials], np.float32)
+    return latency_of_peak(windows, whole, spec.output_sfreq, component_s).latency_s
 
 
 def calibrate(
@@ -175,7 +194,7 @@ def calibrate(
         noise,
         name=name,
         preprocessing=data.preprocessing,
-        cut=recipe.cut,
+        cut=data.cut,
         generator=generator,
         provenance=provenance,
         metrics=scores,

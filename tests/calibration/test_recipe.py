@@ -119,3 +119,26 @@ def test_a_recipe_refuses_what_cannot_be_meant() -> None:
             CalibrationRecipe.model_validate(wrong)
     with pytest.raises(SettingsError, match="between 0 and half the rate"):
         CalibrationRecipe(band_hz=(1.0, 80.0)).preprocessing(CHANNELS, SFREQ)
+
+
+def test_a_participants_marker_latency_is_found_by_a_component_and_travels_in_the_cut(tmp_path: Path) -> None:
+    recording, latents = session(60, 5, signal_uv=4.0)
+    times = np.arange(recording.n_times) / SFREQ
+    data = np.array(recording.data)
+    for marker in recording.markers:  # a response that all pictures share, largest 270 ms after the marker
+        data[:3] += 30 * np.exp(-0.5 * ((times - marker.time - 0.27) / 0.02) ** 2)
+    later = Recording(data, times, recording.channels, SFREQ, recording.markers)
+    open_ended = RECIPE.model_copy(
+        update={"component_s": 0.17, "band_hz": (0.5, None), "reference": "none", "decimation": 1}
+    )
+    found = gather(later, latents, open_ended)
+    assert found.cut.latency_s == pytest.approx(0.1, abs=0.011)
+    plain = gather(later, latents, open_ended.model_copy(update={"component_s": None}))
+    assert plain.cut == RECIPE.cut
+    np.testing.assert_array_equal(found.windows[:, :, :-10], plain.windows[:, :, 10:])
+    generator = tiny_generator(tmp_path / "generator")
+    assert isinstance(generator.manifest, GeneratorManifest)
+    bundle = calibrate(
+        tmp_path / "decoder", found, open_ended, name="late", generator=generator.manifest, provenance=PROVENANCE
+    )
+    assert bundle.manifest.cut == found.cut

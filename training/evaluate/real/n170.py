@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bci_app.calibration.latency import N170_S, latency_of_peak
 from bci_app.calibration.recipe import CalibrationRecipe
 from bci_app.calibration.ridge import OnProgress
 from bci_app.contract.preprocessing import PreprocessingSpec
@@ -25,7 +26,6 @@ from training.evaluate.reader_reading import Floats, Fold, cross_validated_readi
 from training.evaluate.reader_scores import Finding
 from training.evaluate.real.result import FIXED_IN_SIGHT, RealResult, find_files, leave_out, mean_finding, ungrouped
 from training.readers.covariance import View, fit_covariance, high_pass_times
-from training.readers.latency import N170_S, latency_of_peak
 from training.readers.network_reader import NetworkReader
 
 CUT = TrialSpec(start_s=-0.1, stop_s=0.8, baseline_s=(-0.1, 0.0))

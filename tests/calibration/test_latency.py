@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bci_app.calibration.latency import latency_behind, latency_of_peak
 from bci_app.contract.errors import SettingsError
 from bci_app.contract.windowing import TrialSpec
-from training.readers.latency import latency_behind, latency_of_peak
 
 SFREQ, N_TIMES = 200.0, 180
 CUT = TrialSpec(start_s=-0.1, stop_s=0.8)
