@@ -63,7 +63,9 @@ def test_a_volume_is_averaged_with_those_around_it(tmp_path: Path) -> None:
     np.testing.assert_allclose(blocks.trials.windows[0, 0] @ course, numbered_volumes(n_volumes)[INSIDE][0, N_REST])
 
 
-def test_categories_are_read_in_runs_that_were_left_out(tmp_path: Path) -> None:
+def test_categories_are_read_in_runs_that_were_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(haxby, "SHIFTS", (0, 1))
+    monkeypatch.setattr(haxby, "SHARES", (0.0, 0.5))
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         _participant(tmp_path / name)
