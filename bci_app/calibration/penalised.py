@@ -88,7 +88,17 @@ def fit_penalised(features: Real, targets: Real, penalties: Iterable[float]) -> 
 
 def _by_samples(centred: Real, wanted: Doubles, grid: Doubles) -> tuple[Doubles, NDArray[np.intp], Doubles]:
     """Coefficients, index of each target's penalty, left-out residuals, through the Gram matrix of the samples."""
-    values, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))
+    dual, chosen, residuals = solve_dual((centred @ centred.T).astype(np.float64), wanted, grid)
+    return (centred.T @ dual.astype(centred.dtype)).astype(np.float64), chosen, residuals
+
+
+def solve_dual(gram: Doubles, wanted: Doubles, grid: Doubles) -> tuple[Doubles, NDArray[np.intp], Doubles]:
+    """The same of any centred Gram matrix or kernel (n_samples, n_samples): dual weights in place of coefficients.
+
+    `wanted` (n_samples, n_targets) is centred; `grid` holds the penalties. Returns the dual weights (n_samples, n_targets),
+    the index of each target's penalty, and the left-out residuals.
+    """
+    values, vectors = np.linalg.eigh(gram)
     rotated, squares = vectors.T @ wanted, vectors**2
     best = _Best(wanted.shape)
     for index, penalty in enumerate(grid):
@@ -97,7 +107,7 @@ def _by_samples(centred: Real, wanted: Doubles, grid: Doubles) -> tuple[Doubles,
         # the constant lies in the null space of the centred Gram matrix and is not penalised
         diagonal = squares @ inverse - 1 / (len(wanted) * penalty)
         best.offer(index, dual / diagonal[:, np.newaxis], dual)
-    return (centred.T @ best.kept.astype(centred.dtype)).astype(np.float64), best.chosen, best.residuals
+    return best.kept, best.chosen, best.residuals
 
 
 def _by_features(centred: Real, wanted: Doubles, grid: Doubles) -> tuple[Doubles, NDArray[np.intp], Doubles]:

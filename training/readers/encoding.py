@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_app.calibration.penalised import solve_dual
 from bci_app.contract.errors import SettingsError
 from training.readers.picture_features import Maps, PictureFeatures
 
@@ -106,23 +107,9 @@ def _kernel_ridge(
     kernel: Doubles, responses: Doubles, penalties: Sequence[float] | Doubles
 ) -> tuple[Doubles, Doubles, Doubles, Doubles]:
     """Weights, intercept, left-out predictions and the share of variance they explain."""
-    n, mean = len(kernel), responses.mean(axis=0)
-    towards = kernel.mean(axis=0)
+    mean, towards = responses.mean(axis=0), kernel.mean(axis=0)
     centred = kernel - towards - towards[:, np.newaxis] + towards.mean()
-    values, vectors = np.linalg.eigh(centred)
-    rotated, squares = vectors.T @ (responses - mean), vectors**2
-    weights, residuals = np.zeros_like(responses, np.float64), np.zeros_like(responses, np.float64)
-    error = np.full(responses.shape[1], np.inf)
-    for penalty in penalties:
-        inverse = 1 / (np.maximum(values, 0) + penalty)
-        dual = vectors @ (inverse[:, np.newaxis] * rotated)
-        left = dual / (squares @ inverse - 1 / (n * penalty))[:, np.newaxis]
-        better = (left**2).mean(axis=0) < error
-        error[better], weights[:, better], residuals[:, better] = (
-            (left[:, better] ** 2).mean(axis=0),
-            dual[:, better],
-            left[:, better],
-        )
-    explained = 1 - error / np.maximum(responses.var(axis=0), 1e-12)
+    weights, _, residuals = solve_dual(centred, responses - mean, np.asarray(penalties, np.float64))
+    explained = 1 - (residuals**2).mean(axis=0) / np.maximum(responses.var(axis=0), 1e-12)
     # the dual of a centred kernel sums to zero, so centring the rows of a new kernel changes only the intercept
     return weights, mean - towards @ weights, responses - residuals, explained

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_app.calibration.features import space_covariance
+
 Floats = NDArray[np.float32]
 
 LOADING = 1e-3
@@ -39,8 +41,7 @@ def fit_standard(windows: Floats, whiten: bool) -> Standard:
     """
     mean = windows.mean(axis=0)
     rest = windows - mean
-    covariance = np.einsum("nct,ndt->cd", rest, rest, optimize=True).astype(np.float64)
-    covariance /= rest.shape[0] * rest.shape[2]
+    covariance = space_covariance(rest)
     if not whiten:
         covariance = np.diag(np.diag(covariance))
     variances, axes = np.linalg.eigh(covariance)

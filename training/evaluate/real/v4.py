@@ -192,7 +192,7 @@ def measure(
         ]
         findings = [score(PAIRWISE, scaled(reading)) for reading in readings]
         found.append(mean_finding(findings, f"session {name}", independent=False))
-        plain.append(float(np.mean([_plain(session, fold) for fold in session.folds])))
+        plain.append(float(np.mean([_plain(session, *each) for each in zip(session.folds, components, strict=True)])))
         by_session.append(f"{name}: {found[-1].score.value:.3f}, plain {plain[-1]:.3f}")
         if page is None:
             shown = _pictures(readers, components[0], readings[0], natural, generator)
@@ -212,10 +212,9 @@ def measure(
     return result, page
 
 
-def _plain(session: Session, fold: Fold) -> float:
+def _plain(session: Session, fold: Fold, components: Components) -> float:
     """The baseline's score of one split."""
-    targets = Components.of(session.pixels[fold[0]]).encode(session.pixels)
-    reading = cross_validated_reading(plain_fit, session.trials, targets, [fold])
+    reading = cross_validated_reading(plain_fit, session.trials, components.encode(session.pixels), [fold])
     return float(per_trial(PAIRWISE, scaled(reading)).mean())
 
 
