@@ -8,7 +8,9 @@ from pathlib import Path
 
 from bci_app.contract.errors import SettingsError, StreamError
 from bci_app.contract.windowing import TrialSpec, reach_s
+from bci_app.engine.live_signal import SignalPlan
 from bci_app.engine.settings import SessionSettings
+from bci_app.engine.views import SignalWords
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.pictures.picture import Picture
@@ -62,6 +64,21 @@ class SessionPlan:
     """Whether time stamps tell when samples were taken; not so in a replay at another speed than 1."""
     notes: tuple[str, ...] = ()
     """What the user should know from the start; told as problems that end nothing."""
+
+    @property
+    def signal(self) -> SignalPlan:
+        """Which signal the decoder reads."""
+        manifest, settings = self.decoder.manifest, self.settings
+        return SignalPlan(
+            settings.stream,
+            manifest.preprocessing,
+            SignalWords.of(manifest),
+            f"Bundle '{manifest.name}'",
+            self.buffer_s,
+            settings.duration_s,
+            self.folder,
+            self.source_ended,
+        )
 
     @property
     def buffer_s(self) -> float:

@@ -55,6 +55,8 @@ class Recorder(Worker):
         If the folder cannot be written.
     """
 
+    patience_s = 30.0  # a slow disk gets half a minute
+
     def __init__(
         self,
         folder: Path,
@@ -114,6 +116,13 @@ class Recorder(Worker):
             raise self._refused(error) from error
         self._flush_now_and_then()
         return True
+
+    def late(self, timeout_s: float) -> None:
+        """Say what is lost; from the thread that stops it."""
+        self._on_failure(
+            f"The recording was to be written to '{self.folder}' within {self.patience_s:g} s after the end; "
+            f"{self.n_waiting} pieces are still waiting and are lost. Record to a faster disk."
+        )
 
     def close(self) -> None:
         """Write what is still waiting and close the files; recorder thread."""

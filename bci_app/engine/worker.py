@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bci_app.contract.errors import BciError
 
@@ -22,6 +23,9 @@ class Worker(ABC):
     on_failure : callable
         Called in the worker's thread with a message for the user if `step` raises.
     """
+
+    patience_s = 0.0
+    """How long it may take to end beyond what all others get."""
 
     def __init__(self, name: str, on_failure: Callable[[str], None]) -> None:
         self.name = name
@@ -59,6 +63,10 @@ class Worker(ABC):
     def close(self) -> None:
         """Let go of what the worker holds; called once at its end, in its own thread."""
 
+    def late(self, timeout_s: float) -> None:
+        """It did not end in time; from the thread that stops it."""
+        logger.warning("the %s thread did not end within %.1f s", self.name, timeout_s)
+
     def _run(self) -> None:
         try:
             while not self.stopping and self.step():
@@ -79,3 +87,19 @@ class Worker(ABC):
             self.close()
         except Exception:
             logger.exception("worker %s failed while it closed", self.name)
+
+
+def stop_workers(workers: Sequence[Worker], timeout_s: float) -> None:
+    """Stop workers, last started first, within `timeout_s` seconds; from the thread that owns the session.
+
+    A worker with `patience_s` is told when all after it have ended, and gets that much longer: what was recorded comes
+    before a prompt end.
+    """
+    deadline = time.monotonic() + timeout_s
+    for worker in reversed(workers):
+        if not worker.patience_s:
+            worker.stop()
+    for worker in reversed(workers):
+        worker.stop()
+        if not worker.join(worker.patience_s or max(deadline - time.monotonic(), 0.05)):
+            worker.late(timeout_s)
