@@ -21,10 +21,12 @@ class StreamChanged:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShowPicture:
-    """`picture` is to be painted now; whoever paints it answers with ``session.picture_shown``."""
+    """`picture` is to be painted at `due_s` (LSL seconds), or at once if that is past; whoever paints it answers with
+    ``session.picture_shown``."""
 
     trial: int
     picture: Picture
+    due_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,21 @@ class TrialRead:
     picture: Picture
     image: NDArray[np.uint8]
     identified: float
+
+
+@dataclass(frozen=True, slots=True)
+class RatingWanted:
+    """The picture of `trial` waits for a rating from 1 to `steps`: ``session.rate(trial, value)``."""
+
+    trial: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationScored:
+    """All pictures of a generation have their scores, and the state is written."""
+
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +84,14 @@ class Finished:
     fatal: bool
 
 
-Event = StreamChanged | ShowPicture | BlankPicture | TrialRead | Problem | Progress | Finished
+Event = (
+    StreamChanged
+    | ShowPicture
+    | BlankPicture
+    | TrialRead
+    | RatingWanted
+    | GenerationScored
+    | Problem
+    | Progress
+    | Finished
+)

@@ -16,11 +16,13 @@ from bci_app.simulation.settings import ParticipantSettings
 S = TypeVar("S", bound=BaseModel)
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """Settings that do not change and know no other keys."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class StreamChoice(_Frozen):
+class StreamChoice(Frozen):
     """Which stream: by source_id (surest), name or type; waits `timeout_s` for it to appear."""
 
     name: str | None = None
@@ -36,7 +38,7 @@ class StreamChoice(_Frozen):
     """Name of the marker stream whose events cut the trials; None for none, or for pictures shown by this program."""
 
 
-class Presentation(_Frozen):
+class Presentation(Frozen):
     """Pictures shown by this program: `n_trials` read, one every `soa_s`, each on screen for `show_s`."""
 
     n_trials: int = Field(default=64, ge=2, le=2000)
@@ -55,7 +57,7 @@ class Presentation(_Frozen):
         return self
 
 
-class SessionSettings(_Frozen):
+class SessionSettings(Frozen):
     """One live session.
 
     Parameters
@@ -95,7 +97,7 @@ class SessionSettings(_Frozen):
         return self
 
 
-class DemoSettings(_Frozen):
+class DemoSettings(Frozen):
     """The demo: a simulated participant, its calibration and the session."""
 
     participant: ParticipantSettings = ParticipantSettings()
