@@ -1,0 +1,24 @@
+"""Scores of which some are missing, for optimisers that look at ranks alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bci_app.evolution.optimiser import Scores
+
+
+def fill_missing(scores: Scores) -> Scores:
+    """`scores` (n,) with the median of those that came where none came, which neither attracts nor repels."""
+    return np.where(np.isnan(scores), np.nanmedian(scores), scores)
+
+
+def rank_weights(scores: Scores) -> Scores:
+    """Weights (n,) of the `scores` by their rank: log(n // 2 + 1/2) - log(rank) for the better half, else 0; the sum is 1.
+
+    Source: Hansen, The CMA Evolution Strategy: A Tutorial, arXiv 1604.00772, its positive weights.
+    """
+    n_chosen = max(len(scores) // 2, 1)
+    by_rank = np.zeros(len(scores))
+    by_rank[:n_chosen] = np.log(n_chosen + 0.5) - np.log(np.arange(1, n_chosen + 1))
+    ranks = np.argsort(np.argsort(-fill_missing(scores), kind="stable"))
+    return np.asarray(by_rank[ranks] / by_rank.sum())
