@@ -26,7 +26,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeanCurve:
-    """Mean response per generation with its 95 % bootstrap interval over pictures; arrays (n_generations,), NaN where none came."""
+    """Mean response per generation and its 95 % bootstrap interval over pictures; arrays (n_generations,), NaN without one."""
 
     mean: Numbers
     low: Numbers
