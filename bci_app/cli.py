@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -252,25 +253,35 @@ def check(
 ) -> None:
     """Verify a bundle: manifest, hashes, graph, golden vectors on this machine."""
     from bci_app.contract.bundle import open_bundle
+    from bci_app.contract.manifest import DecoderManifest, ImageModelManifest
     from bci_app.engine.tables import score_table
     from bci_app.inference.decoder import Decoder
     from bci_app.inference.generator import Generator
+    from bci_app.inference.image_model import ImageModel
 
     opened = open_bundle(bundle)
     where: Any = device or "auto"
-    model = (Generator if opened.manifest.kind == "generator" else Decoder).open(
-        opened, device=where, require_gpu=require_gpu
-    )
+    kinds: Any = {"generator": Generator, "image-model": ImageModel}
     manifest = opened.manifest
+    model = kinds.get(manifest.kind, Decoder).open(opened, device=where, require_gpu=require_gpu)
     out.print(f"Bundle '{manifest.name}' ({manifest.kind}) is sound.", markup=False)
     out.print(f"Golden vectors agree on: {model.device}", markup=False)
-    out.print(f"Latent space {manifest.latent_space.id}: {manifest.latent_space.dim} numbers", markup=False)
-    if manifest.kind != "generator":
+    if isinstance(manifest, ImageModelManifest):
+        _tell_layers(model.layers)
+    else:
+        out.print(f"Latent space {manifest.latent_space.id}: {manifest.latent_space.dim} numbers", markup=False)
+    if isinstance(manifest, DecoderManifest):
         _tell_input(manifest)
     if manifest.metrics:
         out.print(score_table(manifest.metrics))
     for held_out in dict.fromkeys(score.held_out for score in manifest.metrics):
         out.print(f"Held out: {held_out}", markup=False, highlight=False)
+
+
+def _tell_layers(layers: Mapping[str, tuple[int, ...]]) -> None:
+    """What of an image model can be driven."""
+    units = ", ".join(f"{name} ({' x '.join(map(str, shape))})" for name, shape in layers.items())
+    out.print(f"Layers and their sizes: {units}", markup=False, highlight=False)
 
 
 def _tell_input(manifest: DecoderManifest) -> None:

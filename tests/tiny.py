@@ -92,6 +92,25 @@ def tiny_generator(folder: Path, seed: int = 0) -> Bundle:
     )
 
 
+def tiny_image_model(side: int = 8, n_channels: int = 4, batch: int | str = "batch", seed: int = 0) -> bytes:
+    """input (batch, 3, side, side) -> conv, a product with a matrix at each place -> relu -> pooled, its mean -> scores."""
+    rng = np.random.default_rng(seed)
+    weights = {
+        "kernel": rng.normal(size=(n_channels, 3, 1, 1)).astype(np.float32),
+        "head": rng.normal(size=(n_channels, 2)).astype(np.float32),
+    }
+    make = helper.make_node
+    nodes = [
+        make("Conv", ["input", "kernel"], ["conv"]),
+        make("Relu", ["conv"], ["relu"]),
+        make("GlobalAveragePool", ["relu"], ["average"]),
+        make("Flatten", ["average"], ["pooled"]),
+        make("MatMul", ["pooled", "head"], ["scores"]),
+    ]
+    given = ("input", TensorProto.FLOAT, [batch, 3, side, side])
+    return _model(nodes, given, ("scores", TensorProto.FLOAT, [batch, 2]), weights)
+
+
 def tiny_decoder(
     folder: Path,
     generator: Bundle,

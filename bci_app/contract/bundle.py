@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.contract.errors import BundleCorruptError, BundleError, BundleUnsafeError
-from bci_app.contract.manifest import DecoderManifest, FileEntry, GeneratorManifest, parse_manifest
+from bci_app.contract.manifest import FileEntry, Manifest, parse_manifest
 
 MANIFEST = "manifest.json"
 _LARGEST_FILE = 2**28
@@ -44,7 +44,7 @@ class Bundle:
     """
 
     folder: Path
-    manifest: GeneratorManifest | DecoderManifest
+    manifest: Manifest
     contents: Mapping[str, bytes]
 
     def read(self, name: str) -> bytes:
@@ -184,16 +184,14 @@ def _swap(draft: Path, place: Path, aside: Path) -> None:
         raise
 
 
-def write_bundle(
-    folder: Path | str, manifest: GeneratorManifest | DecoderManifest, files: Mapping[str, bytes]
-) -> Bundle:
+def write_bundle(folder: Path | str, manifest: Manifest, files: Mapping[str, bytes]) -> Bundle:
     """Write a bundle beside its place, verify it, and rename it into place.
 
     Parameters
     ----------
     folder : path
         Where it shall stand; a bundle already there is replaced.
-    manifest : GeneratorManifest or DecoderManifest
+    manifest : Manifest
         Its `files` are filled in here.
     files : mapping of str to bytes
         Content of each file.

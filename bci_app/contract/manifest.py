@@ -109,11 +109,14 @@ class _Common(_Frozen):
     golden: Golden
     provenance: Provenance
     metrics: tuple[Score, ...] = ()
+    seal: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """Digest of everything else in the manifest, the hashes of the files included."""
+
+
+class _WithLatents(_Common):
     latent_space: LatentSpace
     latent_mean: tuple[float, ...]
     """Mean latent of what it was trained on, which identification subtracts."""
-    seal: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
-    """Digest of everything else in the manifest, the hashes of the files included."""
 
     @model_validator(mode="after")
     def _mean_fits(self) -> Self:
@@ -124,7 +127,7 @@ class _Common(_Frozen):
         return self
 
 
-class GeneratorManifest(_Common):
+class GeneratorManifest(_WithLatents):
     """Latent -> picture (``generator.onnx``) and, unless it only draws, picture -> latent (``encoder.onnx``)."""
 
     kind: Literal["generator"] = "generator"
@@ -136,7 +139,7 @@ class GeneratorManifest(_Common):
         return "image" in {tensor.name for tensor in self.inputs}
 
 
-class DecoderManifest(_Common):
+class DecoderManifest(_WithLatents):
     """Window of a brain signal -> latent (``decoder.onnx``), with the noise model of its twin (``noise.npz``).
 
     The channels are electrodes, voxels or neurons, by `kind`.
@@ -169,12 +172,21 @@ class DecoderManifest(_Common):
         return self.preprocessing.sfreq
 
 
-Manifest = Annotated[GeneratorManifest | DecoderManifest, Field(discriminator="kind")]
-_READER: TypeAdapter[GeneratorManifest | DecoderManifest] = TypeAdapter(Manifest)
-KINDS = ("generator", *get_args(DecoderKind))
+class ImageModelManifest(_Common):
+    """Picture -> one number per class (``model.onnx``); each of its layers can be looked into and driven."""
+
+    kind: Literal["image-model"] = "image-model"
+    image_size: int = Field(ge=8, le=2048)
+    classes: tuple[str, ...] = ()
+    """What the numbers of its output stand for, in their order; none if they are no classes."""
 
 
-def parse_manifest(raw: dict[str, Any], where: str) -> GeneratorManifest | DecoderManifest:
+Manifest = GeneratorManifest | DecoderManifest | ImageModelManifest
+_READER: TypeAdapter[Manifest] = TypeAdapter(Annotated[Manifest, Field(discriminator="kind")])
+KINDS = ("generator", "image-model", *get_args(DecoderKind))
+
+
+def parse_manifest(raw: dict[str, Any], where: str) -> Manifest:
     """The manifest in `raw`, the parsed ``manifest.json`` of the bundle called `where`.
 
     Raises

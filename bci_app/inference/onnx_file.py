@@ -21,7 +21,12 @@ _ADVICE = "Do not use this bundle, or export it again with this project."
 
 
 def check_onnx(content: bytes, what: str) -> None:
-    """Refuse a model file that is broken, reaches outside itself or could run forever.
+    """Refuse what `open_graph` refuses."""
+    open_graph(content, what)
+
+
+def open_graph(content: bytes, what: str) -> onnx.ModelProto:
+    """The graph in a model file; refuses one that is broken, reaches outside itself or could run forever.
 
     Parameters
     ----------
@@ -52,6 +57,7 @@ def check_onnx(content: bytes, what: str) -> None:
     except (onnx.checker.ValidationError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BundleCorruptError(f"{what} must be a valid ONNX model; it is not: {reason}. Export it again.") from None
+    return model
 
 
 def _parse(content: bytes, what: str) -> onnx.ModelProto:

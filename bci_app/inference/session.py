@@ -64,7 +64,7 @@ class OnnxModel:
         name: str | None = None,
         warm_up_runs: int = 3,
     ) -> None:
-        content = source if isinstance(source, bytes) else _read(Path(source))
+        content = source if isinstance(source, bytes) else read_model(Path(source))
         self.name = name or ("the model" if isinstance(source, bytes) else Path(source).name)
         check_onnx(content, self.name)
         runtime = _runtime()
@@ -180,7 +180,8 @@ def _fits(wanted: Sequence[int | str], got: Sequence[int | str]) -> bool:
     )
 
 
-def _read(path: Path) -> bytes:
+def read_model(path: Path) -> bytes:
+    """The bytes of a model file; BundleCorruptError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
