@@ -59,8 +59,37 @@ class PortableEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Latents float32 (batch, dim) of images uint8 (batch, h, w, 3)."""
-        numbers = image.to(torch.float32)
-        if self.n_channels == 1:
-            numbers = (numbers * self.luma).sum(dim=3, keepdim=True)
-        mean, _ = self.encoder(numbers.permute(0, 3, 1, 2) / 127.5 - 1.0)
+        mean, _ = self.encoder(_as_trained(image, self.luma, self.n_channels))
         return mean if self.standard is None else self.standard(mean)  # type: ignore[no-any-return]
+
+
+class PortableClassifier(nn.Module):
+    """Picture as bytes -> one number per class.
+
+    Parameters
+    ----------
+    classifier : nn.Module
+        Image (batch, n_channels, h, w) in -1 to 1 -> numbers (batch, n_classes).
+    n_channels : {1, 3}
+        Channels that it sees; one is the luma.
+    """
+
+    luma: Tensor
+
+    def __init__(self, classifier: nn.Module, n_channels: int = 3) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.n_channels = n_channels
+        self.register_buffer("luma", torch.tensor(LUMA))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Numbers float32 (batch, n_classes) of images uint8 (batch, h, w, 3)."""
+        return self.classifier(_as_trained(image, self.luma, self.n_channels))  # type: ignore[no-any-return]
+
+
+def _as_trained(image: Tensor, luma: Tensor, n_channels: int) -> Tensor:
+    """Images uint8 (batch, h, w, 3) as networks see them, (batch, n_channels, h, w) in -1 to 1."""
+    numbers = image.to(torch.float32)
+    if n_channels == 1:
+        numbers = (numbers * luma).sum(dim=3, keepdim=True)
+    return numbers.permute(0, 3, 1, 2) / 127.5 - 1.0

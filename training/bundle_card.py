@@ -1,10 +1,10 @@
-"""The page of a generator bundle that a person reads before using it."""
+"""The page of a bundle that a person reads before using it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bci_app.contract.manifest import GeneratorManifest, Score
+from bci_app.contract.manifest import GeneratorManifest, ImageModelManifest, Provenance, Score
 
 
 def write_card(manifest: GeneratorManifest, files: Mapping[str, bytes], about: Sequence[str], held_out: str) -> str:
@@ -29,9 +29,8 @@ def write_card(manifest: GeneratorManifest, files: Mapping[str, bytes], about: S
         *about,
         f"{_draws(manifest)}",
         f"Trained on: {', '.join(provenance.data)}. Pictures of other kinds come out as the nearest of these.",
-        f"Licence: {provenance.licence}. Commit: {provenance.commit}.\nMade by: `{provenance.command}`\n"
-        f"Files: {', '.join(f'{name} {len(content) / 2**20:.1f} MB' for name, content in files.items())}.",
-        _table(manifest.metrics) if manifest.metrics else "It has not been scored.",
+        _origin(provenance, files),
+        _table(manifest.metrics, "noise instead of latents") if manifest.metrics else "It has not been scored.",
         f"Held out: {held_out}",
     ]
     return "\n\n".join(lines) + "\n"
@@ -44,10 +43,33 @@ def _draws(manifest: GeneratorManifest) -> str:
     return f"To draw pictures, draw the numbers from N(0, I), {cut}."
 
 
-def _table(scores: Sequence[Score]) -> str:
+def write_classifier_card(manifest: ImageModelManifest, files: Mapping[str, bytes], layers: Sequence[str]) -> str:
+    """The card of a classifier, in Markdown; `layers` say which of its units can be driven, in words."""
+    size, provenance = manifest.image_size, manifest.provenance
+    lines = [
+        f"# {manifest.name}",
+        f"Tells {len(manifest.classes)} classes of {size} x {size} pictures apart. It comes with the program as something to "
+        "drive: a unit of any of its layers is a response that pictures can be evolved for.",
+        f"Layers: {'; '.join(layers)}.",
+        f"Trained on: {', '.join(provenance.data)}. Classes: {', '.join(manifest.classes)}.",
+        _origin(provenance, files),
+        _table(manifest.metrics, "noise pictures"),
+        *(f"Held out: {score.held_out}" for score in manifest.metrics),
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def _origin(provenance: Provenance, files: Mapping[str, bytes]) -> str:
+    sizes = ", ".join(f"{name} {len(content) / 2**20:.1f} MB" for name, content in files.items())
+    return (
+        f"Licence: {provenance.licence}. Commit: {provenance.commit}.\nMade by: `{provenance.command}`\nFiles: {sizes}."
+    )
+
+
+def _table(scores: Sequence[Score], noise: str) -> str:
     return "\n".join(
         (
-            "| score | value (95 % interval) | chance | noise instead of latents | shuffled pairing | n |",
+            f"| score | value (95 % interval) | chance | {noise} | shuffled pairing | n |",
             "|---|---|---|---|---|---|",
             *(_row(score) for score in scores),
         )

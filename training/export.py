@@ -31,7 +31,7 @@ from training.bundle_card import write_card
 from training.evaluate.codes import participation_ratio
 from training.evaluate.metrics import reconstruction_scores
 from training.gan_recipe import GanRecipe
-from training.settings import GeneratorRecipe, PictureSettings
+from training.settings import Frozen, GeneratorRecipe, PictureSettings
 
 OPSET = 20
 N_GOLDEN = 8
@@ -276,7 +276,7 @@ def draft_bundle(
         inputs=(latent, image) if portable.encoder else (latent,),
         outputs=(image, latent) if portable.encoder else (image,),
         golden=Golden(atol=ATOL, rtol=0.0 if isinstance(recipe, GanRecipe) else RTOL),
-        provenance=_provenance(recipe, commit, command),
+        provenance=provenance(recipe.pictures, recipe.bundle.licence, recipe, commit, command),
     )
     return Draft(manifest, files, portable.about)
 
@@ -317,14 +317,15 @@ def held_out(pictures: PictureSettings) -> str:
     return "Other pictures of the same source (none with the same pixels is in both)."
 
 
-def _provenance(recipe: GeneratorRecipe | GanRecipe, commit: str, command: str) -> Provenance:
+def provenance(pictures: PictureSettings, licence: str, recipe: Frozen, commit: str, command: str) -> Provenance:
+    """Where networks come from that were trained on `pictures` by a `recipe`."""
     return Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         commit=commit,
         recipe=recipe.model_dump(mode="json"),
-        data=_data(recipe.pictures),
-        licence=recipe.bundle.licence or ("BSD-3-Clause" if recipe.pictures.source == "builtin" else "not stated"),
+        data=_data(pictures),
+        licence=licence or ("BSD-3-Clause" if pictures.source == "builtin" else "not stated"),
         versions={name: version(name) for name in VERSIONS},
     )
 

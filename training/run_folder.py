@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 CHECKPOINT = "checkpoint.safetensors"
-_ROOMS = ("contract", "pictures", "inference", "simulation", "calibration")
+_ROOMS = ("contract", "pictures", "inference", "simulation", "calibration", "evolution")
 SOURCES = ("models", "training", "configs/train", *(f"bci_app/{room}" for room in _ROOMS))
 """What the outcome of a training run depends on."""
 KINDS: dict[str, type[GeneratorRecipe | ReaderRecipe | ClassifierRecipe | GanRecipe]] = {

@@ -269,6 +269,15 @@ def _override(raw: dict[str, Any], override: str) -> None:
         ) from None
 
 
+class ClassifierBundleSettings(Frozen):
+    """The bundle of a classifier; `folder` null leaves it in the run folder."""
+
+    name: Annotated[str, Field(min_length=1)]
+    folder: str | None = None
+    licence: str = ""
+    """Empty: BSD-3-Clause for networks trained on the built-in pictures, else "not stated"."""
+
+
 class ClassifierRecipe(Frozen):
     """All that a run of `train_classifier` depends on; `widths` are one per resolution, largest map first."""
 
@@ -284,6 +293,8 @@ class ClassifierRecipe(Frozen):
     """Steps over which the learning rate rises from zero."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     threads: Count = 1
+    bundle: ClassifierBundleSettings | None = None
+    """The bundle that the program opens as a model to drive; null leaves weights and card only."""
 
     @model_validator(mode="after")
     def _size_fits(self) -> Self:

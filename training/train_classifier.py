@@ -22,9 +22,10 @@ from torch.nn import functional
 from bci_app.contract.errors import BciError, SettingsError
 from bci_app.contract.manifest import Score
 from models.classifier import Classifier
+from training.classifier_bundle import export_classifier
 from training.data.images import Images, ImageSplit, Pictures, batch_indices, flip_some, read_split, to_tensor
 from training.evaluate.batches import batched
-from training.evaluate.classifier_files import ClassifierCard, save_classifier
+from training.evaluate.classifier_files import ClassifierCard, load_classifier, save_classifier
 from training.evaluate.intervals import share
 from training.run_folder import RunFolder, new_run
 from training.settings import ClassifierRecipe, read_any_recipe
@@ -33,7 +34,7 @@ LOG_EVERY = 50
 
 
 def train(recipe: ClassifierRecipe, run: RunFolder) -> ClassifierCard:
-    """Train, score on the test side, and write both files into the run folder.
+    """Train, score on the test side, write both files into the run folder, and the bundle if the recipe names one.
 
     Raises
     ------
@@ -42,7 +43,11 @@ def train(recipe: ClassifierRecipe, run: RunFolder) -> ClassifierCard:
     """
     torch.set_num_threads(recipe.threads)
     split = read_split(recipe.pictures, recipe.seed, cache=run.path)
-    return learn(split, recipe, run, run.origin("commit"), run.origin("command"))
+    card = learn(split, recipe, run, run.origin("commit"), run.origin("command"))
+    if recipe.bundle is not None:
+        folder = Path(recipe.bundle.folder) if recipe.bundle.folder else run.path / "bundle"
+        export_classifier(load_classifier(run.path), folder, split.test.images)
+    return card
 
 
 def learn(split: ImageSplit, recipe: ClassifierRecipe, run: RunFolder, commit: str, command: str) -> ClassifierCard:
@@ -187,6 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"shuffled labels {score.shuffled_pairing:.4f}"
     )
     print(f"Classifier: {run.path}")
+    if recipe.bundle is not None:
+        print(f"Bundle: {recipe.bundle.folder or run.path / 'bundle'}")
     return 0
 
 

@@ -180,6 +180,14 @@ def test_the_shipped_generator_is_sound(command: Command) -> None:
     assert "chance" in outcome.out
 
 
+def test_check_names_the_layers_of_an_image_model(command: Command) -> None:
+    outcome = command("check", shipped("classifier64"))
+    assert outcome.status == 0, outcome.err
+    assert "Bundle 'classifier64' (image-model) is sound." in outcome.out
+    assert "rectified4 (128 x 4 x 4)" in outcome.out
+    assert "Latent space" not in outcome.out
+
+
 def test_check_shows_the_figures_of_a_decoder(bundles: dict[str, Path], command: Command) -> None:
     outcome = command("check", bundles["trials"])
     assert outcome.status == 0, outcome.err

@@ -26,7 +26,7 @@ from models.gan.blocks import ConditionalNorm, DownBlock, ResidualDense, SelfAtt
 from models.gan.dcgan import DcganDiscriminator, DcganGenerator
 from models.gan.strided import DoublingConv2d, HalvingConv2d
 from models.layers import GlobalBatchNorm2d, Residual, Whitening
-from models.portable import PortableEncoder, PortableGenerator
+from models.portable import PortableClassifier, PortableEncoder, PortableGenerator
 from training.export import to_onnx
 
 DIM = 5
@@ -136,6 +136,9 @@ CASES = {
         has_gradient=False,
     ),
     "PortableEncoder": Case(lambda: PortableEncoder(_encoder(), _whitening()), _bytes, ((3, DIM),), has_gradient=False),
+    "PortableClassifier": Case(
+        lambda: PortableClassifier(Classifier(1, 5, (4, 8)), n_channels=1), _bytes, ((3, 5),), has_gradient=False
+    ),
 }
 each_network = pytest.mark.parametrize("name", CASES)
 
@@ -204,6 +207,7 @@ def test_no_picture_depends_on_its_neighbours(name: str) -> None:
     [
         ("PortableGenerator", "latent", "image", 2.0),
         ("PortableEncoder", "image", "latent", 1e-4),
+        ("PortableClassifier", "image", "scores", 1e-4),
         ("EegNet", "window", "latent", 1e-4),
         ("AttentionNice", "window", "latent", 1e-4),
         ("PortableReader", "window", "latent", 1e-4),

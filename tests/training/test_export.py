@@ -14,7 +14,7 @@ from bci_app.contract.errors import BundleError
 from bci_app.inference.generator import Generator
 from models.portable import PortableEncoder, PortableGenerator
 from training.bundle_card import write_card
-from training.export import Draft, _provenance, apply, as_trained, in_colour, place_bundle, standardise
+from training.export import Draft, apply, as_trained, in_colour, place_bundle, provenance, standardise
 from training.gan.scoring import as_coded
 from training.gan_recipe import GanRecipe
 
@@ -151,9 +151,9 @@ def test_a_bundle_of_a_gan_compares_latents_by_difference_alone_and_claims_no_li
     assert dcgan_draft.manifest.provenance.licence == "BSD-3-Clause", "the built-in pictures"
     pictures = dcgan_recipe.pictures.model_copy(update={"source": "/somewhere/faces"})
     foreign = dcgan_recipe.model_copy(update={"pictures": pictures})
-    assert _provenance(foreign, "", "").licence == "not stated"
+    assert provenance(foreign.pictures, foreign.bundle.licence, foreign, "", "").licence == "not stated"
     said = foreign.model_copy(update={"bundle": foreign.bundle.model_copy(update={"licence": "CC0"})})
-    assert _provenance(said, "", "").licence == "CC0"
+    assert provenance(said.pictures, said.bundle.licence, said, "", "").licence == "CC0"
 
 
 def test_weights_that_are_no_numbers_never_become_a_bundle() -> None:
