@@ -40,7 +40,8 @@ class FlashGuard:
 
     Notes
     -----
-    A picture of 64 x 64 pixels costs 0.25 ms, of 256 x 256 0.9 ms; ask about the picture as the model made it, not as it is scaled to the screen.
+    A call costs 0.25 ms for 64 x 64 pixels, 0.9 ms for 256 x 256: ask about the picture as the model made it, not as it is
+    scaled to the screen.
 
     Source: WCAG 2.2, success criterion 2.3.1, "general flash and red flash thresholds".
     """
@@ -124,5 +125,5 @@ def _reduced(light: Blocks) -> Blocks:
         edges = np.linspace(0, light.shape[axis], BLOCKS + 1).astype(int)
         sizes = np.maximum(np.diff(edges), 1).astype(np.float32)
         sums = np.add.reduceat(light, edges[:-1], axis=axis)
-        light = sums / sizes.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        light = np.asarray(sums / sizes.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1)), np.float32)
     return light
