@@ -131,6 +131,22 @@ class References(Frozen):
     folder: Path | None = None
 
 
+class Stimulus(Frozen):
+    """Where pictures are shown and how large: `height` is their share of the height of the grey area.
+
+    ``where``: ``"full-screen"`` on `screen` (counted from 0; None for the second one if there is one), ``"window"`` in a pane
+    of the experimenter's window, or ``"auto"``, which is full screen where there is a second screen.
+    """
+
+    where: Literal["auto", "full-screen", "window"] = "auto"
+    screen: int | None = Field(default=None, ge=0)
+    height: float = Field(default=0.33, gt=0, le=1)
+    fixation: bool = True
+    """A cross in the grey between pictures."""
+    photodiode: bool = False
+    """A square in the lower left corner, white while a picture is on, to measure onsets with."""
+
+
 class EvolutionSettings(Frozen):
     """One evolution session.
 
@@ -160,6 +176,7 @@ class EvolutionSettings(Frozen):
     timing: Timing = Timing()
     limits: Limits = Limits()
     references: References = References()
+    stimulus: Stimulus = Stimulus()
     n_generations: int = Field(default=40, ge=1, le=100_000)
     repeats: int = Field(default=1, ge=1, le=100)
     shown_again: int = Field(default=1, ge=0, le=20)
