@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from PySide6.QtWidgets import QApplication
 
@@ -133,3 +135,24 @@ def test_slow_panels_are_read_once_a_round_and_in_ticks_of_their_own(bridge: Bri
     bridge.signal_wanted = False
     bridge._poll()
     assert len(signals) == 2 * TURNS
+
+
+def _flat(level: int, trial: int) -> Reconstruction:
+    return replace(reconstruction(trial, 1.0), image=np.full((64, 64, 3), level, np.uint8))
+
+
+def test_picture_that_would_flash_is_held_and_gives_way_to_the_newest(
+    bridge: Bridge, session: FakeSession, qapp: QApplication
+) -> None:
+    pictures = [_flat(255 * (index % 2), index) for index in range(9)]
+    for index, each in enumerate(pictures):
+        session.now_s = 100 + 0.1 * index
+        session.reconstructions.put(each)
+        qapp.processEvents()
+    assert [each.trial for each, _at in session.handed] == [0, 1, 2, 3, 4, 5, 7]  # 7 is as white as 5
+    assert bridge.guard.n_held == 2
+    session.now_s = 101.1  # a second after the first change and some more
+    bridge._hold.timeout.emit()
+    assert session.handed[-1] == (pictures[8], 101.1)
+    bridge._take()
+    assert len(session.handed) == 8
