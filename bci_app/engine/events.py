@@ -31,7 +31,7 @@ class ShowPicture:
 
 @dataclass(frozen=True, slots=True)
 class BlankPicture:
-    """The stimulus area is to become mid grey."""
+    """The stimulus area is to become mid grey, at once; a picture that waits to be painted is not painted any more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from bci_app.contract.errors import SettingsError
 from bci_app.engine.settings import Frozen, StreamChoice
-from bci_app.evolution.choice import AnyOptimiser
 from bci_app.evolution.optimiser import RandomSearch
+from bci_app.evolution.optimisers import AnyOptimiser
 
 Seconds = Annotated[float, Field(ge=-10, le=60)]
 

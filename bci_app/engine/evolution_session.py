@@ -1,0 +1,221 @@
+"""The composition root of an evolution: builds its workers, starts them in order and stops them in reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from bci_app.engine.events import Event, Finished, RatingWanted
+from bci_app.engine.evolution_onsets import OnsetLog
+from bci_app.engine.evolution_plan import EvolutionPlan
+from bci_app.engine.evolution_presenter import EvolutionPresenter, Hooks
+from bci_app.engine.evolution_responder import PersonResponder, PictureResponder
+from bci_app.engine.evolution_run import EvolutionRun, Outcome, Showing
+from bci_app.engine.evolution_views import EvolutionSnapshot
+from bci_app.engine.telling import Telling
+from bci_app.engine.views import SignalSnapshot, SignalWords, Status
+from bci_app.engine.worker import Worker, stop_workers
+from bci_app.pictures.picture import Picture
+from bci_app.streams.lsl import local_clock
+
+
+class EvolutionSession:
+    """A running evolution; its public methods say which thread may call them.
+
+    Parameters
+    ----------
+    plan : EvolutionPlan
+        What to run.
+    clock : callable
+        LSL seconds.
+
+    Raises
+    ------
+    SettingsError
+        If the parts of the plan cannot go together, or the run in its folder is another one.
+    StreamError, SignalError
+        If the stream is not there, or not of the kind that the response needs.
+    RecordingError
+        If the plan's folder cannot be written, or read to resume.
+    """
+
+    shows_pictures = True
+    reading = False
+    """No window is ever being read while a picture waits to be painted."""
+
+    def __init__(self, plan: EvolutionPlan, clock: Callable[[], float] = local_clock) -> None:
+        self.plan = plan
+        self.clock = clock
+        self.title = plan.title
+        self.signal: SignalWords | None = None
+        self.onsets = OnsetLog()
+        self._telling = Telling()
+        self._on_event: Callable[[Event], None] = lambda event: None
+        self._stopped = False
+        with ExitStack() as undo:
+            if plan.outlets is not None:
+                undo.callback(plan.outlets.close)
+            plan.check()
+            self.run = EvolutionRun(
+                plan.settings,
+                plan.generator,
+                plan.references,
+                self._presentation_over,
+                self._telling.problem,
+                plan.responder.advice,
+            )
+            self._presenter = self._new_presenter()
+            undo.pop_all()
+
+    def _new_presenter(self) -> EvolutionPresenter:
+        responder = self.plan.responder
+        rated = isinstance(responder, PersonResponder)
+        return EvolutionPresenter(
+            self.run,
+            self.onsets,
+            Hooks(self._telling.tell, self._announce, self._picture_on_screen, self._respond),
+            self._telling.failed,
+            self.clock,
+            patience_s=responder.patience_s if isinstance(responder, PersonResponder) else 10.0,
+            rated=rated,
+        )
+
+    # -- for the window --------------------------------------------------------------------------------------------
+
+    def start(self, on_event: Callable[[Event], None]) -> None:
+        """Begin; `on_event` is called from the session's threads. From the thread that owns the session."""
+        self._on_event = on_event
+        self._telling.emit = self._hand_on
+        for note in self.plan.notes:
+            self._telling.problem(note)
+        self._presenter.announce()
+        for worker in self._workers():
+            worker.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """End all workers, last started first, within `timeout_s` seconds; may be called twice. Owner's thread."""
+        if self._stopped:
+            return
+        self._stopped = True
+        stop_workers(self._workers(), timeout_s)
+        if self.plan.outlets is not None:
+            self.plan.outlets.close()
+
+    def picture_shown(self, trial: int, picture_id: str, at_s: float) -> None:
+        """The picture of presentation `trial` was painted at `at_s` (LSL seconds). GUI thread."""
+        self._presenter.painted(trial, at_s)
+
+    def rate(self, trial: int, value: int) -> None:
+        """The person rates the picture of presentation `trial`; one that is not waited for counts for nothing. GUI thread."""
+        responder = self.plan.responder
+        if isinstance(responder, PersonResponder) and 1 <= value <= responder.steps:
+            for showing in self.run.awaited:
+                if showing.number == trial:
+                    self.run.answer(trial, showing.picture.id, float(value))
+
+    def set_refresh(self, hz: float) -> None:
+        """Frames per second of the screen that pictures are shown on. GUI thread."""
+        self.onsets.refresh_hz = hz
+
+    def pause(self) -> None:
+        """Blank, and show nothing until `resume`; the picture on screen is shown again. Any thread."""
+        self._presenter.set_paused(True)
+
+    def resume(self) -> None:
+        """Go on where it stood. Any thread."""
+        self._presenter.set_paused(False)
+
+    def halt(self, reason: str = "Stopped by the stop key.") -> None:
+        """Blank at once and end; the state is kept. Any thread."""
+        self._presenter.halt()
+        self._telling.tell(Finished(reason, fatal=False))
+
+    def evolution(self) -> EvolutionSnapshot:
+        """The evolution as it stands. Any thread."""
+        run, settings = self.run, self.plan.settings
+        history = run.history
+        return EvolutionSnapshot(
+            generation=min(run.state.generation, settings.n_generations - 1),
+            n_generations=settings.n_generations,
+            response=self.plan.responder.words,
+            unit=self.plan.responder.unit,
+            members=run.members(),
+            best=history.best,
+            estimate=run.estimate,
+            averages=tuple(result.average for result in history.results),
+            curves=history.curves,
+            onsets=self.onsets.row(),
+            counts=run.counts,
+            progress=self._progress(),
+            sham=settings.sham,
+        )
+
+    def signal_snapshot(self, seconds: float) -> SignalSnapshot | None:
+        """The newest `seconds` of preprocessed signal; None before the first sample, or without a stream. Any thread."""
+        return None
+
+    def status(self) -> Status:
+        """Stream, model and device in plain words. Any thread."""
+        generator, responder = self.plan.generator, self.plan.responder
+        devices = dict.fromkeys(device for device in (generator.device, responder.device) if device)
+        return Status(
+            stream="no stream needed",
+            stream_ok=True,
+            model=f"{generator.manifest.name} → {responder.words}",
+            device=", ".join(devices),
+            device_ok=generator.fell_back is None,
+            progress=self._progress(),
+            watermark=self.plan.watermark,
+        )
+
+    @property
+    def ended(self) -> Finished | None:
+        """How the session ended; None while it runs, or if it was closed. Any thread."""
+        return self._telling.ended
+
+    @property
+    def problems(self) -> list[str]:
+        """What went wrong so far, in words; any thread."""
+        return self._telling.problems
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Presentations by what became of them, and samples and gaps received. Any thread."""
+        return dict(self.run.counts)
+
+    # -- from the workers --------------------------------------------------------------------------------------------
+
+    def _workers(self) -> tuple[Worker, ...]:
+        return (self._presenter,)
+
+    def _hand_on(self, event: Event) -> None:
+        """To whoever listens; whatever ends the session takes the picture from the screen first."""
+        if isinstance(event, Finished):
+            self._presenter.halt()
+        self._on_event(event)
+
+    def _progress(self) -> str:
+        settings, run = self.plan.settings, self.run
+        if run.done:
+            return f"All {settings.n_generations} generations scored"
+        done, total = run.progress
+        where = f"Generation {run.state.generation + 1} of {settings.n_generations}, picture {min(done + 1, total)} of {total}"
+        return f"{where} (paused)" if self._presenter.paused else where
+
+    def _announce(self, picture: Picture) -> None:
+        if self.plan.outlets is not None and self.plan.outlets.pictures is not None:
+            self.plan.outlets.pictures.send(picture, self.clock())
+
+    def _picture_on_screen(self, showing: Showing, at_s: float) -> None:
+        responder = self.plan.responder
+        if isinstance(responder, PersonResponder):
+            self._telling.tell(RatingWanted(showing.number, responder.steps))
+
+    def _respond(self, showing: Showing) -> None:
+        responder = self.plan.responder
+        if isinstance(responder, PictureResponder):
+            value = responder.respond(showing.picture.image, self.run.random_noise(showing))
+            self.run.answer(showing.number, showing.picture.id, value)
+
+    def _presentation_over(self, outcome: Outcome) -> None:
+        """A presentation has its response, or will get none; whichever thread brought it."""
