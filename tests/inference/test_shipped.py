@@ -1,4 +1,4 @@
-"""The generator that comes with the program: small, whole, and good at pictures it has never seen."""
+"""The models that come with the program: small, whole, and good at pictures they have never seen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import pytest
 from bci_app.bundles import shipped
 from bci_app.contract.bundle import open_bundle
 from bci_app.contract.identification import n_way_accuracy
+from bci_app.contract.manifest import ImageModelManifest
 from bci_app.inference.generator import Generator
+from bci_app.inference.image_model import ImageModel
+from bci_app.inference.session import OnnxModel
 from bci_app.pictures.source import FAMILIES, builtin
 
 N = 100
@@ -77,3 +80,40 @@ def test_metrics_stand_beside_their_controls() -> None:
         assert score.noise_input is not None
         assert score.shuffled_pairing is not None
         assert score.value > 0.9 > 0.6 > max(score.noise_input, score.shuffled_pairing)
+
+
+@pytest.fixture(scope="module")
+def classifier() -> ImageModel:
+    return ImageModel.open(shipped("classifier64"), device="cpu")  # compares with the golden vectors
+
+
+def test_the_classifier_is_small_and_says_how_to_make_it_again(classifier: ImageModel) -> None:
+    assert classifier.bundle is not None
+    assert sum(path.stat().st_size for path in classifier.bundle.folder.iterdir()) <= 2 * 2**20
+    provenance = classifier.bundle.manifest.provenance
+    assert provenance.command == "python -m training.train_classifier configs/train/classifier_pictures64.yaml"
+    assert provenance.commit != "unknown"
+    assert not provenance.commit.endswith("+changes")
+    assert provenance.licence == "BSD-3-Clause"
+
+
+def test_the_classifier_names_new_pictures_far_better_than_chance(classifier: ImageModel) -> None:
+    assert classifier.bundle is not None
+    manifest = classifier.bundle.manifest
+    assert isinstance(manifest, ImageModelManifest)
+    shown = builtin().sample(np.random.default_rng(555), N)
+    images = np.stack([picture.image for picture in shown])
+    scores = OnnxModel(classifier.bundle.read("model.onnx"), "cpu").run(images)
+    named = [manifest.classes[number] for number in scores.argmax(axis=1)]
+    found = [name == picture.label.partition("-")[2] for name, picture in zip(named, shown, strict=True)]
+    assert np.mean(found) >= 0.95  # chance is below 0.08
+    stated = manifest.metrics[0]
+    assert stated.value > 0.95 > 0.2 > max(stated.chance or 1, stated.noise_input or 1, stated.shuffled_pairing or 1)
+
+
+def test_units_of_the_classifier_answer_gradually_and_differ_between_pictures(classifier: ImageModel) -> None:
+    images = np.stack([picture.image for picture in builtin().sample(np.random.default_rng(4), 20)])
+    for layer in ("rectified1", "rectified3", "features", "scores"):
+        responses = np.stack([classifier.unit(layer, channel)(images) for channel in range(3)])
+        assert len(np.unique(responses[0])) > len(images) / 2
+        assert (responses.std(axis=1) > 0).all()
