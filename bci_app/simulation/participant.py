@@ -29,6 +29,7 @@ from bci_app.pictures.picture import Picture
 from bci_app.simulation.cortex import ONSET_S, RESPONSE_S, Cortex, place_sources, reference_features
 from bci_app.simulation.head import make_head
 from bci_app.simulation.noise import BLOCK, Artefacts, Background, OverlapAdd, place_background
+from bci_app.simulation.preference import Preference
 from bci_app.simulation.settings import ParticipantSettings
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,9 @@ class Participant:
     sfreq : float
         Sampling rate, Hz.
     cortex : Cortex
-        The truth: the noise-free response to any picture.
+        The truth: the noise-free response to any picture, without what the preference adds.
+    preference : Preference or None
+        The truth behind an evolution: the hidden picture, and how similar any other is to it.
     n_generated : int
         Samples generated so far.
 
@@ -62,6 +65,8 @@ class Participant:
     ------
     SettingsError
         If the montage cannot be built.
+    PictureError
+        If the file of the preferred picture cannot be read.
     """
 
     def __init__(self, settings: ParticipantSettings, start_s: float = 0.0) -> None:
@@ -71,7 +76,7 @@ class Participant:
         self.n_generated = 0
         self._rate = Frequency(settings.sfreq)
         brain, courses, places = np.random.SeedSequence(settings.seed).spawn(3)
-        noises = np.random.SeedSequence([settings.seed, settings.session]).spawn(7)
+        noises = np.random.SeedSequence([settings.seed, settings.session]).spawn(8)
         sources = place_sources(np.random.default_rng(brain))
         background = place_background(np.random.default_rng(places))
         n_sources = len(sources[0])
@@ -87,8 +92,13 @@ class Participant:
             head.gain[:, :n_sources], settings.sfreq, settings.evoked_uv, np.random.default_rng(courses)
         )
         self._background = Background(settings, head.gain[:, n_sources:], noises[:3])
-        self._artefacts = Artefacts(settings, head.electrodes, noises[3:])
+        self._artefacts = Artefacts(settings, head.electrodes, noises[3:7])
         self.cortex.scale = settings.snr / self.snr()
+        self.preference = (
+            None
+            if settings.preference is None
+            else Preference(settings.preference, settings, np.random.default_rng(noises[7]))
+        )
         self._pictures: dict[str, Picture] = {}
         self._unknown: set[str] = set()
         self._responses = OverlapAdd()
@@ -124,8 +134,12 @@ class Participant:
         late_s = (self.n_generated - onset) / self.sfreq - ONSET_S
         if late_s > 0:
             logger.warning("Picture %r was reported %.0f ms too late for its response", picture_id, 1e3 * late_s)
-        self._responses.add(first, self.cortex.evoked(picture, (onset - first) / self.sfreq))
+        self._responses.add(first, self._respond(picture, (onset - first) / self.sfreq))
         return True
+
+    def _respond(self, picture: Picture, lag_s: float) -> Floats:
+        response = self.cortex.evoked(picture, lag_s)
+        return response if self.preference is None else response + self.preference.evoked(picture, lag_s)
 
     def generate(self, n: int) -> NDArray[np.float32]:
         """Next ``n`` samples, float32 (n_channels, n), uV."""

@@ -11,6 +11,32 @@ from bci_app.contract.checks import faults
 from bci_app.contract.errors import SettingsError
 
 
+class PreferenceSettings(BaseModel):
+    """A hidden picture that the participant prefers, see `bci_app.simulation.preference`.
+
+    Attributes
+    ----------
+    seed : int
+        Draws the hidden picture from the built-in families.
+    file : Path or None
+        An image file that is the hidden picture instead.
+    amplitude_uv : float
+        Late positive potential at which the response saturates, uV at the strongest channel.
+    width : float
+        Similarity at which three quarters of it are reached; smaller saturates sooner.
+    variability : float
+        SD of single responses over their mean.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    seed: int = Field(0, ge=0)
+    file: Path | None = None
+    amplitude_uv: float = Field(12.0, ge=0.0, le=100.0)
+    width: float = Field(0.6, gt=0.0, le=10.0)
+    variability: float = Field(0.3, ge=0.0, le=2.0)
+
+
 class ParticipantSettings(BaseModel):
     """One participant and the amplifier; equal settings give equal numbers.
 
@@ -46,6 +72,8 @@ class ParticipantSettings(BaseModel):
         Electrode pops per second over all channels, and their size, uV.
     drop_out_rate_hz, drop_out_s : float
         How often per second some channel goes flat, and for how long on average.
+    preference : PreferenceSettings or None
+        Adds a late response to pictures like a hidden one; None adds none.
     stream_name, source_id, marker_name, picture_name : str
         LSL names: the EEG it sends, and the streams of markers and pictures it listens to.
     """
@@ -72,6 +100,7 @@ class ParticipantSettings(BaseModel):
     pop_uv: float = Field(60.0, ge=0.0, le=5000.0)
     drop_out_rate_hz: float = Field(0.005, ge=0.0, le=2.0)
     drop_out_s: float = Field(1.5, gt=0.0, le=60.0)
+    preference: PreferenceSettings | None = None
     stream_name: str = Field("Simulated EEG", min_length=1)
     source_id: str = Field("bci-app-simulated-participant", min_length=1)
     marker_name: str = Field("bci-app markers", min_length=1)
