@@ -19,6 +19,9 @@ ORDER = (
     "ridge",
     "calibration",
     "reader_information",
+    "evolution_genetic",
+    "evolution_time",
+    "evolution_scores",
     "suite",
 )
 
