@@ -39,8 +39,8 @@ class Hooks:
         Answers a picture that needs no signal; presentation thread, right after its onset.
     keep : callable
         Writes the result of a generation and the state after it; presentation thread.
-    signal_age_s : callable
-        Age of the newest sample in seconds; any thread. 0 where no signal is needed.
+    signal_fault : callable
+        Why the signal cannot be relied on now, as the beginning of a sentence; empty if it can. Presentation thread.
     """
 
     tell: Callable[[Event], None]
@@ -48,7 +48,7 @@ class Hooks:
     on_onset: Callable[[Showing, float], None] = lambda showing, at_s: None
     respond: Callable[[Showing], None] = lambda showing: None
     keep: Callable[[GenerationResult], None] = lambda result: None
-    signal_age_s: Callable[[], float] = lambda: 0.0
+    signal_fault: Callable[[], str] = lambda: ""
 
 
 @dataclass
@@ -62,8 +62,8 @@ class _Turn:
 class EvolutionPresenter(Worker):
     """Shows the pictures of a run one after another, and moves it on from generation to generation.
 
-    A picture's onset is what the window reports. Nothing is shown while the newest sample is older than the limit, while
-    paused, or after a halt; each of these blanks the picture at once.
+    A picture's onset is what the window reports. Nothing is shown while the signal is away, while paused, or after a halt;
+    each of these blanks at once.
 
     Parameters
     ----------
@@ -81,8 +81,6 @@ class EvolutionPresenter(Worker):
         How long after its onset a response may still come.
     rated : bool
         A person answers each picture, which stays until then.
-    stale_s : float
-        Pictures are held while the newest sample is older.
     """
 
     def __init__(
@@ -95,7 +93,6 @@ class EvolutionPresenter(Worker):
         *,
         patience_s: float = 10.0,
         rated: bool = False,
-        stale_s: float = math.inf,
     ) -> None:
         super().__init__("presentation", on_failure)
         self._evolution = run
@@ -103,7 +100,7 @@ class EvolutionPresenter(Worker):
         self._onsets = onsets
         self._hooks = hooks
         self._clock = clock
-        self._patience_s, self._rated, self._stale_s = patience_s, rated, stale_s
+        self._patience_s, self._rated = patience_s, rated
         self._turn: _Turn | None = None
         self._gate = threading.RLock()  # a window may answer in the very call that asks it to paint
         self._paused = self._quit = self._held = False
@@ -141,11 +138,13 @@ class EvolutionPresenter(Worker):
         """Whether pictures are held because the signal is away; any thread."""
         return self._held
 
-    def painted(self, number: int, at_s: float) -> None:
-        """The picture of presentation `number` is on screen since `at_s`; GUI thread."""
+    def painted(self, number: int, picture_id: str, at_s: float) -> None:
+        """The picture `picture_id` of presentation `number` is on screen since `at_s`; GUI thread."""
         with self._gate:
             turn = self._turn
-            if turn is None or turn.void or turn.showing.number != number or turn.painted.is_set():
+            if turn is None or turn.void or turn.painted.is_set():
+                return
+            if (turn.showing.number, turn.showing.picture.id) != (number, picture_id):
                 return
             turn.onset_s = at_s
             self._onsets.add(turn.showing.due_s, at_s)
@@ -206,22 +205,20 @@ class EvolutionPresenter(Worker):
         return self.stopping or self._quit or self._paused or self._held or too_long
 
     def _watch_signal(self) -> None:
-        """Hold the pictures while the newest sample is too old; what was shown meanwhile is shown again."""
-        age_s = self._hooks.signal_age_s()
-        if age_s <= self._stale_s:
-            self._held = False
+        """Hold the pictures while the signal is away; those whose trials are still to come are shown again."""
+        fault = self._hooks.signal_fault()
+        if bool(fault) == self._held:
             return
-        if self._held:
+        self._held = bool(fault)
+        if not fault:
             return
         with self._gate:
-            self._held = True
             self._blank()
         for showing in self._evolution.awaited:
             self._evolution.withdraw(showing.number, "the signal went away")
         self._hooks.tell(
             Problem(
-                f"The newest sample is {age_s:.1f} s old, more than {self._stale_s:g} s are not allowed: pictures are held, and "
-                "those whose trials were lost are shown again as soon as samples arrive.",
+                f"{fault}: pictures are held, and those whose trials were lost are shown again when samples arrive.",
                 fatal=False,
             )
         )

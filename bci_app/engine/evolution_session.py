@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from bci_app.engine.events import Event, Finished, RatingWanted
+from bci_app.contract.errors import RecordingError
+from bci_app.contract.signal import Marker
+from bci_app.contract.windowing import MarkerTrials, reach_s
+from bci_app.engine.events import Event, Finished, RatingWanted, StreamChanged
+from bci_app.engine.evolution_files import RunFiles, make_folder
+from bci_app.engine.evolution_history import GenerationResult
 from bci_app.engine.evolution_onsets import OnsetLog
 from bci_app.engine.evolution_plan import EvolutionPlan
 from bci_app.engine.evolution_presenter import EvolutionPresenter, Hooks
-from bci_app.engine.evolution_responder import PersonResponder, PictureResponder
+from bci_app.engine.evolution_responder import Answer, PersonResponder, PictureResponder, TrialResponder
+from bci_app.engine.evolution_resume import Resumed, read_evolution
 from bci_app.engine.evolution_run import EvolutionRun, Outcome, Showing
+from bci_app.engine.evolution_scoring import TrialScoring
 from bci_app.engine.evolution_views import EvolutionSnapshot
+from bci_app.engine.live_signal import LiveSignal
 from bci_app.engine.telling import Telling
 from bci_app.engine.views import SignalSnapshot, SignalWords, Status
 from bci_app.engine.worker import Worker, stop_workers
@@ -52,33 +60,95 @@ class EvolutionSession:
         self._telling = Telling()
         self._on_event: Callable[[Event], None] = lambda event: None
         self._stopped = False
+        self._started_at = clock()
+        self._live: LiveSignal | None = None
+        self._scoring: TrialScoring | None = None
+        self._files: RunFiles | None = None
+        self._notes = list(plan.notes)
         with ExitStack() as undo:
             if plan.outlets is not None:
                 undo.callback(plan.outlets.close)
             plan.check()
-            self.run = EvolutionRun(
-                plan.settings,
-                plan.generator,
-                plan.references,
-                self._presentation_over,
-                self._telling.problem,
-                plan.responder.advice,
-            )
+            resumed = read_evolution(plan, plan.folder) if plan.resume and plan.folder is not None else None
+            self.run = self._new_run(resumed)
+            self._connect(undo, resumed)
             self._presenter = self._new_presenter()
+            self._begin_files(undo, resumed)
             undo.pop_all()
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    def _new_run(self, resumed: Resumed | None) -> EvolutionRun:
+        plan = self.plan
+        return EvolutionRun(
+            plan.settings,
+            plan.generator,
+            plan.references,
+            self._presentation_over,
+            self._telling.problem,
+            plan.responder.advice,
+            state=None if resumed is None else resumed.state,
+            history=None if resumed is None else resumed.history,
+            first_number=0 if resumed is None else resumed.first_number,
+        )
+
+    def _connect(self, undo: ExitStack, resumed: Resumed | None) -> None:
+        """The stream, and the thread that scores its trials; neither where the response needs none."""
+        responder, folder = self.plan.responder, self.plan.folder
+        if not isinstance(responder, TrialResponder):
+            return
+        if resumed is not None and folder is not None:
+            folder = (
+                folder / f"part-{len(resumed.about['resumed']) + 2}"
+            )  # another stretch of time is another recording
+        signal = self.plan.signal(folder)
+        assert signal is not None
+        self.signal = signal.words
+        self._live = live = LiveSignal(signal, self._telling, self.clock)
+        undo.callback(live.close)
+        trials = MarkerTrials(responder.cut, live.ring.sfreq, responder.preprocessing.decimation)
+        self._scoring = TrialScoring(trials, live.ring, responder.read, self._answered, self._telling.failed)
 
     def _new_presenter(self) -> EvolutionPresenter:
         responder = self.plan.responder
-        rated = isinstance(responder, PersonResponder)
+        patience_s = 10.0
+        if isinstance(responder, PersonResponder):
+            patience_s = responder.patience_s
+        elif isinstance(responder, TrialResponder):
+            patience_s += reach_s(responder.cut) + 3 / responder.signal.sfreq
         return EvolutionPresenter(
             self.run,
             self.onsets,
-            Hooks(self._telling.tell, self._announce, self._picture_on_screen, self._respond),
+            Hooks(
+                self._telling.tell,
+                self._announce,
+                self._picture_on_screen,
+                self._respond,
+                self._keep,
+                self._signal_fault,
+            ),
             self._telling.failed,
             self.clock,
-            patience_s=responder.patience_s if isinstance(responder, PersonResponder) else 10.0,
-            rated=rated,
+            patience_s=patience_s,
+            rated=isinstance(responder, PersonResponder),
         )
+
+    def _begin_files(self, undo: ExitStack, resumed: Resumed | None) -> None:
+        """Make the files of the run, when nothing else may refuse any more."""
+        folder = self.plan.folder
+        if folder is None:
+            return
+        if resumed is None:
+            self._files = RunFiles.begin(self.plan, folder)
+        else:
+            self._files = RunFiles.go_on(self.plan, folder, resumed.about, resumed.state.generation)
+            self._notes += resumed.notes
+        undo.callback(self._files.close)
+        if resumed is None:
+            self._files.keep(self.run.state, None, self.run.pictures)
+        if self._live is not None and self._live.plan.folder is not None:
+            make_folder(self._live.plan.folder)
+            self._live.record()
 
     # -- for the window --------------------------------------------------------------------------------------------
 
@@ -86,7 +156,10 @@ class EvolutionSession:
         """Begin; `on_event` is called from the session's threads. From the thread that owns the session."""
         self._on_event = on_event
         self._telling.emit = self._hand_on
-        for note in self.plan.notes:
+        self._started_at = self.clock()
+        if self._live is not None:
+            on_event(StreamChanged(self._live.state, self._live.state_text))
+        for note in self._notes:
             self._telling.problem(note)
         self._presenter.announce()
         for worker in self._workers():
@@ -98,12 +171,16 @@ class EvolutionSession:
             return
         self._stopped = True
         stop_workers(self._workers(), timeout_s)
+        if self._live is not None:
+            self._live.close()
+        if self._files is not None:
+            self._files.close()
         if self.plan.outlets is not None:
             self.plan.outlets.close()
 
     def picture_shown(self, trial: int, picture_id: str, at_s: float) -> None:
         """The picture of presentation `trial` was painted at `at_s` (LSL seconds). GUI thread."""
-        self._presenter.painted(trial, at_s)
+        self._presenter.painted(trial, picture_id, at_s)
 
     def rate(self, trial: int, value: int) -> None:
         """The person rates the picture of presentation `trial`; one that is not waited for counts for nothing. GUI thread."""
@@ -152,15 +229,15 @@ class EvolutionSession:
 
     def signal_snapshot(self, seconds: float) -> SignalSnapshot | None:
         """The newest `seconds` of preprocessed signal; None before the first sample, or without a stream. Any thread."""
-        return None
+        return None if self._live is None else self._live.snapshot(seconds)
 
     def status(self) -> Status:
         """Stream, model and device in plain words. Any thread."""
         generator, responder = self.plan.generator, self.plan.responder
         devices = dict.fromkeys(device for device in (generator.device, responder.device) if device)
         return Status(
-            stream="no stream needed",
-            stream_ok=True,
+            stream="no stream needed" if self._live is None else self._live.text,
+            stream_ok=self._live is None or self._live.connected,
             model=f"{generator.manifest.name} → {responder.words}",
             device=", ".join(devices),
             device_ok=generator.fell_back is None,
@@ -181,12 +258,18 @@ class EvolutionSession:
     @property
     def counts(self) -> dict[str, int]:
         """Presentations by what became of them, and samples and gaps received. Any thread."""
-        return dict(self.run.counts)
+        return {**self.run.counts, **({} if self._live is None else self._live.counts)}
 
     # -- from the workers --------------------------------------------------------------------------------------------
 
     def _workers(self) -> tuple[Worker, ...]:
-        return (self._presenter,)
+        live = self._live
+        everyone = (
+            *((live.recorder, live.acquisition) if live is not None else ()),
+            self._scoring,
+            self._presenter,
+        )
+        return tuple(worker for worker in everyone if worker is not None)
 
     def _hand_on(self, event: Event) -> None:
         """To whoever listens; whatever ends the session takes the picture from the screen first."""
@@ -207,7 +290,14 @@ class EvolutionSession:
             self.plan.outlets.pictures.send(picture, self.clock())
 
     def _picture_on_screen(self, showing: Showing, at_s: float) -> None:
-        responder = self.plan.responder
+        """Tell the world, and await the response; in the thread that painted."""
+        responder, marker = self.plan.responder, Marker(at_s, f"shown/{showing.picture.id}")
+        if self.plan.outlets is not None:
+            self.plan.outlets.markers.push(marker.label, at_s)
+        if self._live is not None:
+            self._live.note(marker, showing.picture.label)
+        if self._scoring is not None:
+            self._scoring.add(showing.number, showing.picture.id, at_s)
         if isinstance(responder, PersonResponder):
             self._telling.tell(RatingWanted(showing.number, responder.steps))
 
@@ -217,5 +307,36 @@ class EvolutionSession:
             value = responder.respond(showing.picture.image, self.run.random_noise(showing))
             self.run.answer(showing.number, showing.picture.id, value)
 
+    def _answered(self, number: int, picture_id: str, answer: Answer) -> None:
+        self.run.answer(number, picture_id, answer.value, answer.why, rejected=answer.rejected)
+
     def _presentation_over(self, outcome: Outcome) -> None:
         """A presentation has its response, or will get none; whichever thread brought it."""
+        try:
+            if self._files is not None:
+                self._files.note(outcome)
+        except RecordingError as error:  # it may be the window's thread, which must not fail
+            self._telling.failed(str(error))
+
+    def _keep(self, result: GenerationResult) -> None:
+        if self._files is not None:
+            self._files.keep(self.run.state, result, self.run.pictures)
+
+    def _signal_fault(self) -> str:
+        """Why no picture may be shown now: the stream is away, or its newest sample is too old."""
+        live = self._live
+        if live is None:
+            return ""
+        if not live.connected:
+            return f"The stream is {live.state}"
+        limit_s = max(self.plan.settings.limits.stale_s, 3 / live.ring.sfreq)
+        age_s = self.clock() - self._newest_sample_at(live)
+        return f"The newest sample is {age_s:.1f} s old, more than {limit_s:g} s" if age_s > limit_s else ""
+
+    def _newest_sample_at(self, live: LiveSignal) -> float:
+        """When the newest sample was taken, or in hand if its time stamp lies; the start before the first one."""
+        newest = live.ring.newest
+        if newest == 0:
+            return self._started_at
+        _, times = live.ring.read(newest - 1, newest)
+        return min(float(times[0]), live.ring.arrived_at(newest - 1))

@@ -86,7 +86,7 @@ def summarise(session: Session) -> dict[str, Any]:
         },
         "generator": {"name": plan.generator.manifest.name, "digest": plan.generator.bundle.digest},
         "settings": plan.settings.model_dump(mode="json"),
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
@@ -110,14 +110,15 @@ def _score(value_low_high: tuple[float, float, float]) -> dict[str, float]:
     return dict(zip(("value", "low", "high"), value_low_high, strict=True))
 
 
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version(), "system": platform.system()}
+def versions() -> dict[str, str]:
+    """Python, the system and the packages that matter to a result."""
+    found = {"python": platform.python_version(), "system": platform.system()}
     for package in ("bci-app", "numpy", "scipy", "pylsl", "PySide6-Essentials", "pyqtgraph"):
         try:
-            versions[package] = metadata.version(package)
+            found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return versions
+    return found
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
