@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bci_app import cli
+from bci_app.cli import terminal
 from bci_app.contract.bundle import Bundle
 from bci_app.contract.windowing import TrialSpec, WindowSpec
 from bci_app.streams import lsl
@@ -49,7 +50,7 @@ def command(
 ) -> Command:
     """Runs ``bci-app`` with the arguments given; what it logs is part of what it wrote to standard error."""
     monkeypatch.setattr(lsl, "_WAVE_S", 0.3)  # on loopback every stream answers within 0.15 s
-    monkeypatch.setattr(cli, "_use_private_lsl", lambda: None)  # the tests' own network is private already
+    monkeypatch.setattr(terminal, "use_private_lsl", lambda: None)  # the tests' own network is private already
 
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["bci-app", *map(str, arguments)])

@@ -1,0 +1,9 @@
+"""The command line: ``bci-app demo``, ``calibrate``, ``run``, ``replay``, ``evolve``, ``check``, ``streams``.
+
+An error meant for the user is printed as one paragraph and ends the program with status 1; nothing heavy is imported
+before a command needs it.
+"""
+
+from bci_app.cli.entry import main
+
+__all__ = ["main"]

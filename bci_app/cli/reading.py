@@ -1,0 +1,123 @@
+"""Commands that read pictures live: ``demo``, ``run``, ``replay``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bci_app.cli import terminal
+from bci_app.cli.terminal import (
+    Config,
+    DecoderPath,
+    Device,
+    Folder,
+    GeneratorPath,
+    Light,
+    Offscreen,
+    Partial,
+    RequireGpu,
+    Seconds,
+    XdfStream,
+    XdfUnit,
+    live,
+    override,
+    progress,
+    settings_of,
+)
+
+
+def demo(
+    trials: Annotated[int | None, typer.Option(help="Trials to read.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the participant and of the pictures.")] = None,
+    config: Config = None,
+    folder: Folder = Path("runs"),
+    offscreen: Offscreen = False,
+    device: Device = None,
+    require_gpu: RequireGpu = False,
+    light: Light = False,
+) -> None:
+    """Calibrate a simulated participant, show it pictures, and read them live from its EEG."""
+    from bci_app.engine.demo import demo_plan
+    from bci_app.engine.settings import DemoSettings, parse_settings, read_settings
+    from bci_app.engine.summary import run_folder
+
+    settings = read_settings(DemoSettings, config)
+    session = override(settings.session.model_dump(), device=device, require_gpu=require_gpu or None, seed=seed)
+    if trials is not None:
+        session["presentation"]["n_trials"] = trials
+    values = settings.model_dump() | {"session": session}
+    if seed is not None:
+        values["participant"]["seed"] = seed
+    settings = parse_settings(DemoSettings, values, "The demo's command line")
+    terminal.use_private_lsl()
+    with run_folder(folder, "demo") as place, progress() as tell, demo_plan(settings, place, tell) as plan:
+        tell(1, 1, "connecting")
+        tell(-1, 0, "")
+        live(plan, offscreen, light)
+
+
+def run(
+    stream: Annotated[str | None, typer.Option(help="Name of the stream.")] = None,
+    source_id: Annotated[
+        str | None, typer.Option(help="source_id of the stream; the surest way to choose one.")
+    ] = None,
+    markers: Annotated[str | None, typer.Option(help="Name of the marker stream that cuts the trials.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Unit of channels whose sender gives none: uV, count or au.")] = None,
+    decoder: DecoderPath = None,
+    generator: GeneratorPath = None,
+    config: Config = None,
+    folder: Folder = Path("runs"),
+    seconds: Seconds = None,
+    offscreen: Offscreen = False,
+    device: Device = None,
+    require_gpu: RequireGpu = False,
+    light: Light = False,
+) -> None:
+    """Read a live stream with a decoder bundle."""
+    from bci_app.engine.opening import open_plan
+    from bci_app.engine.settings import SessionSettings, read_settings
+    from bci_app.engine.summary import run_folder
+    from bci_app.streams.network import hush
+
+    hush()
+    values = read_settings(SessionSettings, config).model_dump()
+    values["stream"] = override(values["stream"], name=stream, source_id=source_id, markers=markers, unit=unit)
+    settings = settings_of(
+        "run", values, decoder=decoder, generator=generator, duration_s=seconds, device=device,
+        require_gpu=require_gpu or None,
+    )  # fmt: skip
+    plan = open_plan(settings, "bci-app", None)
+    with run_folder(folder, "run") as plan.folder:
+        live(plan, offscreen, light)
+
+
+def replay(
+    file: Annotated[
+        Path, typer.Argument(help="XDF, FIF, BrainVision, EDF, BDF, EEGLAB, npz of our own, or a run folder.")
+    ],
+    decoder: DecoderPath = None,
+    generator: GeneratorPath = None,
+    speed: Annotated[float, typer.Option(help="Times real time; 0 for as fast as it goes.")] = 1.0,
+    stream: XdfStream = None,
+    unit: XdfUnit = None,
+    partial: Partial = False,
+    folder: Folder = Path("runs"),
+    seconds: Seconds = None,
+    offscreen: Offscreen = False,
+    device: Device = None,
+    require_gpu: RequireGpu = False,
+    light: Light = False,
+) -> None:
+    """Play a recording as a live LSL stream and read it; marked REPLAY wherever it is seen."""
+    from bci_app.engine.opening import replay_plan
+    from bci_app.engine.summary import run_folder
+
+    settings = settings_of(
+        "replay", {}, decoder=decoder, generator=generator, duration_s=seconds, device=device,
+        require_gpu=require_gpu or None,
+    )  # fmt: skip
+    terminal.use_private_lsl()
+    with replay_plan(settings, file, speed, stream, unit, partial) as plan, run_folder(folder, "replay") as plan.folder:
+        live(plan, offscreen, light)
