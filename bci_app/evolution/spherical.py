@@ -22,8 +22,9 @@ Points = NDArray[np.float64]
 class SphericalCMA(Optimiser):
     """All codes have one norm; the centre moves along great circles, and what is tried round it comes ever nearer.
 
-    The centre is shown with its samples, as the first code of each generation but the very first, and takes no part in
-    the ranking. (The published program shows it on top of 40 samples: population 41.)
+    The centre is shown with its samples, as the first code of its generation, and takes no part in the ranking; the very
+    first generation has none unless there are codes to begin with. (The published program shows the centre on top of 40
+    samples, which is population 41.)
 
     Attributes
     ----------

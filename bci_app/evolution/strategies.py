@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
-import cmaes
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -31,7 +31,6 @@ class _CovarianceStrategy(Optimiser):
     population: int = Field(default=40, ge=2, le=1000)
     sigma: float = Field(default=1.0, gt=0)
 
-    _library: ClassVar[Any]
     _largest_dim: ClassVar[int]
 
     def _begin(self, empty: State, first: Codes | None) -> State:
@@ -61,7 +60,11 @@ class _CovarianceStrategy(Optimiser):
         return state.space.confine(self._open(state).mean)
 
     def _fresh(self, dim: int) -> Any:
-        return self._library(np.zeros(dim), self.sigma, population_size=self.population)
+        return self._library()(np.zeros(dim), self.sigma, population_size=self.population)
+
+    @abstractmethod
+    def _library(self) -> Any:
+        """Its class, imported there: it brings scipy.stats along, which takes longer to import than all of the program."""
 
     def _open(self, state: State) -> Any:
         """The library's object at `state`; its arrays are copies, since it changes its mean in place."""
@@ -93,8 +96,12 @@ class DiagonalCMA(_CovarianceStrategy):
     """
 
     kind: Literal["diagonal-cma"] = "diagonal-cma"
-    _library = cmaes.SepCMA
     _largest_dim = 65536
+
+    def _library(self) -> Any:
+        from cmaes import SepCMA
+
+        return SepCMA
 
 
 class FullCMA(_CovarianceStrategy):
@@ -111,5 +118,9 @@ class FullCMA(_CovarianceStrategy):
     """
 
     kind: Literal["full-cma"] = "full-cma"
-    _library = cmaes.CMA
     _largest_dim = 1000
+
+    def _library(self) -> Any:
+        from cmaes import CMA
+
+        return CMA
