@@ -17,8 +17,9 @@ from bci_app.pictures.source import builtin
 
 Images = NDArray[np.uint8]
 SIZE = 64
-LAYERS = ("rectified2", "rectified4", "scores")
-"""An early one, the last that has places, and the classes; of the classifier that comes with the program."""
+LAYERS = ("rectified2", "rectified4", "features")
+"""An early one, the last that has places, and the last behind a rectifier, of the classifier that comes with the program. The
+classes are left out: most pictures take them below 0, where noise that multiplies would reward the worst."""
 N_REFERENCE = 256
 
 
