@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bci_app.contract.errors import NoStreamError, RecordingError, SettingsError
 from bci_app.contract.lines import read_lines
@@ -36,7 +37,7 @@ from bci_app.engine.plan import Outlets
 from bci_app.engine.settings import StreamChoice
 from bci_app.evolution.genetic import Genetic
 from bci_app.inference.generator import Generator
-from bci_app.pictures.source import builtin
+from bci_app.pictures.source import builtin, from_folder
 from bci_app.streams.markers import MarkerOutlet
 from bci_app.streams.run_folder import read_run
 from tests.engine.conftest import CHANNELS, SFREQ, until
@@ -299,11 +300,17 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_settings_alone_open_a_whole_plan(generator: Generator) -> None:
-    settings = EvolutionSettings(response=RatingResponse(), generator=generator.bundle.folder)
+def test_settings_alone_open_a_whole_plan(tmp_path: Path, generator: Generator) -> None:
+    for picture in builtin(("shapes",)).sample(np.random.default_rng(0), 3, 16):
+        Image.fromarray(picture.image).save(tmp_path / f"{picture.label}.png")
+    settings = EvolutionSettings(
+        response=RatingResponse(),
+        generator=generator.bundle.folder,
+        references=References(n_natural=3, folder=tmp_path),
+    )
     plan = open_evolution(settings, "it", None)
-    assert plan.references == draw_references(builtin(), 4, generator.image_size, seed=0)
-    assert len({picture.id for picture in plan.references}) == 4
+    assert plan.references == draw_references(from_folder(tmp_path, 16), 3, generator.image_size, seed=0)
+    assert len({picture.id for picture in plan.references}) == 3
     assert (plan.outlets, plan.signal(None)) == (None, None)
     assert plan.generator.bundle.digest == generator.bundle.digest
 

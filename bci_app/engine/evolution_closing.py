@@ -1,0 +1,47 @@
+"""From a plan to a finished run folder of an evolution: run the session, stop it, write summary and report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bci_app.contract.errors import SettingsError
+from bci_app.engine.closing import RunResult
+from bci_app.engine.evolution_plan import EvolutionPlan
+from bci_app.engine.evolution_session import EvolutionSession
+from bci_app.engine.evolution_summary import evolution_paragraph, summarise_evolution
+from bci_app.engine.summary import write_json
+
+
+def run_evolution_and_report(plan: EvolutionPlan, show: Callable[[EvolutionSession], int]) -> RunResult:
+    """Run an evolution and write ``summary.json`` and ``report.html`` into the plan's folder, however it ends.
+
+    Parameters
+    ----------
+    plan : EvolutionPlan
+        Its folder must exist.
+    show : callable
+        Starts the session, returns when it is over with the exit status of the window; owner's thread.
+
+    Raises
+    ------
+    SettingsError
+        If the plan has no folder.
+    BciError
+        If the session cannot begin (see `EvolutionSession`), or the disk refuses the results.
+    """
+    if plan.folder is None:
+        raise SettingsError("A session with a report needs a folder to write it to; none was given.")
+    session = EvolutionSession(plan)
+    try:
+        status = show(session)
+    finally:
+        session.stop()
+        summary = summarise_evolution(session)
+        write_json(plan.folder / "summary.json", summary)
+    failed = bool(status) or summary["failed"]
+    return RunResult(
+        plan.folder / "summary.json",
+        evolution_paragraph(summary),
+        failed,
+        summary["ended"] if summary["failed"] else "",
+    )
