@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
+from bci_app.cli.evolving import evolve
 from bci_app.cli.making import calibrate, check
 from bci_app.cli.reading import demo, replay, run
 from bci_app.cli.terminal import complain, err, out
@@ -64,7 +65,7 @@ def streams(
     out.print(table)
 
 
-for command in (demo, calibrate, run, replay, check, streams):
+for command in (demo, calibrate, run, replay, evolve, check, streams):
     app.command()(command)
 
 

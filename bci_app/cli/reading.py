@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bci_app.cli import terminal
+from bci_app.cli.evolving import Generations, Resume, evolve_demo
 from bci_app.cli.terminal import (
     Config,
     DecoderPath,
@@ -26,10 +27,20 @@ from bci_app.cli.terminal import (
     progress,
     settings_of,
 )
+from bci_app.contract.errors import SettingsError
 
 
 def demo(
+    evolving: Annotated[
+        bool,
+        typer.Option("--evolve", help="Evolve pictures towards one that the participant prefers, instead of reading."),
+    ] = False,
     trials: Annotated[int | None, typer.Option(help="Trials to read.")] = None,
+    generations: Generations = None,
+    sham: Annotated[
+        bool, typer.Option("--sham", help="With --evolve: the control, in which scores are dealt at random.")
+    ] = False,
+    resume: Resume = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the participant and of the pictures.")] = None,
     config: Config = None,
     folder: Folder = Path("runs"),
@@ -38,7 +49,17 @@ def demo(
     require_gpu: RequireGpu = False,
     light: Light = False,
 ) -> None:
-    """Calibrate a simulated participant, show it pictures, and read them live from its EEG."""
+    """Calibrate a simulated participant, show it pictures, and read them live from its EEG; or evolve pictures for it."""
+    if evolving:
+        if trials is not None:
+            raise SettingsError("An evolution has generations (--generations), no --trials. Leave it out.")
+        evolve_demo(
+            sham=sham, seed=seed, generations=generations, config=config, folder=folder, resume=resume,
+            offscreen=offscreen, device=device, require_gpu=require_gpu, light=light,
+        )  # fmt: skip
+        return
+    if sham or generations is not None or resume is not None:
+        raise SettingsError("--sham, --generations and --resume belong to an evolution. Add --evolve.")
     from bci_app.engine.demo import demo_plan
     from bci_app.engine.settings import DemoSettings, parse_settings, read_settings
     from bci_app.engine.summary import run_folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +12,11 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from bci_app.engine.closing import RunResult
     from bci_app.engine.plan import SessionPlan
     from bci_app.engine.settings import SessionSettings
+    from bci_app.ui.bridge import Session
+    from bci_app.ui.evolution_bridge import EvolutionSession
 
 _STARTED = time.time()
 
@@ -68,28 +72,34 @@ def progress() -> AbstractContextManager[Any]:
 def live(plan: SessionPlan, offscreen: bool, light: bool) -> None:
     """Run a session in its window, then write what it came to and print it."""
     from bci_app.engine.closing import run_and_report
-    from bci_app.ui.app import has_display, run_window
 
     assert plan.folder is not None
+    finish(run_and_report(plan, in_window(plan.folder, offscreen, light), command_started_s=_STARTED))
+
+
+def in_window(folder: Path, offscreen: bool, light: bool) -> Callable[[Session | EvolutionSession], int]:
+    """What shows a session in its window until its end, and leaves a picture of it in `folder`."""
+    from bci_app.ui.app import has_display, run_window
+
     hidden = offscreen or not has_display()
     if hidden:
         err.print(
             "No display: the same window is drawn offscreen." if not offscreen else "The window is drawn offscreen.",
             markup=False,
         )
-    screenshot = plan.folder / "window.png"
-    result = run_and_report(
-        plan,
-        lambda session: run_window(
-            session,
-            offscreen=hidden,
-            close_when_finished=hidden,
-            screenshot=screenshot,
-            appearance="light" if light else "dark",
-        ),
-        command_started_s=_STARTED,
+    return lambda session: run_window(
+        session,
+        offscreen=hidden,
+        close_when_finished=hidden,
+        screenshot=folder / "window.png",
+        appearance="light" if light else "dark",
     )
-    out.print(result.paragraph, markup=False, highlight=False, soft_wrap=not out.is_terminal)
+
+
+def finish(result: RunResult, *more: str) -> None:
+    """Print what a session came to, and `more` paragraphs; status 1 if it failed."""
+    for paragraph in (result.paragraph, *more):
+        out.print(paragraph, markup=False, highlight=False, soft_wrap=not out.is_terminal)
     out.print(f"Report: {result.report}", markup=False, highlight=False, soft_wrap=True)
     if result.reason:
         complain(result.reason)

@@ -16,7 +16,7 @@ from bci_app.calibration.recipe import CalibrationRecipe, calibrate, gather
 from bci_app.contract.bundle import Bundle
 from bci_app.contract.manifest import Provenance
 from bci_app.engine.plan import Outlets, SessionPlan
-from bci_app.engine.settings import DemoSettings, Presentation
+from bci_app.engine.settings import DemoSettings, Presentation, StreamChoice
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.pictures.picture import Picture
@@ -130,6 +130,29 @@ def picture_notes(source: PictureSource, n_calibrated: int = 0) -> tuple[str, ..
 
 
 @contextmanager
+def awake(participant: ParticipantSettings, stream: StreamChoice) -> Iterator[tuple[StreamChoice, Outlets]]:
+    """A running participant under names of its own: its stream, and outlets that it listens to; it ends with the block.
+
+    It is the same brain on another day: its noise is not the one that a decoder was calibrated on.
+    """
+    suffix = f"{int(time.time() * 1000):x}"
+    own = participant.model_copy(
+        update={
+            "session": participant.session + 1,
+            "source_id": f"{participant.source_id}-{suffix}",
+            "marker_name": f"{participant.marker_name} {suffix}",
+            "picture_name": f"{participant.picture_name} {suffix}",
+        }
+    )
+    outlets = Outlets(
+        MarkerOutlet(own.marker_name, f"markers-{suffix}"), PictureOutlet(own.picture_name, f"pictures-{suffix}")
+    )
+    with closing(outlets), ParticipantProcess(own):
+        outlets.wait_for_listeners(10.0)
+        yield stream.model_copy(update={"source_id": own.source_id, "timeout_s": 15.0}), outlets
+
+
+@contextmanager
 def demo_plan(settings: DemoSettings, folder: Path, on_progress: OnProgress) -> Iterator[SessionPlan]:
     """Calibrate, start the participant, and give the plan of the session; the participant ends with the block.
 
@@ -162,22 +185,7 @@ def demo_plan(settings: DemoSettings, folder: Path, on_progress: OnProgress) -> 
     )
     decoder = Decoder.open(bundle, generator, session.device, session.require_gpu)
     on_progress(0, 1, "waking the participant")
-    suffix = f"{int(time.time() * 1000):x}"
-    participant = settings.participant.model_copy(
-        update={
-            "session": settings.participant.session + 1,  # same brain, another day: other noise than calibrated on
-            "source_id": f"{settings.participant.source_id}-{suffix}",
-            "marker_name": f"{settings.participant.marker_name} {suffix}",
-            "picture_name": f"{settings.participant.picture_name} {suffix}",
-        }
-    )
-    outlets = Outlets(
-        MarkerOutlet(participant.marker_name, f"markers-{suffix}"),
-        PictureOutlet(participant.picture_name, f"pictures-{suffix}"),
-    )
-    with closing(outlets), ParticipantProcess(participant):
-        outlets.wait_for_listeners(10.0)
-        stream = session.stream.model_copy(update={"source_id": participant.source_id, "timeout_s": 15.0})
+    with awake(settings.participant, session.stream) as (stream, outlets):
         yield SessionPlan(
             settings=session.model_copy(update={"stream": stream}),
             title="bci-app demo: simulated participant",

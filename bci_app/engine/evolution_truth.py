@@ -1,0 +1,160 @@
+"""How near an evolution came to the picture that a simulated participant prefers, beside pictures that nobody selected."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_app.contract.identification import bootstrap_interval
+from bci_app.engine.evolution_demo import DEMO
+from bci_app.engine.evolution_session import EvolutionSession
+from bci_app.engine.summary import write_json
+from bci_app.evolution.space import SearchSpace
+from bci_app.pictures.picture import Picture, make_picture, resize
+from bci_app.simulation.cortex import features
+from bci_app.simulation.preference import cosine, hidden_picture
+from bci_app.simulation.settings import PreferenceSettings
+
+TRUTH = "truth.json"
+N_PRIOR = 300
+"""Pictures of the prior that the evolved one is compared with."""
+MEASURES = {
+    "features": "cosine in the participant's own visual features",
+    "pixels": "correlation of the pixels",
+}
+
+Numbers = NDArray[np.float64]
+Measure = Callable[[Picture], float]
+
+
+def measures(hidden: Picture) -> dict[str, Measure]:
+    """Similarity of a picture to the hidden one, by the names of `MEASURES`; each at most 1."""
+    wanted = features(hidden)
+    size = hidden.image.shape[0]
+    pixels = _centred(hidden, size)
+    return {
+        "features": lambda picture: cosine(features(picture), wanted),
+        "pixels": lambda picture: cosine(_centred(picture, size), pixels),
+    }
+
+
+def _centred(picture: Picture, size: int) -> Numbers:
+    pixels = resize(picture.image, size).astype(np.float64).ravel()
+    return np.asarray(pixels - pixels.mean())
+
+
+def compare(session: EvolutionSession, preference: PreferenceSettings) -> dict[str, Any] | None:
+    """Similarities to the hidden picture after an evolution; None if no generation was scored.
+
+    Returns
+    -------
+    dict
+        For each measure: ``estimate``, the picture that the optimiser believes in; mean and 95 % interval over pictures of
+        ``evolved`` (the last generation), ``natural`` (the references shown) and ``prior`` (`N_PRIOR` pictures of the
+        generator); ``chance``, the share of the latter that are at least as similar as the estimate.
+    """
+    run, generator = session.run, session.plan.generator
+    if run.estimate is None:
+        return None
+    hidden = hidden_picture(preference)
+    space = SearchSpace.of(generator.latent_space)
+    drawn = generator.generate(space.sample(np.random.default_rng(run.state.seed), N_PRIOR))
+    prior = [make_picture(image, "prior", f"{index}") for index, image in enumerate(drawn)]
+    estimate = make_picture(run.estimate, "evolved", "estimate")
+    groups: dict[str, Sequence[Picture]] = {
+        "evolved": run.pictures.evolved,
+        "natural": run.pictures.natural,
+        "prior": prior,
+    }
+    told: dict[str, Any] = {"hidden": hidden.id, "sham": run.is_sham, "generations": len(run.history.results)}
+    for name, similarity in measures(hidden).items():
+        at = similarity(estimate)
+        values = {group: np.array([similarity(each) for each in pictures]) for group, pictures in groups.items()}
+        told[name] = {
+            "estimate": at,
+            "chance": float(np.mean(values["prior"] >= at)),
+            **{group: _mean(each) for group, each in values.items()},
+        }
+    return told
+
+
+def _mean(values: Numbers) -> dict[str, float] | None:
+    """Mean with its interval over pictures; None of nothing."""
+    if values.size == 0:
+        return None
+    return dict(zip(("value", "low", "high"), bootstrap_interval(values), strict=True))
+
+
+def keep_truth(folder: Path, truth: dict[str, Any]) -> None:
+    """Write it beside the run."""
+    write_json(folder / TRUTH, truth)
+
+
+def counterparts(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Finished demos beside `folder` that differ from it in nothing but the sham: name of the folder, and truth."""
+    own = _besides_sham(folder)
+    sham = _read(folder / TRUTH)["sham"]
+    found = []
+    for path in sorted(folder.resolve().parent.glob(f"*/{TRUTH}")):
+        other = path.parent
+        if (other / DEMO).is_file() and _besides_sham(other) == own:
+            truth = _read(path)
+            if truth["sham"] != sham:
+                found.append((other.name, truth))
+    return found
+
+
+def _besides_sham(folder: Path) -> dict[str, Any]:
+    demo = _read(folder / DEMO)
+    demo["evolution"].pop("sham")
+    return demo
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return content
+
+
+def truth_paragraph(truth: dict[str, Any], others: Sequence[tuple[str, dict[str, Any]]] = ()) -> str:
+    """How near the evolution came, in one paragraph; `others` are the runs of `counterparts`."""
+    hidden = truth["hidden"].split("/")[1]
+    words = [
+        f"Similarity to the hidden picture '{hidden}' after {truth['generations']} generations "
+        f"({MEASURES['features']}, 1 is the picture itself, with 95 % intervals over pictures):"
+    ]
+    words.append(_one(truth["features"], truth["sham"]))
+    words.append(f"By {MEASURES['pixels']}: {_short(truth['pixels'])}.")
+    for name, other in others:
+        which = "sham" if other["sham"] else "real"
+        words.append(
+            f"The {which} run {name}, with the same settings: {other['features']['estimate']:.2f} (pixels "
+            f"{other['pixels']['estimate']:.2f})."
+        )
+    if not others and not truth["sham"]:
+        words.append("One run is one case: compare it with its control, the same command with --sham.")
+    return " ".join(words)
+
+
+def _one(figures: dict[str, Any], sham: bool) -> str:
+    how = "scores dealt at random" if sham else "the picture evolved"
+    return (
+        f"{figures['estimate']:.2f} for {how}, {_words(figures['evolved'])} for the last generation; "
+        f"{_words(figures['natural'])} for the natural references, {_words(figures['prior'])} for pictures of the generator "
+        f"that nobody selected, of which {100 * figures['chance']:.1f} % are as similar or more."
+    )
+
+
+def _short(figures: dict[str, Any]) -> str:
+    return (
+        f"{figures['estimate']:.2f}; last generation {_words(figures['evolved'])}, natural references "
+        f"{_words(figures['natural'])}, prior {_words(figures['prior'])}"
+    )
+
+
+def _words(mean: dict[str, float] | None) -> str:
+    return "none shown" if mean is None else f"{mean['value']:.2f} [{mean['low']:.2f}, {mean['high']:.2f}]"
