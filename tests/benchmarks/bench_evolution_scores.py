@@ -173,7 +173,9 @@ def main() -> int:
     with ProcessPoolExecutor(wanted.processes, multiprocessing.get_context("spawn")) as pool:
         running = [pool.submit(play, job) for job in jobs]
         results = [result for each in track(as_completed(running), "evolving", len(jobs)) for result in each.result()]
-    rows = [row for key, table in sorted(normalised(results).items()) for row in rows_of(key, table)]
+    rows = [Row("1 is the highest response without noise that anybody here reached on the unit with the generator",
+                f"{wanted.units} units x {wanted.seeds} seeds")]  # fmt: skip
+    rows += [row for key, table in sorted(normalised(results).items()) for row in rows_of(key, table)]
     kept = [
         f"{job.world},{job.n_evaluations},{job.unit},{job.seed},{level:g},{name},{end.highest:.5g},{end.handed_over:.5g}"
         for job, name, level, end in results
