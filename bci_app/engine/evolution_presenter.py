@@ -166,7 +166,7 @@ class EvolutionPresenter(Worker):
         if run.upcoming is not None:
             self._present()
             return True
-        if run.awaited:
+        if not run.complete:
             self._await_responses()
             return True
         return self._advance()
@@ -266,15 +266,12 @@ class EvolutionPresenter(Worker):
                         break
                     turn.void = True
                     self._blank()
-                self._evolution.put_back(showing.number)
+                self._evolution.withdraw(showing.number, "it was never painted" if late else "it was taken back unseen")
                 if late:
                     self._never_painted()
                 return False
-            self._nap(turn.painted)
+            turn.painted.wait(_SLICE_S)
         return True
-
-    def _nap(self, event: threading.Event) -> None:
-        event.wait(_SLICE_S)
 
     def _never_painted(self) -> None:
         self._onsets.add_never()

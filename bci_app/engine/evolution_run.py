@@ -91,7 +91,7 @@ class EvolutionRun:
     Notes
     -----
     Responses are taken by the number of the presentation and the id of its picture, never by order. One thread, the
-    presenter's, calls `take`, `put_back`, `withdraw` and `advance`; all else may be called from any thread.
+    presenter's, calls `take`, `withdraw` and `advance`; all else may be called from any thread.
     """
 
     def __init__(
@@ -148,6 +148,12 @@ class EvolutionRun:
         with self._lock:
             return self._queue[0].picture if self._queue else None
 
+    @property
+    def complete(self) -> bool:
+        """Whether the generation needs nothing more."""
+        with self._lock:
+            return not self._queue and not self._open
+
     def take(self, due_s: float) -> Showing:
         """The next presentation, which is to be on screen at `due_s`; its response is awaited from now on."""
         with self._lock:
@@ -174,27 +180,23 @@ class EvolutionRun:
                 self._counts["shown"] += 1
                 self._counts["shown_again"] += self._open[number].again
 
-    def put_back(self, number: int) -> None:
-        """Nobody saw presentation `number`: its picture is next again."""
+    def withdraw(self, number: int, why: str) -> None:
+        """Presentation `number` is void, through no fault of its response: it comes again at no charge.
+
+        Next, if nobody saw it; else after all others.
+        """
         with self._lock:
             showing = self._open.pop(number, None)
-            if showing is not None:
-                self._queue.appendleft(
-                    _Wanted(showing.picture, showing.kind, showing.repeat, showing.attempt, showing.again)
-                )
-
-    def withdraw(self, number: int, why: str) -> None:
-        """Presentation `number` was spoilt by what is not the picture's fault: it is shown again, at no charge."""
-        with self._lock:
-            showing = self._open.get(number)
             if showing is None:
                 return
             if np.isnan(showing.onset_s):
-                self.put_back(number)
-                return
-            del self._open[number]
-            self._want_again(showing, showing.attempt)
-            self._counts["missing"] += 1
+                self._queue.appendleft(
+                    _Wanted(showing.picture, showing.kind, showing.repeat, showing.attempt, showing.again)
+                )
+            else:
+                self._want_again(showing, showing.attempt)
+                self._counts["missing"] += 1
+            self._lock.notify_all()
         self._on_outcome(Outcome(showing, None, why))
 
     # -- what came of it ---------------------------------------------------------------------------------------------
@@ -325,7 +327,6 @@ class EvolutionRun:
 
     def _want_again(self, showing: Showing, attempt: int) -> None:
         self._queue.append(_Wanted(showing.picture, showing.kind, showing.repeat, attempt, again=True))
-        self._lock.notify_all()
 
     def _dealt(self, scores: Numbers) -> Numbers:
         """What the optimiser is told: the scores, or in a sham the same ones dealt to the pictures at random."""

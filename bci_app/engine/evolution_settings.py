@@ -161,7 +161,8 @@ class EvolutionSettings(Frozen):
     repeats : int
         Presentations per picture and generation whose responses are averaged.
     shown_again : int
-        How often a picture without a response is shown again within its generation; after that its score is missing.
+        How often a presentation without a response is repeated within its generation. What is missing then is left out of the
+        picture's mean; a picture without any response has no score.
     sham : {"off", "on", "blind"}
         ``on``: the scores of each generation are dealt to its pictures at random, with the same timing. ``blind``: whether they
         are is drawn from the seed, and neither window nor report tells; it stands in ``sham.json`` in the run folder.

@@ -48,7 +48,10 @@ class Telling:
         self.tell(Problem(message, fatal=False))
 
     def failed(self, message: str) -> None:
-        """Something went wrong, and the session ends."""
+        """Something went wrong, and the session ends; if it has ended already, this is for the report alone."""
+        if self.ended is not None:
+            self.remember(message)
+            return
         self.tell(Problem(message, fatal=True))
         self.tell(Finished(message, fatal=True))
 
