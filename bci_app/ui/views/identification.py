@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from bci_app.engine.views import Identification, IdentificationCurve
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
-from bci_app.ui.views.signal import dress_axis
+from bci_app.ui.views.curves import BandedCurve, LineSample, bare_plot
 from bci_app.ui.views.text import PlainLabel
 
 NO_PICTURES = "No pictures are shown in this mode, so nothing can be identified."
@@ -39,8 +38,8 @@ class IdentificationView(QWidget):
         self._possible = possible
         self._message = PlainLabel(NO_TRIALS if possible else NO_PICTURES, muted=True, wrap=True)
         self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._decoder = CurvePair(colours.decoder, Qt.PenStyle.SolidLine)
-        self._noise_twin = CurvePair(colours.noise_twin, Qt.PenStyle.DashLine)
+        self._decoder = BandedCurve(colours.decoder, Qt.PenStyle.SolidLine)
+        self._noise_twin = BandedCurve(colours.noise_twin, Qt.PenStyle.DashLine)
         self._plot = self._build_plot()
         self._numbers = {name: Number() for name in ("decoder", "noise")}
         self._legend = self._build_legend()
@@ -82,31 +81,19 @@ class IdentificationView(QWidget):
         self._message.hide()
         if len(decoder.n) == self._decoder.n_points and len(twin.n) == self._noise_twin.n_points:
             return
-        self._decoder.draw(decoder)
-        self._noise_twin.draw(twin)
+        self._decoder.draw(decoder.n, decoder.mean, decoder.low, decoder.high)
+        self._noise_twin.draw(twin.n, twin.mean, twin.low, twin.high)
         self._numbers["decoder"].write(decoder)
         self._numbers["noise"].write(twin)
         last = float(decoder.n[-1])
         self._plot.getPlotItem().setXRange(0, max(last, FEWEST_TRIALS), padding=0.02)
 
     def _build_plot(self) -> pg.PlotWidget:
-        plot = pg.PlotWidget(background=self._colours.panel)
-        plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        plot.setMinimumSize(160, 110)
+        plot = bare_plot(self._colours, "trials read")
         item = plot.getPlotItem()
-        item.setMenuEnabled(False)
-        item.hideButtons()
-        item.setMouseEnabled(False, False)
-        item.disableAutoRange()
         item.setYRange(0.0, 1.0, padding=0.04)
         item.setXRange(0, FEWEST_TRIALS, padding=0.02)
         item.getAxis("left").setTicks([[(value / 4, f"{value / 4:.2f}") for value in range(5)]])
-        for side in ("left", "bottom"):
-            dress_axis(item.getAxis(side), self._colours)
-        item.getAxis("bottom").setStyle(hideOverlappingLabels=False)
-        item.layout.setContentsMargins(0, 0, 10, 0)
-        item.getAxis("bottom").setLabel("trials read", color=self._colours.muted)
-        item.getAxis("bottom").label.setFont(theme.font(theme.SMALL_PT))
         chance = pg.mkPen(self._colours.chance, width=1, style=Qt.PenStyle.DotLine)
         item.addItem(pg.InfiniteLine(pos=0.5, angle=0, pen=chance), ignoreBounds=True)
         for pair in (self._noise_twin, self._decoder):
@@ -130,57 +117,6 @@ class IdentificationView(QWidget):
             grid.addWidget(number, row, 2)
         grid.setColumnStretch(2, 1)
         return legend
-
-
-class CurvePair:
-    """A mean with the band of its interval.
-
-    Parameters
-    ----------
-    colour : str
-        Of the line; the band is the same colour, mostly transparent.
-    style : Qt.PenStyle
-        Tells the curves apart without colour.
-    """
-
-    def __init__(self, colour: str, style: Qt.PenStyle) -> None:
-        fill = QColor(colour)
-        fill.setAlpha(60)
-        edge = pg.mkPen(None)
-        self._low = pg.PlotCurveItem(pen=edge)
-        self._high = pg.PlotCurveItem(pen=edge)
-        self._band = pg.FillBetweenItem(self._low, self._high, brush=fill)
-        self._line = pg.PlotCurveItem(pen=pg.mkPen(colour, width=2, style=style), antialias=True)
-        self.n_points = 0
-
-    def add_to(self, item: pg.PlotItem) -> None:
-        """Put the parts into a plot."""
-        for part in (self._low, self._high, self._band, self._line):
-            item.addItem(part, ignoreBounds=True)
-
-    def draw(self, curve: IdentificationCurve) -> None:
-        """Draw arrays (k,) of trials, mean, low, high."""
-        n = curve.n.astype(float)
-        self._low.setData(n, curve.low)
-        self._high.setData(n, curve.high)
-        self._line.setData(n, curve.mean)
-        self.n_points = len(n)
-
-
-class LineSample(QWidget):
-    """A short piece of a curve, for a legend."""
-
-    def __init__(self, colour: str, style: Qt.PenStyle) -> None:
-        super().__init__()
-        self._pen = QPen(QColor(colour), 3, style)
-        self.setFixedSize(30, 16)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the piece."""
-        painter = QPainter(self)
-        painter.setPen(self._pen)
-        painter.drawLine(1, self.height() // 2, self.width() - 1, self.height() // 2)
-        painter.end()
 
 
 class Number(QWidget):
