@@ -25,6 +25,7 @@ MakeWindow = Callable[..., tuple[MainWindow, FakeSession]]
 def leaves_nothing_behind(qapp: QApplication) -> Iterator[None]:
     """Fail the test that leaves a thread, a running timer or a widget."""
     before = set(threading.enumerate())
+    gc.freeze()  # what is there already is not searched again after every test
     theme.dress(qapp, theme.DARK)
     qapp.setQuitOnLastWindowClosed(False)  # one test's last window would end the next test's event loop
     yield
