@@ -80,9 +80,14 @@ def play(job: Job) -> list[Result]:
         if name == CONTROL and level != job.levels[0]:
             continue
         noise, unit = (0.0 if name == CONTROL else level), units_of(job.n_units)[job.unit]
-        end = evolve(make(job.n_evaluations), world_of(job.world), unit, noise, job.n_evaluations, job.seed)
+        seed = 100 * job.unit + job.seed
+        end = evolve(make(job.n_evaluations), world_of(job.world), unit, noise, job.n_evaluations, seed)
         results.append(Result(job, name, level, end))
     return results
+
+
+Key = tuple[str, int, float]
+"""Generator, evaluations, noise."""
 
 
 class Table(NamedTuple):
@@ -92,24 +97,24 @@ class Table(NamedTuple):
     handed_over: dict[str, np.ndarray]
 
 
-def normalised(results: list[Result]) -> dict[tuple[str, int, float], Table]:
-    """Tables by generator, evaluations and noise; 1 is the highest that anybody ever reached on the unit with the generator."""
+def normalised(results: list[Result]) -> dict[Key, Table]:
+    """A table for each generator, evaluations and noise; 1 is the highest ever reached on the unit with the generator."""
     top: dict[tuple[str, int], float] = {}
     for job, _, _, end in results:
         top[job.world, job.unit] = max(top.get((job.world, job.unit), -np.inf), end.highest)
-    found: dict[tuple[str, int, float], dict[str, dict[int, list[np.ndarray]]]] = {}
+    of_seeds: dict[tuple[Key, str, int], list[np.ndarray]] = {}
     for job, name, level, end in results:
         for each in job.levels if name == CONTROL else (level,):
-            by_unit = found.setdefault((job.world, job.n_evaluations, each), {}).setdefault(name, {})
-            by_unit.setdefault(job.unit, []).append(np.array(end) / top[job.world, job.unit])
-    tables = {}
-    for key, by_name in found.items():
-        means = {
-            name: np.array([np.mean(by_unit[unit], axis=0) for unit in sorted(by_unit)])
-            for name, by_unit in by_name.items()
+            key = (job.world, job.n_evaluations, each)
+            of_seeds.setdefault((key, name, job.unit), []).append(np.array(end) / top[job.world, job.unit])
+
+    def column(key: Key, place: int) -> dict[str, np.ndarray]:
+        return {
+            name: np.array([np.mean(of_seeds[at], axis=0)[place] for at in sorted(of_seeds) if at[:2] == (key, name)])
+            for name in CONTESTANTS
         }
-        tables[key] = Table(*({name: each[:, column] for name, each in means.items()} for column in (0, 1)))
-    return tables
+
+    return {key: Table(column(key, 0), column(key, 1)) for key in sorted({at[0] for at in of_seeds})}
 
 
 def ratio(scores: dict[str, np.ndarray]) -> tuple[float, float, float]:
@@ -121,7 +126,7 @@ def ratio(scores: dict[str, np.ndarray]) -> tuple[float, float, float]:
     return scores[OURS].mean() / max(scores[name].mean() for name in RIVALS), float(low), float(high)
 
 
-def rows_of(key: tuple[str, int, float], table: Table) -> list[Row]:
+def rows_of(key: Key, table: Table) -> list[Row]:
     """The two ratios, and under each the means it is made of."""
     world, n_evaluations, level = key
     least, aim = GOALS.get(n_evaluations, (None, None))
@@ -175,7 +180,7 @@ def main() -> int:
         results = [result for each in track(as_completed(running), "evolving", len(jobs)) for result in each.result()]
     rows = [Row("1 is the highest response without noise that anybody here reached on the unit with the generator",
                 f"{wanted.units} units x {wanted.seeds} seeds")]  # fmt: skip
-    rows += [row for key, table in sorted(normalised(results).items()) for row in rows_of(key, table)]
+    rows += [row for key, table in normalised(results).items() for row in rows_of(key, table)]
     kept = [
         f"{job.world},{job.n_evaluations},{job.unit},{job.seed},{level:g},{name},{end.highest:.5g},{end.handed_over:.5g}"
         for job, name, level, end in results
