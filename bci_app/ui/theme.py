@@ -41,6 +41,9 @@ class Theme:
     gap: str
     decoder: str
     noise_twin: str
+    evolved: str
+    natural: str
+    prior: str
     chance: str
     good: str
     warn: str
@@ -61,6 +64,9 @@ DARK = Theme(
     gap="#8a6d3b",
     decoder="#56b4e9",
     noise_twin="#e69f00",
+    evolved="#56b4e9",
+    natural="#e69f00",
+    prior="#cc79a7",
     chance="#a9b4c0",
     good="#3fc79a",
     warn="#f0b429",
@@ -81,6 +87,9 @@ LIGHT = Theme(
     gap="#d9b26a",
     decoder="#0072b2",
     noise_twin="#a85f00",
+    evolved="#0072b2",
+    natural="#a85f00",
+    prior="#a3487c",
     chance="#4d5966",
     good="#00734f",
     warn="#8a5600",
@@ -193,5 +202,9 @@ def style_sheet(theme: Theme) -> str:
     QTableWidget {{ background: transparent; border: none; color: {theme.text}; }}
     QHeaderView, QHeaderView::section {{ background: transparent; border: none; color: {theme.muted}; }}
     QHeaderView::section {{ padding: 2px 4px; }}
+    QPushButton {{ background: {theme.window}; color: {theme.text}; {frame} {theme.border}; padding: 5px 10px; }}
+    QPushButton:hover {{ border-color: {theme.decoder}; }}
+    QPushButton:pressed {{ background: {theme.border}; }}
+    QPushButton:disabled {{ color: {theme.muted}; }}
     QToolTip {{ background: {theme.panel}; color: {theme.text}; border: 1px solid {theme.border}; }}
     """
