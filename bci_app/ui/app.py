@@ -21,8 +21,13 @@ from bci_app.contract.errors import SettingsError
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
+    from typing_extensions import TypeIs
 
     from bci_app.ui.bridge import Session
+    from bci_app.ui.evolution_bridge import EvolutionSession
+    from bci_app.ui.evolution_window import EvolutionWindow
+    from bci_app.ui.main_window import MainWindow
+    from bci_app.ui.theme import Theme
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +57,7 @@ def has_display(platform: str = sys.platform, environment: Mapping[str, str] | N
 
 
 def run_window(
-    session: Session,
+    session: Session | EvolutionSession,
     *,
     offscreen: bool = False,
     close_when_finished: bool = False,
@@ -63,8 +68,8 @@ def run_window(
 
     Parameters
     ----------
-    session : Session
-        Not started yet; it has been stopped when this returns.
+    session : Session or EvolutionSession
+        Not started yet; it has been stopped when this returns. Its kind decides which window it gets.
     offscreen : bool
         Draw without a display: for tests, servers and screenshots.
     close_when_finished : bool
@@ -90,14 +95,8 @@ def run_window(
     with _qt_messages_logged():
         app = _application(appearance)
         from bci_app.ui import theme
-        from bci_app.ui.main_window import MainWindow
 
-        window = MainWindow(
-            session,
-            colours=theme.THEMES[appearance],
-            close_when_finished=close_when_finished,
-            screenshot=screenshot,
-        )
+        window = _window(session, theme.THEMES[appearance], close_when_finished, screenshot)
         window.closed.connect(app.quit)
         try:
             window.show()
@@ -109,6 +108,21 @@ def run_window(
             window.deleteLater()
             app.processEvents()
     return int(window.failed)
+
+
+def _window(
+    session: Session | EvolutionSession, colours: Theme, close_when_finished: bool, screenshot: Path | None
+) -> MainWindow | EvolutionWindow:
+    from bci_app.ui.evolution_window import EvolutionWindow
+    from bci_app.ui.main_window import MainWindow
+
+    if _evolves(session):
+        return EvolutionWindow(session, colours=colours, close_when_finished=close_when_finished, screenshot=screenshot)
+    return MainWindow(session, colours=colours, close_when_finished=close_when_finished, screenshot=screenshot)
+
+
+def _evolves(session: Session | EvolutionSession) -> TypeIs[EvolutionSession]:
+    return hasattr(session, "evolution")
 
 
 @contextmanager

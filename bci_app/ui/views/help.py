@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout, QWidget
 
@@ -25,10 +27,46 @@ ABOUT = (
 )
 
 
-class HelpOverlay(QFrame):
-    """A framed list over the middle of its parent; hidden at first. `signal` is what is read, such as ``"EEG"``."""
+EVOLUTION_KEYS = (
+    ("Esc, Space or S", "stop: grey at once, and the evolution ends; Esc again closes"),
+    ("P", "pause and go on"),
+    ("F", "pictures full screen, or in this window"),
+    ("1 to 9", "rate the picture, where a rating is asked for"),
+    ("F11", "this window full screen"),
+    ("F1", "this list on or off"),
+    ("Ctrl+Q", "stop and close"),
+)
+EVOLUTION_SIGNAL_KEYS = (
+    ("H", "hold the {signal} still; the evolution goes on"),
+    ("Up / Down", "larger or smaller traces"),
+    ("Left / Right", "shorter or longer stretch of {signal}"),
+)
+EVOLUTION_ABOUT = (
+    "Pictures are made by a generator; those with high responses have offspring. Natural pictures and pictures of the "
+    "generator's prior, which nobody selected, are shown among them: the evolution has found something if evolved pictures "
+    "drive the response higher than both, beyond the intervals. Keys work on the participant's screen as well. "
+    "{not_medical}, not for diagnosis."
+)
 
-    def __init__(self, parent: QWidget, signal: str = "EEG") -> None:
+
+class HelpOverlay(QFrame):
+    """A framed list over the middle of its parent; hidden at first.
+
+    Parameters
+    ----------
+    parent : QWidget
+        What it lies over.
+    signal : str
+        What is read, such as ``"EEG"``.
+    keys : sequence of (str, str)
+        Keys and what they do.
+    about : str
+        What one should know besides.
+    """
+
+    def __init__(
+        self, parent: QWidget, signal: str = "EEG", keys: Sequence[tuple[str, str]] = KEYS, about: str = ABOUT
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("help")
         layout = QVBoxLayout(self)
@@ -38,13 +76,13 @@ class HelpOverlay(QFrame):
         grid = QGridLayout()
         grid.setHorizontalSpacing(24)
         grid.setVerticalSpacing(6)
-        for row, (key, meaning) in enumerate(KEYS):
+        for row, (key, meaning) in enumerate(keys):
             grid.addWidget(PlainLabel(key, bold=True), row, 0, Qt.AlignmentFlag.AlignLeft)
             grid.addWidget(PlainLabel(meaning.format(signal=signal)), row, 1)
         grid.setColumnStretch(1, 1)
         layout.addLayout(grid)
-        about = ABOUT.format(signal=signal, not_medical=NOT_MEDICAL)
-        layout.addWidget(PlainLabel(about, points=theme.SMALL_PT, muted=True, wrap=True))
+        words = about.format(signal=signal, not_medical=NOT_MEDICAL)
+        layout.addWidget(PlainLabel(words, points=theme.SMALL_PT, muted=True, wrap=True))
         self.hide()
 
     def toggle(self) -> None:

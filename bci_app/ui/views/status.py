@@ -82,7 +82,7 @@ class StatusView(QWidget):
         layout.addLayout(names)
         for chip, stretch in zip(self.chips.values(), (3, 3, 3), strict=True):
             layout.addWidget(chip, stretch)
-        layout.addLayout(progress, 2)
+        layout.addLayout(progress, 3)
 
 
 class Chip(QFrame):
