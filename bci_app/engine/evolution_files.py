@@ -24,7 +24,8 @@ from bci_app.contract.errors import RecordingError
 from bci_app.engine.evolution_history import GenerationResult
 from bci_app.engine.evolution_pictures import GenerationPictures
 from bci_app.engine.evolution_plan import EvolutionPlan
-from bci_app.engine.evolution_run import Outcome, is_sham
+from bci_app.engine.evolution_run import is_sham
+from bci_app.engine.evolution_showing import Outcome
 from bci_app.engine.summary import versions
 from bci_app.evolution.state import State
 
@@ -120,6 +121,7 @@ class RunFiles:
             "due_s": showing.due_s,
             "onset_s": None if math.isnan(showing.onset_s) else showing.onset_s,
             "response": outcome.response,
+            "became": outcome.became,
             "why": outcome.why,
         }
         try:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from bci_app.engine.events import BlankPicture, Event, Finished, GenerationScored, Problem, Progress, ShowPicture
 from bci_app.engine.evolution_history import GenerationResult
 from bci_app.engine.evolution_onsets import OnsetLog
-from bci_app.engine.evolution_run import EvolutionRun, Showing
+from bci_app.engine.evolution_run import EvolutionRun
+from bci_app.engine.evolution_showing import Showing
 from bci_app.engine.worker import Worker
 from bci_app.pictures.picture import Picture
 

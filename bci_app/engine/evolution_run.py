@@ -23,6 +23,7 @@ from bci_app.engine.evolution_pictures import (
     presentation_order,
 )
 from bci_app.engine.evolution_settings import EvolutionSettings
+from bci_app.engine.evolution_showing import Outcome, Showing
 from bci_app.engine.evolution_views import Member, Numbers
 from bci_app.evolution.scoring import join
 from bci_app.evolution.space import SearchSpace
@@ -32,31 +33,6 @@ from bci_app.pictures.picture import Picture
 
 _CONSTANT_IN_A_ROW = 2
 """Generations of equal responses after which an evolution ends: one may be chance, as of ratings or few spikes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Showing:
-    """One presentation: the `repeat` of a picture, its `attempt`, counted from 0 and up with each response that failed, and
-    whether it is shown `again`."""
-
-    number: int
-    generation: int
-    picture: Picture
-    kind: Kind
-    repeat: int
-    attempt: int
-    again: bool
-    due_s: float = np.nan
-    onset_s: float = np.nan
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a presentation: its response, or None and `why`."""
-
-    showing: Showing
-    response: float | None
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +171,8 @@ class EvolutionRun:
                 )
             else:
                 self._want_again(showing, showing.attempt)
-                self._counts["missing"] += 1
-            self._lock.notify_all()
-        self._on_outcome(Outcome(showing, None, why))
+            outcome = self._noted(Outcome(showing, None, why))
+        self._on_outcome(outcome)
 
     # -- what came of it ---------------------------------------------------------------------------------------------
 
@@ -218,13 +193,12 @@ class EvolutionRun:
             if showing is None or showing.picture.id != picture_id:
                 return False
             del self._open[number]
-            self._counts["answered" if value is not None else "rejected" if rejected else "missing"] += 1
             if value is not None:
                 self._responses.append((picture_id, float(value)))
             elif showing.attempt < self.settings.shown_again:
                 self._want_again(showing, showing.attempt + 1)
-            self._lock.notify_all()
-        self._on_outcome(Outcome(showing, value, why))
+            outcome = self._noted(Outcome(showing, value, why, rejected))
+        self._on_outcome(outcome)
         return True
 
     def awaits(self, number: int) -> bool:
@@ -327,6 +301,12 @@ class EvolutionRun:
 
     def _want_again(self, showing: Showing, attempt: int) -> None:
         self._queue.append(_Wanted(showing.picture, showing.kind, showing.repeat, attempt, again=True))
+
+    def _noted(self, outcome: Outcome) -> Outcome:
+        """Count it, and wake those who wait for it."""
+        self._counts[outcome.became] += 1
+        self._lock.notify_all()
+        return outcome
 
     def _dealt(self, scores: Numbers) -> Numbers:
         """What the optimiser is told: the scores, or in a sham the same ones dealt to the pictures at random."""

@@ -16,8 +16,9 @@ from bci_app.engine.evolution_plan import EvolutionPlan
 from bci_app.engine.evolution_presenter import EvolutionPresenter, Hooks
 from bci_app.engine.evolution_responder import Answer, PersonResponder, PictureResponder, TrialResponder
 from bci_app.engine.evolution_resume import Resumed, read_evolution
-from bci_app.engine.evolution_run import EvolutionRun, Outcome, Showing
+from bci_app.engine.evolution_run import EvolutionRun
 from bci_app.engine.evolution_scoring import TrialScoring
+from bci_app.engine.evolution_showing import Outcome, Showing
 from bci_app.engine.evolution_views import EvolutionSnapshot
 from bci_app.engine.live_signal import LiveSignal
 from bci_app.engine.telling import Telling
@@ -283,7 +284,9 @@ class EvolutionSession:
             return f"All {settings.n_generations} generations scored"
         done, total = run.progress
         where = f"Generation {run.state.generation + 1} of {settings.n_generations}, picture {min(done + 1, total)} of {total}"
-        return f"{where} (paused)" if self._presenter.paused else where
+        if self._presenter.paused:
+            return f"{where} (paused)"
+        return f"{where} (held until the signal is back)" if self._presenter.holding else where
 
     def _announce(self, picture: Picture) -> None:
         if self.plan.outlets is not None and self.plan.outlets.pictures is not None:

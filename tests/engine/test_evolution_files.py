@@ -121,7 +121,8 @@ def test_every_presentation_stands_in_one_line_with_a_number_of_its_own(kept: Pa
     assert [line["number"] for line in lines] == list(range(6 * 2 + 3 + 6 + 3))
     assert {line["generation"] for line in lines[12:21]} == {2}
     assert lines[0].keys() == {
-        "number", "generation", "id", "kind", "repeat", "attempt", "due_s", "onset_s", "response", "why"
+        "number", "generation", "id", "kind", "repeat", "attempt", "due_s", "onset_s", "response", "became",
+        "why",
     }  # fmt: skip
     assert (lines[0]["due_s"], lines[0]["onset_s"]) == (1.0, 1.01)
 

@@ -15,8 +15,9 @@ from bci_app.engine.evolution_history import GenerationResult
 from bci_app.engine.evolution_onsets import OnsetLog
 from bci_app.engine.evolution_pictures import JITTER
 from bci_app.engine.evolution_presenter import EvolutionPresenter, Hooks
-from bci_app.engine.evolution_run import EvolutionRun, Outcome, Showing
+from bci_app.engine.evolution_run import EvolutionRun
 from bci_app.engine.evolution_settings import EvolutionSettings, Limits, RatingResponse, References, Timing
+from bci_app.engine.evolution_showing import Outcome, Showing
 from bci_app.evolution.optimiser import RandomSearch
 from bci_app.inference.generator import Generator
 from tests.engine.conftest import until

@@ -12,8 +12,9 @@ import pytest
 from bci_app.contract.errors import SignalError
 from bci_app.contract.identification import bootstrap_interval
 from bci_app.engine.evolution_pictures import DEAL
-from bci_app.engine.evolution_run import EvolutionRun, Outcome, Showing, is_sham
+from bci_app.engine.evolution_run import EvolutionRun, is_sham
 from bci_app.engine.evolution_settings import EvolutionSettings, References, UnitResponse
+from bci_app.engine.evolution_showing import Outcome, Showing
 from bci_app.evolution.genetic import Genetic
 from bci_app.inference.generator import Generator
 from bci_app.pictures.picture import Picture, make_picture
@@ -138,14 +139,17 @@ def test_a_response_that_is_no_number_is_missing(generator: Generator, value: fl
 def test_what_nobody_saw_is_next_again_and_what_was_spoilt_comes_later_both_at_no_charge(generator: Generator) -> None:
     run, outcomes, _ = new_run(generator, shown_again=0)
     unseen = run.take(1.0)
-    run.withdraw(unseen.number, "unseen")
+    run.withdraw(unseen.number, "nobody looked")
     again = run.take(1.0)
     assert (again.picture, again.attempt, again.number) == (unseen.picture, 0, unseen.number + 1)
     run.shown(again.number, 1.0)
     run.withdraw(again.number, "spoilt")
     shown = play(run)
     assert (shown[-1].picture, shown[-1].attempt, shown[-1].again) == (unseen.picture, 0, True)
-    assert [each.why for each in outcomes if each.response is None] == ["unseen", "spoilt"]
+    assert [(each.why, each.became) for each in outcomes if each.response is None] == [
+        ("nobody looked", "unseen"),
+        ("spoilt", "missing"),
+    ]
     counts = run.counts
     assert counts["shown"] == counts["answered"] + counts["missing"] == 10
     assert counts["shown_again"] == 1
