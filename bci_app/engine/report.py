@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from pathlib import Path
 from typing import Any
 
-from bci_app.contract.errors import RecordingError
 from bci_app.contract.lines import read_lines
+from bci_app.engine.report_page import inline, svg, write_page
 from bci_app.engine.summary import paragraph
 from bci_app.engine.views import Identification, IdentificationCurve
 
@@ -23,23 +21,14 @@ def write_report(folder: Path, summary: dict[str, Any], identification: Identifi
     RecordingError
         If the disk refuses.
     """
-    from jinja2 import Environment
-
-    template = Environment(autoescape=True).from_string(Path(__file__).with_name("report.html").read_text("utf-8"))
-    page = template.render(
+    return write_page(
+        folder,
+        "report.html",
         summary=summary,
         paragraph=paragraph(summary),
         curve=identification_plot(identification, summary["signal"]),
         trials=_trials(folder),
     )
-    path = folder / "report.html"
-    try:
-        path.write_text(page, "utf-8")
-    except OSError as error:
-        raise RecordingError(
-            f"The report '{path}' could not be written: {error.strerror}. Free space and try again."
-        ) from None
-    return path
 
 
 def identification_plot(identification: Identification, signal: str = "EEG") -> str:
@@ -60,9 +49,7 @@ def identification_plot(identification: Identification, signal: str = "EEG") -> 
     axes.set(ylim=(0, 1.02), xlabel="trials read", ylabel="pairs identified")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower right", frameon=False)
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()[buffer.getvalue().index("<svg") :]
+    return svg(figure)
 
 
 def _plot_curve(axes: Any, curve: IdentificationCurve, colour: str, label: str) -> None:
@@ -82,14 +69,8 @@ def _trials(folder: Path) -> list[dict[str, Any]]:
                 "number": entry["trial"] + 1,
                 "label": " ".join(entry["picture"].split("/")[:-1]) if known else entry["marker"],
                 "score": "" if score is None else f"{score:.2f}",
-                "shown": _inline(folder / "pictures" / f"{name}_shown.png"),
-                "read": _inline(folder / "pictures" / f"{name}_read.png"),
+                "shown": inline(folder / "pictures" / f"{name}_shown.png"),
+                "read": inline(folder / "pictures" / f"{name}_read.png"),
             }
         )
     return trials
-
-
-def _inline(path: Path) -> str:
-    if not path.is_file():
-        return ""
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
