@@ -7,6 +7,7 @@ from collections.abc import Callable
 from bci_app.contract.errors import SettingsError
 from bci_app.engine.closing import RunResult
 from bci_app.engine.evolution_plan import EvolutionPlan
+from bci_app.engine.evolution_report import write_evolution_report
 from bci_app.engine.evolution_session import EvolutionSession
 from bci_app.engine.evolution_summary import evolution_paragraph, summarise_evolution
 from bci_app.engine.summary import write_json
@@ -38,9 +39,10 @@ def run_evolution_and_report(plan: EvolutionPlan, show: Callable[[EvolutionSessi
         session.stop()
         summary = summarise_evolution(session)
         write_json(plan.folder / "summary.json", summary)
+        report = write_evolution_report(plan.folder, summary, session.evolution())
     failed = bool(status) or summary["failed"]
     return RunResult(
-        plan.folder / "summary.json",
+        report,
         evolution_paragraph(summary),
         failed,
         summary["ended"] if summary["failed"] else "",

@@ -14,7 +14,6 @@ from bci_app.contract.identification import bootstrap_interval
 from bci_app.contract.lines import read_lines
 from bci_app.engine.evolution_files import RESPONSES
 from bci_app.engine.evolution_summary import SEALED, evolution_verdict
-from bci_app.engine.evolution_truth import TRUTH, truth_paragraph
 from bci_app.engine.evolution_views import ActivationCurves, EvolutionSnapshot, MeanCurve
 from bci_app.engine.report_page import inline, inline_image, svg, write_page
 
@@ -135,5 +134,7 @@ def _file(folder: Path, kind: str, picture_id: str) -> Path:
 
 def _truth(folder: Path) -> str:
     """How near a simulated participant's hidden picture it came, where that is known."""
+    from bci_app.engine.evolution_truth import TRUTH, truth_paragraph  # of the demo alone, and slow to import
+
     path = folder / TRUTH
     return truth_paragraph(json.loads(path.read_text("utf-8"))) if path.is_file() else ""
