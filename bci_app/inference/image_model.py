@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,22 +82,26 @@ class Unit:
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Activation (n,) by each picture, uint8 (n, side, side, 3) of any side; PictureError if they are none."""
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] != 3:
-            raise PictureError(
-                f"A unit sees square pictures uint8 (n, side, side, 3); got {images.dtype} {images.shape}. Cut and convert "
-                "them first (bci_app.pictures.picture.resize)."
-            )
-        fixed = self.model.input.shape[0]
-        step = fixed if isinstance(fixed, int) else _LARGEST_BATCH
-        parts = [self._of_batch(images[start : start + step], fixed) for start in range(0, len(images), step)]
-        return np.concatenate([np.empty(0), *parts])
+        found = _activations(self.model, self.given, images)
+        return found.reshape(len(found), math.prod(found.shape[1:]))[:, self.number].astype(np.float64)
 
-    def _of_batch(self, images: NDArray[np.uint8], fixed: int | str) -> NDArray[np.float64]:
-        made = _made(images, self.given, self.model.input)
-        if isinstance(fixed, int) and len(made) < fixed:
-            made = np.concatenate([made, np.zeros((fixed - len(made), *made.shape[1:]), made.dtype)])
-        found = self.model.run(made)[: len(images)]
-        return found.reshape(len(found), -1)[:, self.number].astype(np.float64)
+
+def _activations(model: OnnxModel, given: PictureInput, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Output (n, ...) of a graph for pictures (n, side, side, 3); PictureError if they are none."""
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] != 3:
+        raise PictureError(
+            f"An image model sees square pictures uint8 (n, side, side, 3); got {images.dtype} {images.shape}. Cut and "
+            "convert them first (bci_app.pictures.picture.resize)."
+        )
+    fixed = model.input.shape[0]
+    step = fixed if isinstance(fixed, int) else _LARGEST_BATCH
+    parts = []
+    for start in range(0, max(len(images), 1), step):
+        batch = images[start : start + step]
+        whole = np.zeros((step if isinstance(fixed, int) else max(len(batch), 1), *images.shape[1:]), np.uint8)
+        whole[: len(batch)] = batch
+        parts.append(model.run(_made(whole, given, model.input))[: len(batch)])
+    return np.concatenate(parts)
 
 
 def _made(images: NDArray[np.uint8], given: PictureInput, wanted: TensorSpec) -> NDArray[np.generic]:
@@ -211,17 +216,26 @@ class ImageModel:
         SettingsError
             If there is no such layer, channel or place; the message names what there is.
         """
-        if layer not in self.layers:
-            near = difflib.get_close_matches(layer, self.layers, n=3, cutoff=0.3) or list(self.layers)
-            raise SettingsError(
-                f"{self.name} has no layer '{layer}'; the nearest are {listed(near)}. Choose one of them."
-            )
+        self._require(layer)
         shape = self.layers[layer]
         index = _index(shape, channel, place, f"Layer '{layer}' of {self.name}")
         where = f", place {', '.join(map(str, index[1:]))}" if index[1:] else ""
         return Unit(
             f"{layer}, channel {channel}{where}", self._cut(layer), int(np.ravel_multi_index(index, shape)), self._given
         )
+
+    def activations(self, layer: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """All of a layer for each picture, (n, ...); raises as `unit` and as a unit."""
+        self._require(layer)
+        return _activations(self._cut(layer), self._given, images)
+
+    def _require(self, layer: str) -> None:
+        """Raise SettingsError unless there is such a layer."""
+        if layer not in self.layers:
+            near = difflib.get_close_matches(layer, self.layers, n=3, cutoff=0.3) or list(self.layers)
+            raise SettingsError(
+                f"{self.name} has no layer '{layer}'; the nearest are {listed(near)}. Choose one of them."
+            )
 
     def _cut(self, layer: str) -> OnnxModel:
         """The graph up to a layer, opened once."""

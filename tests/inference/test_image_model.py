@@ -82,6 +82,16 @@ def test_pictures_of_another_size_are_resized_as_everywhere(tmp_path: Path) -> N
     np.testing.assert_array_equal(unit(large), unit(np.stack([resize(each, SIDE) for each in large])))
 
 
+def test_all_of_a_layer_holds_what_its_units_give(tmp_path: Path, pictures: np.ndarray) -> None:
+    model = ImageModel.open(written(tmp_path, tiny_image_model()), "cpu")
+    maps = model.activations("relu", pictures)
+    assert maps.shape == (5, 4, 8, 8)
+    np.testing.assert_array_equal(model.unit("relu", 1, (2, 3))(pictures), maps[:, 1, 2, 3])
+    assert model.activations("relu", pictures[:0]).shape == (0, 4, 8, 8)
+    with pytest.raises(SettingsError, match="no layer 'rely'"):
+        model.activations("rely", pictures)
+
+
 def test_an_old_file_that_lists_its_weights_as_inputs_has_one_input(tmp_path: Path, pictures: np.ndarray) -> None:
     model = onnx.load_from_string(tiny_image_model())
     for each in model.graph.initializer:
