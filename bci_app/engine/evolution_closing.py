@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from bci_app.contract.errors import SettingsError
+from bci_app.contract.errors import RecordingError, SettingsError
 from bci_app.engine.closing import RunResult
 from bci_app.engine.evolution_plan import EvolutionPlan
 from bci_app.engine.evolution_report import write_evolution_report
@@ -38,8 +40,7 @@ def run_evolution_and_report(plan: EvolutionPlan, show: Callable[[EvolutionSessi
     finally:
         session.stop()
         summary = summarise_evolution(session)
-        write_json(plan.folder / "summary.json", summary)
-        report = write_evolution_report(plan.folder, summary, session.evolution())
+        report = _write(plan.folder, summary, session)
     failed = bool(status) or summary["failed"]
     return RunResult(
         report,
@@ -47,3 +48,14 @@ def run_evolution_and_report(plan: EvolutionPlan, show: Callable[[EvolutionSessi
         failed,
         summary["ended"] if summary["failed"] else "",
     )
+
+
+def _write(folder: Path, summary: dict[str, Any], session: EvolutionSession) -> Path:
+    """Write summary and report, and give the report's path; the folder's if a full disk, already told, allows neither."""
+    try:
+        write_json(folder / "summary.json", summary)
+        return write_evolution_report(folder, summary, session.evolution())
+    except RecordingError:
+        if summary["failed"]:
+            return folder
+        raise

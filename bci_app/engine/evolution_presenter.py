@@ -189,7 +189,10 @@ class EvolutionPresenter(Worker):
         if self.stopping or self._quit:
             return True
         if run.done:
-            self._hooks.tell(Finished(f"All {run.settings.n_generations} generations were scored.", fatal=False))
+            n = run.settings.n_generations
+            self._hooks.tell(
+                Finished(f"All {n} generations were scored." if n > 1 else "The one generation was scored.", False)
+            )
             return True
         if self._clock() - self._started_at <= limit_s:
             return False

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from bci_app.bundles import shipped
-from bci_app.contract.checks import flat_channels, listed
+from bci_app.contract.checks import listed
 from bci_app.contract.errors import SettingsError
 from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.contract.signal import Trial
@@ -36,6 +36,9 @@ from bci_app.pictures.folder import read_picture
 
 CLASSIFIER = "classifier64"
 """The image model that comes with the program."""
+
+_FLAT_UV = 0.1
+"""Less than any amplifier's own noise, peak to peak: what the filters leave of a channel that stands still."""
 
 Image = NDArray[np.uint8]
 Identity = dict[str, JsonValue]
@@ -166,10 +169,10 @@ def _component(response: ComponentResponse) -> TrialResponder:
 
 def _artefact(data: NDArray[np.float32], channels: tuple[str, ...], reject_uv: float | None) -> str:
     """Why a trial (n_channels, n_times) gives no response; empty if it does."""
-    flat = flat_channels(data, channels)
+    spread = np.ptp(data, axis=1)
+    flat = [name for name, width in zip(channels, spread, strict=True) if width < _FLAT_UV]
     if flat:
         return f"{listed(flat)} did not move"
-    spread = np.ptp(data, axis=1)
     worst = int(np.argmax(spread))
     if reject_uv is not None and spread[worst] > reject_uv:
         return f"{spread[worst]:.0f} µV peak to peak at {channels[worst]}, more than {reject_uv:g}"

@@ -95,6 +95,7 @@ class EvolutionRun:
         self._lock = threading.Condition()
         self._next_number = first_number
         self._counts: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
         self._n_constant = 0
         self._queue: deque[_Wanted] = deque()
         self._open: dict[int, Showing] = {}
@@ -295,6 +296,7 @@ class EvolutionRun:
         if self.done:
             return
         self._pictures, self._responses = pictures, []
+        self._reasons.clear()
         kinds = list(pictures.kinds.items())
         for repeat, index in presentation_order(state, len(kinds), self.settings.repeats):
             self._queue.append(_Wanted(*kinds[index], repeat))
@@ -305,6 +307,8 @@ class EvolutionRun:
     def _noted(self, outcome: Outcome) -> Outcome:
         """Count it, and wake those who wait for it."""
         self._counts[outcome.became] += 1
+        if outcome.response is None:
+            self._reasons[outcome.why] += 1
         self._lock.notify_all()
         return outcome
 
@@ -317,9 +321,10 @@ class EvolutionRun:
         came = scores[~np.isnan(scores)]
         which = f"generation {self.state.generation}"
         if came.size == 0:
+            reason, times = (self._reasons.most_common(1) or [("no reason is known", 0)])[0]
             raise SignalError(
-                f"At least one of the {scores.size} evolved pictures of {which} needs a response; none came. The state is "
-                "kept: find out why trials are missing or rejected (responses.jsonl says it for each), then resume."
+                f"At least one of the {scores.size} evolved pictures of {which} needs a response; none came, most often "
+                f"because {reason} ({times} times). The state is kept: mend it, then resume."
             )
         if came.size < 2 or np.ptp(came) > 0:
             self._n_constant = 0

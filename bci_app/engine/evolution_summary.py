@@ -149,10 +149,11 @@ def _sham(summary: dict[str, Any]) -> str:
 def evolution_paragraph(summary: dict[str, Any]) -> str:
     """The summary in one paragraph, for a person."""
     counts, onsets, scored = summary["counts"], summary["onsets"], summary["generations"]["scored"]
+    planned = summary["generations"]["planned"]
     words = [
         summary["ended"],
-        f"{scored} of {summary['generations']['planned']} generations were scored; the response was "
-        f"{summary['response']['words']}.",
+        *([f"{scored} of {planned} generations were scored."] if scored < planned else []),
+        f"The response was {summary['response']['words']}.",
         evolution_verdict(summary),
         f"{counts['shown']} presentations: {counts['answered']} answered, {counts['rejected']} rejected as artefacts, "
         f"{counts['missing']} without a response; {counts['shown_again']} were pictures shown again.",

@@ -70,6 +70,7 @@ def test_a_component_without_baseline_needs_its_own_window_alone(generator: Gene
     ("spoil", "words"),
     [
         (lambda data: data.__setitem__((0, slice(None)), 3.0), "Pz did not move"),
+        (lambda data: data.__imul__(1e-3), "Pz, Oz did not move"),
         (lambda data: data.__setitem__((1, 10), 150.0), r"15\d µV peak to peak at Oz, more than 100"),
     ],
 )

@@ -41,13 +41,13 @@ def new_run(generator: Generator, **more: Any) -> tuple[EvolutionRun, list[Outco
     return EvolutionRun(settings, generator, NATURAL, outcomes.append, problems.append, "Do this."), outcomes, problems
 
 
-def play(run: EvolutionRun, respond: Callable[[Showing], float | None] = brightness) -> list[Showing]:
+def play(run: EvolutionRun, respond: Callable[[Showing], float | None] = brightness, why: str = "") -> list[Showing]:
     """Show and answer until the generation needs nothing more."""
     shown = []
     while run.upcoming is not None:
         shown.append(run.take(1.0))
         run.shown(shown[-1].number, 1.0)
-        run.answer(shown[-1].number, shown[-1].picture.id, respond(shown[-1]))
+        run.answer(shown[-1].number, shown[-1].picture.id, respond(shown[-1]), why)
     return shown
 
 
@@ -222,8 +222,10 @@ def test_after_the_last_generation_nothing_is_shown_and_its_pictures_stay_on_vie
 def test_a_generation_without_a_response_ends_the_evolution(generator: Generator) -> None:
     run, _, _ = new_run(generator)
     state = run.state
-    play(run, lambda each: None if each.kind == "evolved" else 1.0)
-    with pytest.raises(SignalError, match="6 evolved pictures of generation 0 needs a response; none came"):
+    play(run, lambda each: None if each.kind == "evolved" else 1.0, why="Pz did not move")
+    with pytest.raises(
+        SignalError, match=r"6 evolved pictures of generation 0 .* because Pz did not move \(12 times\)"
+    ):
         run.advance()
     assert run.state is state
 

@@ -230,7 +230,7 @@ def test_a_stream_that_falls_silent_holds_the_pictures_and_loses_none_of_them(
         assert len(viewer.told(ShowPicture)) == n_shown
         sender.silence(False)
         assert viewer.over.wait(10.0)
-    assert session.ended == Finished("All 1 generations were scored.", fatal=False)
+    assert session.ended == Finished("The one generation was scored.", fatal=False)
     assert "pictures are held" in viewer.told(Problem)[0].message
     lines = read_lines(tmp_path / "responses.jsonl")
     assert {"the signal went away"} == {line["why"] for line in lines if line["response"] is None}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bci_app.engine import evolution_presenter
+from bci_app.engine import evolution_presenter, evolution_summary
 from bci_app.engine.evolution_closing import run_evolution_and_report
 from bci_app.engine.evolution_history import GenerationResult, History, mean_interval
 from bci_app.engine.evolution_session import EvolutionSession
@@ -51,7 +53,8 @@ def test_a_gain_is_the_difference_of_means_in_the_last_quarter_with_missing_ones
     assert gain([result(0, [1.0], {}, [])], "natural") is None
 
 
-def test_the_interval_of_a_gain_covers_the_truth_as_often_as_it_says() -> None:
+def test_the_interval_of_a_gain_covers_the_truth_as_often_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evolution_summary, "_DRAWS", 400)
     rng, hits = np.random.default_rng(0), 0
     for _ in range(200):
         one = result(0, list(rng.normal(1.0, 1.0, 40)), {str(i): x for i, x in enumerate(rng.normal(0, 1, 40))}, [])
@@ -86,18 +89,19 @@ def test_the_verdict_says_what_the_interval_allows_and_no_more() -> None:
     assert "the last 3 generations" in verdict_of(1, 3)
 
 
+def watched(session: EvolutionSession) -> int:
+    """Watch it to its end."""
+    with Viewer(session) as viewer:
+        assert viewer.over.wait(10.0)
+    return 0
+
+
 @pytest.mark.parametrize("sham", ["off", "blind"])
 def test_a_run_is_summed_up_in_its_folder_and_a_blind_one_stays_blind(
     tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch, sham: str
 ) -> None:
     monkeypatch.setattr(evolution_presenter, "_READY_S", 0.01)
-
-    def show(session: EvolutionSession) -> int:
-        with Viewer(session) as viewer:
-            assert viewer.over.wait(10.0)
-        return 0
-
-    done = run_evolution_and_report(new_plan(generator, UnitResponse(), tmp_path, sham=sham), show)
+    done = run_evolution_and_report(new_plan(generator, UnitResponse(), tmp_path, sham=sham), watched)
     summary: dict[str, Any] = json.loads((tmp_path / "summary.json").read_text("utf-8"))
     assert (done.failed, summary["failed"], summary["sham"]) == (False, False, sham)
     assert summary["generations"] == {"scored": 2, "planned": 2}
@@ -110,3 +114,22 @@ def test_a_run_is_summed_up_in_its_folder_and_a_blind_one_stays_blind(
     told = json.dumps({key: value for key, value in summary.items() if key != "settings"}) + done.paragraph
     assert ("sham" in json.loads((tmp_path / "sham.json").read_text("utf-8"))) if sham == "blind" else True
     assert "was a sham: " not in told
+
+
+def test_a_disk_that_is_full_to_the_end_is_told_once(
+    tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evolution_presenter, "_READY_S", 0.01)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def show(session: EvolutionSession) -> int:
+        monkeypatch.setattr(os, "replace", full)
+        return watched(session)
+
+    done = run_evolution_and_report(new_plan(generator, UnitResponse(), tmp_path), show)
+    assert done.failed
+    assert "g0001.npz'; writing failed: No space left" in done.reason
+    assert done.report == tmp_path
+    assert not (tmp_path / "summary.json").exists()
