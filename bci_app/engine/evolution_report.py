@@ -14,7 +14,7 @@ from bci_app.contract.identification import bootstrap_interval
 from bci_app.contract.lines import read_lines
 from bci_app.engine.evolution_files import RESPONSES
 from bci_app.engine.evolution_summary import SEALED, evolution_verdict
-from bci_app.engine.evolution_views import ActivationCurves, EvolutionSnapshot, MeanCurve
+from bci_app.engine.evolution_views import ActivationCurves, EvolutionSnapshot, MeanCurve, response_text
 from bci_app.engine.report_page import inline, inline_image, svg, write_page
 
 CURVES = {
@@ -56,7 +56,7 @@ def write_evolution_report(folder: Path, summary: dict[str, Any], evolution: Evo
         averages=[inline_image(average) for average in evolution.averages],
         cards=[*_evolved_cards(evolution), *_reference_cards(folder, evolution.unit)],
         settings=json.dumps(summary["settings"], indent=1),
-        number=number,
+        number=response_text,
     )
 
 
@@ -81,13 +81,6 @@ def activation_plot(curves: ActivationCurves, unit: str) -> str:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     return svg(figure)
-
-
-def number(value: float | None) -> str:
-    """A figure in few digits, with a dash for none."""
-    if value is None or not np.isfinite(value):
-        return "–"
-    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
 
 
 def _evolved_cards(evolution: EvolutionSnapshot) -> list[Card]:
@@ -122,8 +115,8 @@ def in_words(responses: NDArray[np.float64], unit: str, n: int) -> str:
     interval = ""
     if responses.size > 1:
         _, low, high = bootstrap_interval(responses)
-        interval = f"[{number(low)}, {number(high)}]"
-    value = " ".join(filter(None, (number(float(responses.mean())), interval, unit)))
+        interval = f"[{response_text(low)}, {response_text(high)}]"
+    value = " ".join(filter(None, (response_text(float(responses.mean())), interval, unit)))
     return f"{value}, one response" if n == 1 else f"{value}, mean of {n} responses"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -108,3 +109,10 @@ class EvolutionSnapshot:
     counts: dict[str, int]
     progress: str
     sham: str
+
+
+def response_text(value: float | None, digits: int = 3) -> str:
+    """A response in so many significant digits, with a dash for none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}").replace("-", "−")

@@ -9,8 +9,9 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QScreen
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
+from bci_app.contract.errors import SettingsError
 from bci_app.engine.events import Finished, ShowPicture
-from bci_app.engine.evolution_views import EvolutionSnapshot
+from bci_app.engine.evolution_views import EvolutionSnapshot, response_text
 from bci_app.engine.views import SignalWords, Status
 from bci_app.pictures.flash import FlashGuard
 from bci_app.ui import theme
@@ -27,7 +28,6 @@ from bci_app.ui.views.panel import Panel
 from bci_app.ui.views.picture import Canvas, PictureView
 from bci_app.ui.views.population import PopulationView
 from bci_app.ui.views.stimulus import StimulusView, Surface
-from bci_app.ui.views.text import number_text
 
 HINT = "Esc, Space or S stops at once · P pauses · F shows pictures full screen · F1 lists the keys"
 PAUSED = "Paused: no picture is shown. P goes on."
@@ -86,7 +86,13 @@ class EvolutionWindow(SessionWindow):
         self._build(HINT, HelpOverlay(self, self._words.name, keys, EVOLUTION_ABOUT))
 
     def begin(self) -> None:
-        """Open the participant's screen and start the session."""
+        """Open the participant's screen and start the session.
+
+        Raises
+        ------
+        SettingsError
+            If the screen that was chosen is not there.
+        """
         screen = stimulus_screen(self._look, self.screen())
         if screen is not None:
             self._open_apart(screen)
@@ -172,7 +178,7 @@ class EvolutionWindow(SessionWindow):
         self.activation_panel.set_badge(SHAM if snapshot.sham == "on" else "")
         self.activation_view.show_curves(snapshot.curves, snapshot.unit)
         if snapshot.best is not None:
-            self.best_view.show_image(snapshot.best.image, number_text(snapshot.best.score))
+            self.best_view.show_image(snapshot.best.image, response_text(snapshot.best.score))
         if snapshot.estimate is not None:
             self.estimate_view.show_image(snapshot.estimate)
         self.facts_view.show_facts(snapshot.counts, snapshot.onsets, self.stimulator.n_held)
@@ -227,13 +233,16 @@ class EvolutionWindow(SessionWindow):
     # ------------------------------------------------------------------ the participant's screen
     def _toggle_apart(self) -> None:
         """From the pane to a window over a whole screen, or back."""
-        if self._apart is None:
-            self._open_apart(stimulus_screen(self._look, self.screen()) or self.screen())
-        else:
+        if self._apart is not None:
             self._close_apart()
+            return
+        try:
+            self._open_apart(stimulus_screen(self._look.model_copy(update={"where": "full-screen"}), self.screen()))
+        except SettingsError as error:
+            self.banner.show_message(str(error))
 
-    def _open_apart(self, screen: QScreen) -> None:
-        self._apart = open_stimulus_window(self._look, screen, self._press, self._on_apart_closed)
+    def _open_apart(self, screen: QScreen | None) -> None:
+        self._apart = open_stimulus_window(self._look, screen or self.screen(), self._press, self._on_apart_closed)
         self._use(self._apart)
         self._stack.setCurrentWidget(self.mirror)
         self.apart_button.setText("Into this window (F)")

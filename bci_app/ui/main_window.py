@@ -110,8 +110,10 @@ class MainWindow(SessionWindow):
         self.history_view.add(event.trial + 1, event.picture.image, event.image, event.identified)
 
     def _on_reconstruction(self, reconstruction: Reconstruction) -> None:
-        detail = "" if reconstruction.trial is None else _trial_name(reconstruction.trial)
-        self.read_view.show_image(reconstruction.image, detail)
+        n_held = self.bridge.guard.n_held
+        trial = "" if reconstruction.trial is None else _trial_name(reconstruction.trial)
+        held = f"{n_held} held back, flashing" if n_held else ""
+        self.read_view.show_image(reconstruction.image, " · ".join(filter(None, (held, trial))))
 
 
 def _trial_name(trial: int) -> str:

@@ -30,6 +30,9 @@ PROBLEM_MS = 15_000
 LINGER_MS = 400
 """How long the last picture stays before a window that closes by itself goes."""
 
+_ONCE = ("Esc", "Ctrl+Q", "F1", "F11")
+"""Keys that a finger which rests on them presses once."""
+
 Keys = tuple[tuple[str, Callable[[], None]], ...]
 
 
@@ -123,7 +126,9 @@ class SessionWindow(QMainWindow):
         self._problem_timer.timeout.connect(self._show_stream_message)
         self._connect()
         for key, action in self._keys():
-            QShortcut(QKeySequence(key), self).activated.connect(action)
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.setAutoRepeat(key not in _ONCE)
+            shortcut.activated.connect(action)
         self.resize(1600, 900)
         self.setMinimumSize(1100, 640)
 

@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtOpenGL import QOpenGLPaintDevice
 
+from bci_app.contract.errors import SettingsError
 from bci_app.engine.evolution_settings import Stimulus
 from bci_app.ui.views.stimulus import Scene, StimulusView, paint_scene
 
@@ -37,14 +38,29 @@ OnClosed = Callable[[], None]
 
 
 def stimulus_screen(look: Stimulus, own: QScreen) -> QScreen | None:
-    """The screen for a window of its own beside that of the experimenter, on `own`; None to show pictures in there."""
+    """The screen for a window of its own beside that of the experimenter, on `own`; None to show pictures in there.
+
+    Raises
+    ------
+    SettingsError
+        If a screen was chosen that is not there.
+    """
     screens = QGuiApplication.screens()
     if look.where == "window":
         return None
-    if look.screen is not None and look.screen < len(screens):
-        return screens[look.screen]
+    if look.screen is not None:
+        return _numbered(screens, look.screen)
     other = next((screen for screen in screens if screen is not own), None)
     return own if other is None and look.where == "full-screen" else other
+
+
+def _numbered(screens: Sequence[QScreen], number: int) -> QScreen:
+    if number < len(screens):
+        return screens[number]
+    raise SettingsError(
+        f"Pictures are to be shown on screen {number}, counted from 0; {len(screens)} can be found. Connect it, or choose "
+        "another one."
+    )
 
 
 def open_stimulus_window(
@@ -71,6 +87,7 @@ def open_stimulus_window(
     view.setWindowFlags(Qt.WindowType.Window | Qt.WindowType.FramelessWindowHint)
     view.setWindowTitle(TITLE)
     view.setCursor(Qt.CursorShape.BlankCursor)
+    view.setScreen(screen)
     view.setGeometry(screen.geometry())
     view.showFullScreen()
     view.activateWindow()

@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 
+from bci_app.contract.errors import SettingsError
 from bci_app.engine.events import BlankPicture, Finished, Problem, RatingWanted, ShowPicture, StreamChanged
 from bci_app.ui import theme
 from bci_app.ui.app import run_window
@@ -182,6 +183,13 @@ def test_closing_the_participants_screen_halts(make_evolution: MakeEvolution, qa
     assert session.said == ["halt"]
     assert window._apart is None
     assert session.stops == 0  # the experimenter still has a window to look at
+
+
+def test_screen_that_is_not_there_is_told_before_anything_is_shown(qapp: QApplication) -> None:
+    session = FakeEvolution(stimulus={"screen": 7})
+    with pytest.raises(SettingsError, match="screen 7"):
+        run_window(session, offscreen=True)
+    assert session.stops == 1
 
 
 def test_closing_the_window_takes_the_participants_screen_with_it(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -139,6 +141,18 @@ def test_reconstruction_reaches_the_pane_before_it_is_reported(make_window: Make
     canvas = window.read_view.canvas
     corner = canvas.picture_rect().topLeft() + QPoint(2, 2)
     assert _colour(canvas, corner) == tuple(int(level) for level in read.image[0, 0])
+
+
+def test_pictures_that_were_held_back_so_as_not_to_flash_are_counted(
+    make_window: MakeWindow, qapp: QApplication
+) -> None:
+    window, session = make_window()
+    for trial in range(8):
+        flat = np.full((64, 64, 3), 255 * (trial % 2), np.uint8)
+        session.reconstructions.put(replace(reconstruction(trial, 100.0), image=flat))
+        qapp.processEvents()
+    assert [read.trial for read, _at in session.handed] == [0, 1, 2, 3, 4, 5, 7]
+    assert window.read_view.detail == "1 held back, flashing · Trial 8"
 
 
 def test_read_trials_go_to_the_strip_which_keeps_the_last_eight(make_window: MakeWindow, qapp: QApplication) -> None:

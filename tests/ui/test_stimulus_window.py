@@ -7,35 +7,33 @@ import pytest
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
+from bci_app.contract.errors import SettingsError
 from bci_app.engine.evolution_settings import Stimulus
 from bci_app.ui.stimulus_window import TRIAL_FRAMES, in_step, open_stimulus_window, stimulus_screen
 from bci_app.ui.views.stimulus import Scene, StimulusView
 
 
-class Screens:
-    """Stands in for the screens of the machine."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *screens: object) -> None:
-        monkeypatch.setattr(QGuiApplication, "screens", lambda: list(screens))
+def _screens(monkeypatch: pytest.MonkeyPatch, *screens: object) -> None:
+    monkeypatch.setattr(QGuiApplication, "screens", lambda: list(screens))
 
 
 def test_second_screen_is_taken_by_itself_and_a_single_one_is_left_to_the_window(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Screens(monkeypatch, "own", "other", "third")
+    _screens(monkeypatch, "own", "other", "third")
     assert stimulus_screen(Stimulus(), "own") == "other"  # type: ignore[arg-type]
     assert stimulus_screen(Stimulus(), "other") == "own"  # type: ignore[arg-type]
     assert stimulus_screen(Stimulus(screen=2), "own") == "third"  # type: ignore[arg-type]
     assert stimulus_screen(Stimulus(where="window"), "own") is None  # type: ignore[arg-type]
-    Screens(monkeypatch, "own")
+    _screens(monkeypatch, "own")
     assert stimulus_screen(Stimulus(), "own") is None  # type: ignore[arg-type]
     assert stimulus_screen(Stimulus(where="full-screen"), "own") == "own"  # type: ignore[arg-type]
 
 
-def test_screen_that_is_not_there_gives_way_to_the_usual_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    Screens(monkeypatch, "own")
-    assert stimulus_screen(Stimulus(screen=1), "own") is None  # type: ignore[arg-type]
-    assert stimulus_screen(Stimulus(screen=1, where="full-screen"), "own") == "own"  # type: ignore[arg-type]
+def test_screen_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    _screens(monkeypatch, "own")
+    with pytest.raises(SettingsError, match="on screen 1, counted from 0; 1 can be found"):
+        stimulus_screen(Stimulus(screen=1), "own")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("frame_s", "expected"), [(1 / 60, True), (1 / 50, False), (0.004, False), (2 / 60, False)])

@@ -7,11 +7,11 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from bci_app.engine.evolution_views import ActivationCurves, MeanCurve, Numbers
+from bci_app.engine.evolution_views import ActivationCurves, MeanCurve, Numbers, response_text
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 from bci_app.ui.views.curves import BandedCurve, LineSample, bare_plot
-from bci_app.ui.views.text import PlainLabel, number_text
+from bci_app.ui.views.text import PlainLabel
 
 NO_GENERATION = "No generation has been scored yet."
 FEWEST_GENERATIONS = 10
@@ -73,7 +73,7 @@ class ActivationView(QWidget):
         for name, curve in (("evolved", curves.evolved), ("natural", curves.natural), ("prior", curves.prior)):
             self._draw(name, generations, curve)
         self._best.setData(generations.astype(float), curves.best)
-        self._values["best"].setText(number_text(float(curves.best[-1])))
+        self._values["best"].setText(response_text(float(curves.best[-1])))
         item = self._plot.getPlotItem()
         item.setXRange(1, max(int(generations[-1]), FEWEST_GENERATIONS), padding=0.02)
         item.setYRange(*_range(curves), padding=0.06)
@@ -87,10 +87,10 @@ class ActivationView(QWidget):
         low, high = (np.where(np.isfinite(edge), edge, curve.mean) for edge in (curve.low, curve.high))
         self._curves[name].draw(generations[known], curve.mean[known], low[known], high[known])
         last = int(np.flatnonzero(known)[-1])
-        self._values[name].setText(number_text(float(curve.mean[last])))
+        self._values[name].setText(response_text(float(curve.mean[last])))
         edges = [float(edge[last]) for edge in (curve.low, curve.high)]
         self._intervals[name].setText(
-            "" if np.isnan(edges).any() else f"({number_text(edges[0])} to {number_text(edges[1])})"
+            "" if np.isnan(edges).any() else f"({response_text(edges[0])} to {response_text(edges[1])})"
         )
 
     def _legend(self, ink: dict[str, str]) -> QWidget:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from bci_app.engine.evolution_views import OnsetRow
+from bci_app.engine.evolution_views import OnsetRow, response_text
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
-from bci_app.ui.views.text import PlainLabel, number_text
+from bci_app.ui.views.text import PlainLabel
 
 ONSETS = {
     "late": "Late by a frame",
@@ -71,7 +71,7 @@ class FactsView(QWidget):
             self._write(name, str(counts.get(name, 0)), counts.get(name, 0))
         self._write("late", f"{onsets.late} of {onsets.n}", onsets.late)
         self._write("worst", str(onsets.worst_frames))
-        self._write("delay", f"{number_text(onsets.p50_ms)} / {number_text(onsets.p99_ms)}")
+        self._write("delay", f"{response_text(onsets.p50_ms)} / {response_text(onsets.p99_ms)}")
         self._write("never", str(onsets.never), onsets.never)
         self._write("held", str(n_held))
 

@@ -9,11 +9,10 @@ from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from bci_app.engine.evolution_views import Member
+from bci_app.engine.evolution_views import Member, response_text
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 from bci_app.ui.views.picture import to_qimage
-from bci_app.ui.views.text import number_text
 
 KINDS = {"natural": "Natural", "prior": "Prior"}
 """Reference pictures, in words."""
@@ -56,7 +55,9 @@ class PopulationView(QWidget):
     def texts(self, digits: int = 3) -> dict[str, str]:
         """What is written below each picture, by its id, in so many digits."""
         best = self.best
-        return {each.id: ("★ " if each.id == best else "") + number_text(each.score, digits) for each in self._members}
+        return {
+            each.id: ("★ " if each.id == best else "") + response_text(each.score, digits) for each in self._members
+        }
 
     def show_members(self, members: tuple[Member, ...]) -> None:
         """Draw the pictures of a generation."""

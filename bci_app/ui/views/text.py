@@ -7,7 +7,6 @@ control characters, so nothing here is ever read as rich text.
 from __future__ import annotations
 
 import html
-import math
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
@@ -75,13 +74,6 @@ class ElidedLabel(PlainLabel):
         shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(self.rect(), int(self.alignment() | Qt.AlignmentFlag.AlignVCenter), shown)
         painter.end()
-
-
-def number_text(value: float, digits: int = 3) -> str:
-    """A response in so many significant digits, with a dash for none."""
-    if not math.isfinite(value):
-        return "–"
-    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}").replace("-", "−")
 
 
 def plain_tooltip(text: str) -> str:

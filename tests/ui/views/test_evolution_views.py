@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication
 
-from bci_app.engine.evolution_views import ActivationCurves, MeanCurve, Member, OnsetRow
+from bci_app.engine.evolution_views import ActivationCurves, MeanCurve, Member, OnsetRow, response_text
 from bci_app.ui.views.activation import ActivationView
 from bci_app.ui.views.averages import AveragesView, spread
 from bci_app.ui.views.facts import FactsView
 from bci_app.ui.views.population import GAP_PX, PopulationView, fitted_grid
-from bci_app.ui.views.text import number_text
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
@@ -143,7 +141,15 @@ def test_what_went_wrong_has_a_sign() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(np.nan, "–"), (np.inf, "–"), (0.0, "0"), (-0.0456, "−0.0456"), (12.345, "12.3"), (123456.0, "123,456")],
+    [
+        (None, "–"),
+        (np.nan, "–"),
+        (np.inf, "–"),
+        (0.0, "0"),
+        (-0.0456, "−0.0456"),
+        (12.345, "12.3"),
+        (123456.0, "123,456"),
+    ],
 )
-def test_numbers_are_short(value: float, text: str, qapp: QApplication) -> None:
-    assert number_text(value) == text
+def test_numbers_are_short(value: float | None, text: str) -> None:
+    assert response_text(value) == text
