@@ -29,8 +29,9 @@ class SphericalCMA(Optimiser):
     Attributes
     ----------
     radius : float
-        Norm of the codes in units of the space's, the square root of its dimensions. 1 is where the generator was
-        trained, and its pictures are its best; the published search went to 300 / 64 = 4.6875 in a space of 4,096.
+        Norm of the codes in units of the space's, the square root of its dimensions. 1 is where the generator was trained
+        and where its pictures are its best. The published search lay at 300 / 64 = 4.6875 in a space of 4,096; units of a
+        network are driven further there, by pictures less like any.
     step : float
         How far to move: 1 is the weighted mean of the better half itself, more goes beyond it.
     n_generations : int
