@@ -217,8 +217,7 @@ def _truth(session: EvolutionSession, settings: EvolutionDemoSettings, folder: P
     """How near the hidden picture it came, beside the same evolution as a sham, or not as one, where that was run."""
     from bci_app.engine.evolution_truth import compare, counterparts, keep_truth, truth_paragraph
 
-    assert settings.participant.preference is not None, "EvolutionDemoSettings refuses this"
-    truth = compare(session, settings.participant.preference)
+    truth = compare(session, settings.participant)
     if truth is None:
         return ""
     keep_truth(folder, truth)

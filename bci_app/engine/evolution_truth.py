@@ -11,17 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.contract.identification import bootstrap_interval
+from bci_app.contract.preprocessing import cut_trials
 from bci_app.engine.evolution_demo import DEMO
+from bci_app.engine.evolution_plan import EvolutionPlan
+from bci_app.engine.evolution_responder import TrialResponder
 from bci_app.engine.evolution_session import EvolutionSession
+from bci_app.engine.offline import in_decoder_order
 from bci_app.engine.summary import write_json
 from bci_app.evolution.space import SearchSpace
 from bci_app.pictures.picture import Picture, make_picture, resize
 from bci_app.simulation.cortex import features
 from bci_app.simulation.preference import cosine, hidden_picture
-from bci_app.simulation.settings import PreferenceSettings
+from bci_app.simulation.settings import ParticipantSettings
 
 TRUTH = "truth.json"
-N_PRIOR = 300
+N_PRIOR = 200
 """Pictures of the prior that the evolved one is compared with."""
 MEASURES = {
     "features": "cosine in the participant's own visual features",
@@ -48,20 +52,21 @@ def _centred(picture: Picture, size: int) -> Numbers:
     return np.asarray(pixels - pixels.mean())
 
 
-def compare(session: EvolutionSession, preference: PreferenceSettings) -> dict[str, Any] | None:
-    """Similarities to the hidden picture after an evolution; None if no generation was scored.
+def compare(session: EvolutionSession, participant: ParticipantSettings) -> dict[str, Any] | None:
+    """Similarities to the hidden picture after an evolution; None if no generation was scored, or nothing is preferred.
 
     Returns
     -------
     dict
         For each measure: ``estimate``, the picture that the optimiser believes in; mean and 95 % interval over pictures of
         ``evolved`` (the last generation), ``natural`` (the references shown) and ``prior`` (`N_PRIOR` pictures of the
-        generator); ``chance``, the share of the latter that are at least as similar as the estimate.
+        generator); ``chance``, the share of the latter that are at least as similar as the estimate. ``single_trial`` as
+        `single_trial` gives it.
     """
     run, generator = session.run, session.plan.generator
-    if run.estimate is None:
+    if run.estimate is None or participant.preference is None:
         return None
-    hidden = hidden_picture(preference)
+    hidden = hidden_picture(participant.preference)
     space = SearchSpace.of(generator.latent_space)
     drawn = generator.generate(space.sample(np.random.default_rng(run.state.seed), N_PRIOR))
     prior = [make_picture(image, "prior", f"{index}") for index, image in enumerate(drawn)]
@@ -71,7 +76,12 @@ def compare(session: EvolutionSession, preference: PreferenceSettings) -> dict[s
         "natural": run.pictures.natural,
         "prior": prior,
     }
-    told: dict[str, Any] = {"hidden": hidden.id, "sham": run.is_sham, "generations": len(run.history.results)}
+    told: dict[str, Any] = {
+        "single_trial": single_trial(session.plan, participant, prior),
+        "hidden": hidden.id,
+        "sham": run.is_sham,
+        "generations": len(run.history.results),
+    }
     for name, similarity in measures(hidden).items():
         at = similarity(estimate)
         values = {group: np.array([similarity(each) for each in pictures]) for group, pictures in groups.items()}
@@ -88,6 +98,44 @@ def _mean(values: Numbers) -> dict[str, float] | None:
     if values.size == 0:
         return None
     return dict(zip(("value", "low", "high"), bootstrap_interval(values), strict=True))
+
+
+def single_trial(plan: EvolutionPlan, participant: ParticipantSettings, others: Sequence[Picture]) -> dict[str, float]:
+    """What one presentation tells: a session simulated offline, in which every fifth picture is the hidden one.
+
+    Parameters
+    ----------
+    plan : EvolutionPlan
+        Its responder reads trials; its timing is that of the session.
+    participant : ParticipantSettings
+        With a preference.
+    others : sequence of Picture
+        Shown besides.
+
+    Returns
+    -------
+    dict
+        In the unit of the response: ``size``, how much higher the mean response to the hidden picture is, and ``spread``, the
+        standard deviation of single responses to the same kind of picture; ``snr``, size over spread.
+    """
+    from bci_app.simulation.participant import simulate_session  # brings scipy.signal, half a second to import
+
+    responder = plan.responder
+    assert isinstance(responder, TrialResponder)
+    assert participant.preference is not None
+    hidden = hidden_picture(participant.preference)
+    shown = [hidden] * (len(others) // 4) + list(others)
+    pictures = [shown[index] for index in np.random.default_rng(0).permutation(len(shown))]
+    onsets = 1.0 + plan.settings.timing.soa_s * np.arange(len(pictures))
+    recording = simulate_session(participant, pictures, onsets)
+    recording = in_decoder_order(recording, responder.preprocessing, responder.wanted_by)
+    trials, _ = cut_trials(recording, responder.preprocessing, responder.cut)
+    values = np.array([responder.read(trial).value for trial in trials], np.float64)  # NaN where rejected
+    is_hidden = np.array([trial.marker.label == hidden.id for trial in trials])
+    preferred, rest = (values[which & ~np.isnan(values)] for which in (is_hidden, ~is_hidden))
+    size = float(preferred.mean() - rest.mean())
+    spread = float(np.sqrt((preferred.var() + rest.var()) / 2))
+    return {"size": size, "spread": spread, "snr": size / spread}
 
 
 def keep_truth(folder: Path, truth: dict[str, Any]) -> None:
@@ -128,6 +176,11 @@ def truth_paragraph(truth: dict[str, Any], others: Sequence[tuple[str, dict[str,
         f"({MEASURES['features']}, 1 is the picture itself, with 95 % intervals over pictures):"
     ]
     words.append(_one(truth["features"], truth["sham"]))
+    single = truth["single_trial"]
+    words.append(
+        f"A single trial tells little: the hidden picture is answered with {single['size']:.1f} µV more than others, single "
+        f"responses vary by {single['spread']:.1f} µV (ratio {single['snr']:.2f})."
+    )
     words.append(f"By {MEASURES['pixels']}: {_short(truth['pixels'])}.")
     for name, other in others:
         which = "sham" if other["sham"] else "real"

@@ -76,10 +76,13 @@ def _standard() -> tuple[Floats, Floats, Floats]:
     return raw.mean(axis=0), spread, (raw - raw.mean(axis=0)) / spread
 
 
+@lru_cache(maxsize=64)
 def features(picture: Picture) -> Floats:
-    """Standardised features, shape (n_features,): mean 0, variance 1 over `reference_pictures`."""
+    """Standardised features, shape (n_features,), read-only: mean 0, variance 1 over `reference_pictures`."""
     mean, spread, _ = _standard()
-    return (raw_features(picture.image) - mean) / spread
+    standardised: Floats = (raw_features(picture.image) - mean) / spread
+    standardised.setflags(write=False)
+    return standardised
 
 
 def reference_features() -> Floats:

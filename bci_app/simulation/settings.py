@@ -32,7 +32,7 @@ class PreferenceSettings(BaseModel):
 
     seed: int = Field(0, ge=0)
     file: Path | None = None
-    amplitude_uv: float = Field(12.0, ge=0.0, le=100.0)
+    amplitude_uv: float = Field(16.0, ge=0.0, le=100.0)
     width: float = Field(0.6, gt=0.0, le=10.0)
     variability: float = Field(0.3, ge=0.0, le=2.0)
 

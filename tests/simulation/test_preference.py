@@ -69,7 +69,7 @@ def test_the_response_grows_with_the_similarity_and_saturates(pictures: tuple[Pi
     assert (np.diff(sizes[order][similarity[order] > 0]) > 0).all()
     assert sizes.max() < truth.size_uv(truth.picture) < STEADY.amplitude_uv
     sharp = preference(PreferenceSettings(width=0.01))
-    assert sharp.size_uv(sharp.picture) == pytest.approx(12.0)
+    assert sharp.size_uv(sharp.picture) == pytest.approx(STEADY.amplitude_uv)
 
 
 def test_the_response_is_late_parietal_and_as_large_as_asked() -> None:
