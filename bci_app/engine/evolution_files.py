@@ -118,6 +118,7 @@ class RunFiles:
             "kind": showing.kind,
             "repeat": showing.repeat,
             "attempt": showing.attempt,
+            "again": showing.again,
             "due_s": showing.due_s,
             "onset_s": None if math.isnan(showing.onset_s) else showing.onset_s,
             "response": outcome.response,

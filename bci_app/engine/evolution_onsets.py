@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -17,16 +18,21 @@ _EXACT_S = 1e-6
 class OnsetLog:
     """Delays of all pictures shown; any thread.
 
+    Parameters
+    ----------
+    delays_s : iterable of float
+        Of pictures shown before, in a run that is resumed; `n_never` were never painted.
+
     Attributes
     ----------
     refresh_hz : float
         Frames per second of the screen; 60 until the window knows better.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, delays_s: Iterable[float] = (), n_never: int = 0) -> None:
         self.refresh_hz = _REFRESH_HZ
-        self._delays: list[float] = []
-        self._never = 0
+        self._delays = list(delays_s)
+        self._never = n_never
         self._lock = threading.Lock()
 
     def add(self, due_s: float, onset_s: float) -> None:

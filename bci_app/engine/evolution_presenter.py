@@ -11,7 +11,7 @@ from bci_app.engine.events import BlankPicture, Event, Finished, GenerationScore
 from bci_app.engine.evolution_history import GenerationResult
 from bci_app.engine.evolution_onsets import OnsetLog
 from bci_app.engine.evolution_run import EvolutionRun
-from bci_app.engine.evolution_showing import Showing
+from bci_app.engine.evolution_showing import NEVER_PAINTED, Showing
 from bci_app.engine.worker import Worker
 from bci_app.pictures.picture import Picture
 
@@ -270,7 +270,7 @@ class EvolutionPresenter(Worker):
                         break
                     turn.void = True
                     self._blank()
-                self._evolution.withdraw(showing.number, "it was never painted" if late else "it was taken back unseen")
+                self._evolution.withdraw(showing.number, NEVER_PAINTED if late else "it was taken back unseen")
                 if late:
                     self._never_painted()
                 return False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from bci_app.engine.evolution_files import FORMAT, RESPONSES, SESSION, STATES, i
 from bci_app.engine.evolution_history import GenerationResult, History
 from bci_app.engine.evolution_plan import EvolutionPlan
 from bci_app.engine.evolution_settings import EvolutionSettings
+from bci_app.engine.evolution_showing import NEVER_PAINTED
 from bci_app.engine.evolution_views import Member
 from bci_app.engine.settings import parse_settings
 from bci_app.evolution.space import SearchSpace
@@ -42,6 +45,10 @@ class Resumed:
         What was scored before it.
     first_number : int
         That of the next presentation.
+    counts : mapping
+        Presentations so far, as `EvolutionRun.counts` has them.
+    delays : float64 array (n,)
+        How long after they were due pictures came, in seconds; and `n_never`, how many were never painted.
     notes : tuple of str
         What the user should know, such as a broken file that was passed over.
     """
@@ -50,6 +57,9 @@ class Resumed:
     state: State
     history: History
     first_number: int
+    counts: Mapping[str, int]
+    delays: NDArray[np.float64]
+    n_never: int
     notes: tuple[str, ...]
 
 
@@ -112,8 +122,20 @@ def read_evolution(plan: EvolutionPlan, folder: Path) -> Resumed:
             results.append(_read_result(paths[generation], about["run"], generation))
         except (_BrokenError, KeyError) as error:
             notes.append(f"The result of generation {generation - 1} is lost to the curves: {error}")
-    numbers = [int(entry.get("number", -1)) for entry in read_lines(folder / RESPONSES)]
-    return Resumed(about, state, History(results), max(numbers, default=-1) + 1, tuple(notes))
+    lines = read_lines(folder / RESPONSES)
+    shown = [line for line in lines if None not in (line.get("onset_s"), line.get("due_s"))]
+    counts = Counter(str(line.get("became")) for line in lines)
+    counts.update(shown=len(shown), shown_again=sum(line.get("again") is True for line in shown))
+    return Resumed(
+        about,
+        state,
+        History(results),
+        max((int(line.get("number", -1)) for line in lines), default=-1) + 1,
+        counts,
+        np.array([line["onset_s"] - line["due_s"] for line in shown], np.float64),
+        sum(line.get("why") == NEVER_PAINTED for line in lines),
+        tuple(notes),
+    )
 
 
 class _BrokenError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,7 +61,7 @@ class EvolutionRun:
         Takes messages for the user.
     advice : str
         What to do about responses that never differ.
-    state, history, first_number
+    state, history, counts, first_number
         Of an evolution that is resumed; the number that its first presentation gets.
 
     Notes
@@ -81,6 +81,7 @@ class EvolutionRun:
         *,
         state: State | None = None,
         history: History | None = None,
+        counts: Mapping[str, int] | None = None,
         first_number: int = 0,
     ) -> None:
         self.settings = settings
@@ -94,7 +95,7 @@ class EvolutionRun:
         self._advice = advice
         self._lock = threading.Condition()
         self._next_number = first_number
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter(counts)
         self._reasons: Counter[str] = Counter()
         self._n_constant = 0
         self._queue: deque[_Wanted] = deque()
@@ -228,7 +229,7 @@ class EvolutionRun:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Presentations ``shown``, ``answered``, ``rejected``, ``missing`` and ``shown_again``, since the start."""
+        """Presentations ``shown``, ``answered``, ``rejected``, ``missing`` and ``shown_again``, of the whole run."""
         with self._lock:
             return {name: self._counts[name] for name in ("shown", "answered", "rejected", "missing", "shown_again")}
 

@@ -57,7 +57,6 @@ class EvolutionSession:
         self.clock = clock
         self.title = plan.title
         self.signal: SignalWords | None = None
-        self.onsets = OnsetLog()
         self._telling = Telling()
         self._on_event: Callable[[Event], None] = lambda event: None
         self._stopped = False
@@ -72,6 +71,7 @@ class EvolutionSession:
             plan.check()
             resumed = read_evolution(plan, plan.folder) if plan.resume and plan.folder is not None else None
             self.run = self._new_run(resumed)
+            self.onsets = OnsetLog() if resumed is None else OnsetLog(resumed.delays, resumed.n_never)
             self._connect(undo, resumed)
             self._presenter = self._new_presenter()
             self._begin_files(undo, resumed)
@@ -90,6 +90,7 @@ class EvolutionSession:
             plan.responder.advice,
             state=None if resumed is None else resumed.state,
             history=None if resumed is None else resumed.history,
+            counts=None if resumed is None else resumed.counts,
             first_number=0 if resumed is None else resumed.first_number,
         )
 

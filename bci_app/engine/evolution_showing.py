@@ -9,6 +9,9 @@ from typing import Literal
 from bci_app.engine.evolution_pictures import Kind
 from bci_app.pictures.picture import Picture
 
+NEVER_PAINTED = "it was never painted"
+"""Why a presentation is void whose picture the window did not paint in time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Showing:

@@ -23,6 +23,7 @@ from bci_app.engine.evolution_responder import PictureResponder
 from bci_app.engine.evolution_resume import Resumed, read_evolution, saved_settings
 from bci_app.engine.evolution_run import EvolutionRun
 from bci_app.engine.evolution_settings import EvolutionSettings, References, UnitResponse
+from bci_app.engine.evolution_showing import NEVER_PAINTED
 from bci_app.evolution.genetic import Genetic
 from bci_app.evolution.optimisers import AnyOptimiser
 from bci_app.evolution.spherical import SphericalCMA
@@ -49,7 +50,7 @@ def new_plan(generator: Generator, optimiser: AnyOptimiser | None = None, **more
 def play(plan: EvolutionPlan, folder: Path, n_generations: int, resumed: Resumed | None = None) -> EvolutionRun:
     """A run that is kept for so many generations, and then half a generation more that is not."""
     more = {} if resumed is None else {
-        "state": resumed.state, "history": resumed.history, "first_number": resumed.first_number
+        "state": resumed.state, "history": resumed.history, "first_number": resumed.first_number, "counts": resumed.counts
     }  # fmt: skip
     if resumed is None:
         files = RunFiles.begin(plan, folder)
@@ -121,10 +122,31 @@ def test_every_presentation_stands_in_one_line_with_a_number_of_its_own(kept: Pa
     assert [line["number"] for line in lines] == list(range(6 * 2 + 3 + 6 + 3))
     assert {line["generation"] for line in lines[12:21]} == {2}
     assert lines[0].keys() == {
-        "number", "generation", "id", "kind", "repeat", "attempt", "due_s", "onset_s", "response", "became",
+        "number", "generation", "id", "kind", "repeat", "attempt", "again", "due_s", "onset_s", "response", "became",
         "why",
     }  # fmt: skip
     assert (lines[0]["due_s"], lines[0]["onset_s"]) == (1.0, 1.01)
+
+
+def test_counts_and_delays_of_a_run_go_on_when_it_is_resumed(kept: Path, generator: Generator) -> None:
+    plan = new_plan(generator)
+    resumed = read_evolution(plan, kept)
+    assert (resumed.counts["shown"], resumed.counts["answered"], resumed.n_never) == (15, 15, 0)
+    np.testing.assert_allclose(resumed.delays, 15 * [0.01])
+    files = RunFiles.go_on(plan, kept, resumed.about, 2)
+    run = EvolutionRun(
+        plan.settings, generator, plan.references, files.note, state=resumed.state, counts=resumed.counts
+    )
+    run.withdraw(run.take(1.0).number, NEVER_PAINTED)
+    for number in (run.take(1.0).number, run.take(1.0).number):
+        run.shown(number, 1.5)
+        run.withdraw(number, "spoilt")
+    show(run)
+    files.close()
+    again = read_evolution(plan, kept)
+    assert {name: again.counts[name] for name in run.counts} == run.counts
+    assert (again.counts["missing"], again.counts["shown_again"], again.n_never) == (2, 2, 1)
+    assert len(again.delays) == again.counts["shown"] == 15 + 2 + 6
 
 
 def test_the_folder_says_which_run_it_is_and_holds_its_pictures(kept: Path, generator: Generator) -> None:
