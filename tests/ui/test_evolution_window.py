@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from bci_app.contract.errors import SettingsError
 from bci_app.engine.events import BlankPicture, Finished, Problem, RatingWanted, ShowPicture, StreamChanged
@@ -221,7 +221,10 @@ def test_panels_fit_a_small_window(make_evolution: MakeEvolution, qapp: QApplica
         assert window.rect().contains(view.mapTo(window, view.rect().bottomRight())), type(view).__name__
         assert view.height() >= view.minimumSizeHint().height(), type(view).__name__
     window.help.toggle()
+    qapp.processEvents()
     assert window.rect().contains(window.help.geometry())
+    lines = [label for label in window.help.findChildren(QLabel) if not label.wordWrap()]
+    assert [label.text() for label in lines if label.width() < label.sizeHint().width()] == []
 
 
 def test_run_window_opens_this_window_for_an_evolution(qapp: QApplication) -> None:

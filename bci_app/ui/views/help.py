@@ -28,7 +28,7 @@ ABOUT = (
 
 
 EVOLUTION_KEYS = (
-    ("Esc, Space or S", "stop: grey at once, and the evolution ends; Esc again closes"),
+    ("Esc, Space or S", "stop: grey at once; Esc again closes"),
     ("P", "pause and go on"),
     ("F", "pictures full screen, or in this window"),
     ("1 to 9", "rate the picture, where a rating is asked for"),
