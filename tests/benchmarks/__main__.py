@@ -22,6 +22,8 @@ ORDER = (
     "evolution_genetic",
     "evolution_time",
     "evolution_scores",
+    "evolution_live",
+    "evolution_onsets",
     "suite",
 )
 
