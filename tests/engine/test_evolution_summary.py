@@ -13,7 +13,7 @@ import pytest
 
 from bci_app.engine import evolution_presenter, evolution_summary
 from bci_app.engine.evolution_closing import run_evolution_and_report
-from bci_app.engine.evolution_history import GenerationResult, History, mean_interval
+from bci_app.engine.evolution_history import GenerationResult
 from bci_app.engine.evolution_session import EvolutionSession
 from bci_app.engine.evolution_settings import UnitResponse
 from bci_app.engine.evolution_summary import evolution_verdict, gain, last_quarter
@@ -62,15 +62,6 @@ def test_the_interval_of_a_gain_covers_the_truth_as_often_as_it_says(monkeypatch
         assert found is not None
         hits += found["low"] <= 1.0 <= found["high"]
     assert 0.89 < hits / 200 < 0.99
-
-
-def test_one_response_has_no_interval_and_none_has_no_mean() -> None:
-    assert np.isnan(mean_interval(np.array([np.nan]))).all()
-    assert mean_interval(np.array([3.0, np.nan]))[0] == 3.0
-    assert np.isnan(mean_interval(np.array([3.0, np.nan]))[1:]).all()
-    history = History([result(0, [1.0, 3.0], {}, [])])
-    assert history.curves.evolved.mean.tolist() == [2.0]
-    assert np.isnan(history.curves.natural.mean).all()
 
 
 def verdict_of(low: float, high: float, sham: str = "off") -> str:
