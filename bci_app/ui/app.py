@@ -104,7 +104,7 @@ def run_window(
                 window.begin()
                 app.exec()
         finally:
-            window.bridge.close()
+            window.release()
             window.deleteLater()
             app.processEvents()
     return int(window.failed)

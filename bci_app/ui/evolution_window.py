@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QScreen
+from PySide6.QtGui import QKeyEvent, QScreen
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from bci_app.contract.errors import SettingsError
@@ -191,6 +191,8 @@ class EvolutionWindow(SessionWindow):
         self.stimulator.halt()
         for button in (self.pause_button, self.stop_button):
             button.setEnabled(False)
+        if self._apart is not None and self._apart.screen() is self.screen():
+            self._close_apart()  # it lies over what the experimenter wants to see now
         super()._on_finished(event)
 
     # ------------------------------------------------------------------ what the person asks
@@ -265,13 +267,13 @@ class EvolutionWindow(SessionWindow):
         self.bridge.set_refresh(surface.refresh_hz)
         self.stimulus_panel.set_detail(f"{surface.how} · {surface.refresh_hz:.0f} Hz")
 
-    def closeEvent(self, event: QCloseEvent) -> None:
-        """Take the picture from the screen first."""
+    def release(self) -> None:
+        """Take the participant's screen away and stop the session; may be called twice."""
         self.stimulator.close()
         window, self._apart = self._apart, None
-        super().closeEvent(event)
         if window is not None:
             window.discard()
+        super().release()
 
 
 def _button(text: str, action: Callable[[], object]) -> QPushButton:

@@ -245,10 +245,14 @@ class SessionWindow(QMainWindow):
             self._save(self._screenshot)
             self._screenshot = None
         self.hide()
-        self._problem_timer.stop()
-        self._bridge.close()
+        self.release()
         event.accept()
         self.closed.emit()
+
+    def release(self) -> None:
+        """Stop the session and let go of whatever lives beside the window; may be called twice."""
+        self._problem_timer.stop()
+        self._bridge.close()
 
     def _save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -192,6 +192,14 @@ def test_screen_that_is_not_there_is_told_before_anything_is_shown(qapp: QApplic
     assert session.stops == 1
 
 
+def test_at_the_end_a_screen_that_is_shared_is_given_back(make_evolution: MakeEvolution, qapp: QApplication) -> None:
+    window, session = make_evolution(FakeEvolution(stimulus={"where": "full-screen"}))
+    assert window._apart is not None
+    _say(qapp, session, Finished("All 40 generations were scored.", fatal=False))
+    assert window._apart is None
+    assert window.banner.text == "All 40 generations were scored. Press Esc to close."
+
+
 def test_closing_the_window_takes_the_participants_screen_with_it(
     make_evolution: MakeEvolution, qapp: QApplication
 ) -> None:
