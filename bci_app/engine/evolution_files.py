@@ -155,9 +155,9 @@ class RunFiles:
         """Unbuffered, so that a kill loses nothing; a line that was cut by one is ended first."""
         path = self.folder / RESPONSES
         try:
-            was_cut = path.exists() and not path.read_bytes().endswith(b"\n")
+            written = path.read_bytes() if path.exists() else b""
             self._responses = path.open("ab", buffering=0)
-            if was_cut:
+            if written and not written.endswith(b"\n"):
                 self._responses.write(b"\n")
         except OSError as error:
             raise _refused(path, error) from error

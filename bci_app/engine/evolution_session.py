@@ -97,14 +97,11 @@ class EvolutionSession:
     def _connect(self, undo: ExitStack, resumed: Resumed | None) -> None:
         """The stream, and the thread that scores its trials; neither where the response needs none."""
         responder, folder = self.plan.responder, self.plan.folder
-        if not isinstance(responder, TrialResponder):
-            return
-        if resumed is not None and folder is not None:
-            folder = (
-                folder / f"part-{len(resumed.about['resumed']) + 2}"
-            )  # another stretch of time is another recording
+        if resumed is not None and folder is not None:  # another stretch of time is another recording
+            folder /= f"part-{len(resumed.about['resumed']) + 2}"
         signal = self.plan.signal(folder)
-        assert signal is not None
+        if signal is None or not isinstance(responder, TrialResponder):
+            return
         self.signal = signal.words
         self._live = live = LiveSignal(signal, self._telling, self.clock)
         undo.callback(live.close)
