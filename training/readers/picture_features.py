@@ -6,13 +6,15 @@ most of what responses of V4 are predicted by; colours by themselves and the cla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_app.contract.errors import SettingsError
+from bci_app.inference.image_model import ImageModel
 from bci_app.pictures.picture import resize
 from models.classifier import Classifier
 
@@ -57,6 +59,17 @@ def picture_features(images: Images, classifier: Classifier | None = None) -> Pi
     """
     parts = [_of_batch(batch, classifier) for batch in _batches(images)]
     return PictureFeatures(tuple(np.concatenate(block) for block in zip(*parts, strict=True)))
+
+
+def layer_features(images: Images, model: ImageModel, layers: Sequence[str]) -> PictureFeatures:
+    """Maps of layers of an image model, averaged over a grid: one block for each layer."""
+    maps = [model.activations(layer, images) for layer in layers]
+    flat = [layer for layer, each in zip(layers, maps, strict=True) if each.ndim != 4]
+    if flat:
+        raise SettingsError(
+            f"Features are layers with places, (channels, height, width); these are none: {', '.join(flat)}."
+        )
+    return PictureFeatures(tuple(_pooled(each, min(GRID, each.shape[-1])) for each in maps))
 
 
 def _batches(images: Images) -> Iterator[Images]:
