@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
+
+from bci_app.calibration.ridge import OnProgress
 
 
 class PerSecond(ProgressColumn):
@@ -22,3 +27,12 @@ def training_progress(per_step: int, shown: bool = True, what: str = "images") -
     """A bar with steps done, how many of `what` per second, and the time left; silent if not `shown`."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     return Progress(*columns, PerSecond(per_step, what), TimeRemainingColumn(), disable=not shown)
+
+
+@contextmanager
+def step_progress() -> Iterator[OnProgress]:
+    """A bar told with (done, total, text), with the time it has taken."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn()) as bar:
+        task = bar.add_task("", total=1)
+        yield lambda done, total, text: bar.update(task, completed=done, total=max(total, 1), description=text)

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from bci_app.contract.errors import BundleCorruptError, SettingsError
 from training.errors import DiskError
+from training.evolve_recipe import EvolveRecipe
 from training.gan_recipe import GanRecipe
 from training.reader_recipe import ReaderRecipe
 from training.settings import ClassifierRecipe, GeneratorRecipe, Recipe, problems
@@ -35,11 +36,13 @@ CHECKPOINT = "checkpoint.safetensors"
 _ROOMS = ("contract", "pictures", "inference", "simulation", "calibration", "evolution")
 SOURCES = ("models", "training", "configs/train", *(f"bci_app/{room}" for room in _ROOMS))
 """What the outcome of a training run depends on."""
-KINDS: dict[str, type[GeneratorRecipe | ReaderRecipe | ClassifierRecipe | GanRecipe]] = {
+AnyRecipe = GeneratorRecipe | ReaderRecipe | ClassifierRecipe | GanRecipe | EvolveRecipe
+KINDS: dict[str, type[AnyRecipe]] = {
     "train_gan": GanRecipe,
     "train_generator": GeneratorRecipe,
     "train_classifier": ClassifierRecipe,
     "train_reader": ReaderRecipe,
+    "evolve": EvolveRecipe,
 }
 
 
@@ -127,9 +130,7 @@ class RunFolder:
         return pixels
 
 
-def new_run(
-    root: Path, recipe: GeneratorRecipe | ReaderRecipe | ClassifierRecipe | GanRecipe, now: datetime, command: str
-) -> RunFolder:
+def new_run(root: Path, recipe: AnyRecipe, now: datetime, command: str) -> RunFolder:
     """Make ``root/<name>-<date>`` with the resolved recipe, and the commit and command it ran from.
 
     Where a run of this name began in the same second, the folder gets a number: ``-2``, ``-3`` and so on.
