@@ -22,6 +22,7 @@ ORDER = (
     "evolution_genetic",
     "evolution_time",
     "evolution_scores",
+    "evolution_v4",
     "evolution_live",
     "evolution_onsets",
     "suite",
