@@ -76,11 +76,18 @@ def show(run: EvolutionRun, at_most: int = 1000) -> None:
         at_most -= 1
 
 
-@pytest.fixture
-def kept(tmp_path: Path, generator: Generator) -> Path:
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory, generator: Generator) -> Path:
     """A run that was killed in its third generation."""
-    play(new_plan(generator), tmp_path, 2)
-    return tmp_path
+    folder = tmp_path_factory.mktemp("killed")
+    play(new_plan(generator), folder, 2)
+    return folder
+
+
+@pytest.fixture
+def kept(tmp_path: Path, killed: Path) -> Path:
+    """The same, to be spoilt."""
+    return Path(shutil.copytree(killed, tmp_path / "run"))
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,12 @@ from bci_app.evolution.optimiser import RandomSearch
 from bci_app.inference.generator import Generator
 from tests.engine.conftest import until
 
-FACTOR = 20.0
+FACTOR = 40.0
 N = 4
 
 
 class FastClock:
-    """Real time, twenty times faster: waiting in the presenter is what is tested."""
+    """Real time, forty times faster: waiting in the presenter is what is tested."""
 
     def __init__(self) -> None:
         self._zero = time.monotonic()

@@ -45,12 +45,19 @@ from tests.sender import Sender
 COMPONENT = ComponentResponse(
     channels=("Pz",), sfreq=SFREQ, start_s=0.05, stop_s=0.2, baseline_s=(-0.05, 0.0), reject_uv=None
 )
-FAST = Timing(show_s=0.02, blank_s=0.02, jitter_s=0.01)
+FAST = Timing(show_s=0.01, blank_s=0.025, jitter_s=0.002)
+FASTEST = Timing(show_s=0.004, blank_s=0.004, jitter_s=0.0)
 
 
 def new_plan(generator: Generator, response: AnyResponse, folder: Path | None = None, **more: Any) -> EvolutionPlan:
     """Two generations of four pictures and two references."""
-    more = {"timing": FAST, "n_generations": 2, "limits": Limits(max_rate_hz=30, allow_flashing=True), **more}
+    on_brain = response.kind not in ("unit", "rating")
+    more = {
+        "timing": FAST if on_brain else FASTEST,
+        "n_generations": 2,
+        "limits": Limits(max_rate_hz=30, allow_flashing=True),
+        **more,
+    }
     settings = EvolutionSettings(
         response=response, optimiser=Genetic(population=4), references=References(n_natural=1, n_prior=1), **more
     )
