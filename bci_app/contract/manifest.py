@@ -180,6 +180,13 @@ class ImageModelManifest(_Common):
     classes: tuple[str, ...] = ()
     """What the numbers of its output stand for, in their order; none if they are no classes."""
 
+    @model_validator(mode="after")
+    def _classes_fit(self) -> Self:
+        n_scores = self.outputs[0].shape[-1] if self.outputs else 0
+        if self.classes and len(self.classes) != n_scores:
+            raise SettingsError(f"classes must name the {n_scores} numbers of the output; got {len(self.classes)}.")
+        return self
+
 
 Manifest = GeneratorManifest | DecoderManifest | ImageModelManifest
 _READER: TypeAdapter[Manifest] = TypeAdapter(Annotated[Manifest, Field(discriminator="kind")])

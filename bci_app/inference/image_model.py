@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,7 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bci_app.contract.bundle import Bundle, open_bundle
 from bci_app.contract.checks import listed
-from bci_app.contract.errors import BundleCorruptError, BundleError, BundleVersionError, PictureError, SettingsError
+from bci_app.contract.errors import (
+    BciError,
+    BundleCorruptError,
+    BundleError,
+    BundleVersionError,
+    PictureError,
+    SettingsError,
+)
 from bci_app.contract.manifest import ImageModelManifest, TensorSpec
 from bci_app.inference.generator import tensor_specs
 from bci_app.inference.golden import verify_golden
@@ -100,8 +108,24 @@ def _activations(model: OnnxModel, given: PictureInput, images: NDArray[np.uint8
         batch = images[start : start + step]
         whole = np.zeros((step if isinstance(fixed, int) else max(len(batch), 1), *images.shape[1:]), np.uint8)
         whole[: len(batch)] = batch
-        parts.append(model.run(_made(whole, given, model.input))[: len(batch)])
+        with _running(model.name):
+            parts.append(model.run(_made(whole, given, model.input))[: len(batch)])
     return np.concatenate(parts)
+
+
+@contextmanager
+def _running(name: str) -> Iterator[None]:
+    """Turn what onnxruntime raises while a stranger's graph runs, which shares no public base, into one message."""
+    try:
+        yield
+    except BciError:
+        raise
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BundleError(
+            f"{name} must run on pictures of the size and number that its input takes; it does not: {reason}. Give the size "
+            "it was made for, or export it again with a batch of 1."
+        ) from error
 
 
 def _made(images: NDArray[np.uint8], given: PictureInput, wanted: TensorSpec) -> NDArray[np.generic]:
@@ -139,7 +163,11 @@ class ImageModel:
         self.layers = layers_of(with_input(model, shape, self._batch or 1))
         self._device, self._require_gpu = device, require_gpu
         self._opened: dict[str, OnnxModel] = {}
-        self.device = self._cut(next(reversed(self.layers))).device if self.layers else "nothing"
+        if not self.layers:
+            raise BundleError(
+                f"{name} must compute real numbers from a picture; no layer of it does. Choose another model."
+            )
+        self.device = self._cut(next(reversed(self.layers))).device
 
     @classmethod
     def open(
@@ -241,7 +269,9 @@ class ImageModel:
         """The graph up to a layer, opened once."""
         if layer not in self._opened:
             content = cut_at(self._model, layer, self.layers[layer], self._batch)
-            self._opened[layer] = OnnxModel(content, self._device, self._require_gpu, f"{layer} of {self.name}", 1)
+            name = f"{layer} of {self.name}"
+            with _running(name):
+                self._opened[layer] = OnnxModel(content, self._device, self._require_gpu, name, warm_up_runs=1)
         return self._opened[layer]
 
 

@@ -11,7 +11,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bci_app.bundles import shipped
 from bci_app.contract.bundle import open_bundle
-from bci_app.contract.errors import BundleError, BundleUnsafeError, BundleVersionError, PictureError, SettingsError
+from bci_app.contract.errors import (
+    BundleCorruptError,
+    BundleError,
+    BundleUnsafeError,
+    BundleVersionError,
+    PictureError,
+    SettingsError,
+)
+from bci_app.contract.manifest import parse_manifest
 from bci_app.inference.image_model import ImageModel, PictureInput
 from bci_app.inference.session import OnnxModel
 from bci_app.pictures.picture import resize
@@ -165,6 +173,23 @@ def test_a_graph_whose_input_is_no_picture_is_refused(tmp_path: Path) -> None:
     model.graph.input.append(helper.make_tensor_value_info("words", TensorProto.FLOAT, ["batch", 3]))
     with pytest.raises(BundleError, match="must have one input, a picture; it has 2: input, words"):
         ImageModel.open(written(tmp_path, model.SerializeToString()), "cpu")
+
+
+def test_a_graph_that_breaks_at_another_size_or_number_says_so(tmp_path: Path, pictures: np.ndarray) -> None:
+    model = onnx.load_from_string(tiny_image_model())
+    model.graph.node[3].op_type = "Reshape"  # to one picture, whatever comes
+    model.graph.node[3].input.append("one")
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1, 4], np.int64), "one"))
+    unit = ImageModel.open(written(tmp_path, model.SerializeToString()), "cpu").unit("pooled", 0)
+    assert unit(pictures[:1]).shape == (1,)
+    with pytest.raises(BundleError, match="must run on pictures of the size and number that its input takes"):
+        unit(pictures)
+
+
+def test_a_manifest_must_name_as_many_classes_as_there_are_numbers() -> None:
+    manifest = open_bundle(shipped("classifier64")).manifest.model_dump()
+    with pytest.raises(BundleCorruptError, match="must name the 25 numbers of the output; got 2"):
+        parse_manifest(manifest | {"classes": ("a", "b")}, "other")
 
 
 def test_a_file_that_asks_for_code_is_refused_before_it_is_looked_at(tmp_path: Path) -> None:
