@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -122,8 +122,13 @@ def _plain(
                 "name": each.name,
                 "seed": each.seed,
                 "facts": {name: float(values[each.unit]) for name, values in each.target.facts.items()},
-                **{arm: judged(each, arm) for arm in ARMS},
+                **{arm: _finite(judged(each, arm)) for arm in ARMS},
             }
             for each in results
         ],
     }
+
+
+def _finite(row: Mapping[str, float]) -> dict[str, float | None]:
+    """JSON has no word for a ratio that means nothing."""
+    return {name: value if np.isfinite(value) else None for name, value in row.items()}

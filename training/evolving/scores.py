@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_app.contract.errors import SettingsError
 from training.evaluate.batches import Images
 from training.evaluate.intervals import Interval
 from training.evolving.evolution import ARM_WORDS, ARMS, Arm, Evolved
 from training.evolving.targets import Target
 
 Doubles = NDArray[np.float64]
+HEADLINE = "response / best reference picture's"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +66,11 @@ def figures(results: Sequence[UnitResult], seed: int) -> list[Figure]:
 
     Judges say what of the gain survives a model that did not guide: the evolved picture over the reference picture that
     the guide would choose, and over the one that the judge would choose.
+
+    Raises
+    ------
+    SettingsError
+        If no reference picture takes a unit above zero, so that there is nothing to compare with.
     """
     per_unit = {arm: [judged(each, arm) for each in results] for arm in ARMS}
     found = []
@@ -73,6 +80,11 @@ def figures(results: Sequence[UnitResult], seed: int) -> list[Figure]:
         if there.any():
             values = {arm: median(column[there], _groups(results)[there], seed) for arm, column in columns.items()}
             found.append(Figure(name, values, int(there.sum())))
+    if not found or found[0].name != HEADLINE:
+        raise SettingsError(
+            "Evolved pictures are compared with the best reference picture; none takes a unit above zero. Choose a layer behind "
+            "a rectifier, other units or other reference pictures."
+        )
     return found
 
 
@@ -80,9 +92,6 @@ def _groups(results: Sequence[UnitResult]) -> NDArray[np.intp]:
     """Number of each result's unit: seeds of one unit are not independent."""
     names = [each.name for each in results]
     return np.unique(names, return_inverse=True)[1]
-
-
-HEADLINE = "response / best reference picture's"
 
 
 def judged(result: UnitResult, arm: Arm) -> dict[str, float]:

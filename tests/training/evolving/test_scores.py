@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bci_app.contract.errors import SettingsError
 from training.evolving.evolution import ARMS, Evolved
 from training.evolving.scores import HEADLINE, UnitResult, activation_curves, figures, judged, median, over
 from training.evolving.targets import Judge, Target
@@ -60,6 +61,8 @@ def test_a_unit_that_no_reference_picture_drives_has_no_ratio() -> None:
     with_it = figures([UnitResult(silent, 0, 0, arms), result(0, 6.0)], seed=0)
     assert with_it[0].n == 1
     assert np.isnan(over(1.0, 0.0))
+    with pytest.raises(SettingsError, match="none takes a unit above zero"):
+        figures([UnitResult(silent, 0, 0, arms)], seed=0)
     assert len(activation_curves([UnitResult(silent, 0, 0, arms)], seed=0)) == 0
 
 
