@@ -61,50 +61,67 @@ def meanwhile(act: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is another thing there")
-def test_a_demo_that_is_killed_goes_on_and_survives_a_participant_who_leaves(
+def test_a_demo_survives_a_participant_who_leaves_and_tells_the_truth(
     tmp_path: Path, bundles: dict[str, Path], command: Command
 ) -> None:
     config, folder = demo_config(tmp_path / "demo.yaml", bundles["generator"]), tmp_path / "runs"
-    process = start("demo", "--evolve", "--config", config, "--folder", folder, "--offscreen")
-    run = wait_for_generations(folder, 3, lambda: process.poll() is None)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    kept = {path.name: path.read_bytes() for path in states(run)}
-    on_show = max(entry["generation"] for entry in read_lines(run / "responses.jsonl"))
-
-    leaving = meanwhile(lambda: end_the_participant(run, len(kept) + 2))
-    outcome = command("demo", "--evolve", "--resume", run, "--generations", "500", "--offscreen")
+    leaving = meanwhile(lambda: end_the_participant(folder, 3))
+    outcome = command("demo", "--evolve", "--config", config, "--folder", folder, "--offscreen")
     leaving.join()
-    assert {name: (run / "generations" / name).read_bytes() for name in kept} == kept
-    (resumed,) = json.loads((run / "session.json").read_text("utf-8"))["resumed"]
-    assert resumed["generation"] >= on_show, "the generation on show was begun again, none before it"
-    numbers = [entry["number"] for entry in read_lines(run / "responses.jsonl")]
-    assert len(set(numbers)) == len(numbers)
-
     assert outcome.status == 1
+    (run,) = folder.iterdir()
     summary = json.loads((run / "summary.json").read_text("utf-8"))
     assert "none came for 1 s" in summary["ended"]
     assert any("pictures are held" in problem for problem in summary["problems"])
-    assert summary["generations"]["scored"] == len(states(run)) - 1 >= len(kept)
+    n = summary["generations"]["scored"]
+    assert n == len(states(run)) - 1 >= 2
     assert f"Go on with it: bci-app demo --evolve --resume {run}" in outcome.out
-    assert "Similarity to the hidden picture" in outcome.out
+    assert f"after {n} generations" in outcome.out
+
+    again = command("demo", "--evolve", "--resume", run, "--generations", n + 1, "--offscreen")
+    assert again.status == 0, again.err
+    assert f"All {n + 1} generations were scored." in again.out
+    assert "Go on with it" not in again.out
     truth = json.loads((run / "truth.json").read_text("utf-8"))
-    assert truth["generations"] == summary["generations"]["scored"]
-    assert (run / "report.html").is_file()
+    assert truth["generations"] == n + 1
+    assert -1 <= truth["features"]["estimate"] <= 1
+    assert "hidden picture" in (run / "report.html").read_text("utf-8")
 
 
-def end_the_participant(run: Path, n: int) -> None:
-    """Kill the participant's process once the run has `n` states."""
-    wait_for_generations(run.parent, n)
+def end_the_participant(folder: Path, n: int) -> None:
+    """Kill the participant's process once the run in `folder` has `n` states."""
+    wait_for_generations(folder, n)
     for child in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):
             if "bci_app.simulation" in child.cmdline():
                 child.kill()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is another thing there")
+def test_an_evolution_that_is_killed_loses_at_most_the_generation_on_show(
+    tmp_path: Path, evolve_config: Path, command: Command
+) -> None:
+    folder = tmp_path / "runs"
+    process = start("evolve", "--config", evolve_config, "--folder", folder, "--offscreen")
+    run = wait_for_generations(folder, 3, lambda: process.poll() is None)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    kept = {path.name: path.read_bytes() for path in states(run)}
+    on_show = max(entry["generation"] for entry in read_lines(run / "responses.jsonl"))
+    outcome = command("evolve", "--resume", run, "--generations", len(kept) + 1, "--offscreen")
+    assert outcome.status == 0, outcome.err
+    assert f"All {len(kept) + 1} generations were scored." in outcome.out
+    assert {name: (run / "generations" / name).read_bytes() for name in kept} == kept
+    (resumed,) = json.loads((run / "session.json").read_text("utf-8"))["resumed"]
+    assert resumed["generation"] >= on_show, "the generation on show was begun again, none before it"
+    numbers = [entry["number"] for entry in read_lines(run / "responses.jsonl")]
+    assert len(set(numbers)) == len(numbers)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
-def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(tmp_path: Path, command: Command, evolve_config: Path) -> None:
+def test_ctrl_c_keeps_the_state_and_another_run_cannot_go_on_with_it(
+    tmp_path: Path, evolve_config: Path, command: Command
+) -> None:
     folder = tmp_path / "runs"
 
     def press() -> None:
@@ -116,15 +133,11 @@ def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(tmp_path: Path, command: C
     pressing.join()
     assert outcome.status == 0, outcome.err
     (run,) = folder.iterdir()
-    n = len(states(run))
+    assert len(states(run)) >= 2
     assert "The session was closed before its end." in outcome.out
     assert f"Go on with it: bci-app evolve --resume {run}" in outcome.out
-    refused = command("evolve", "--resume", run, "--population", 4, "--generations", n + 1, "--offscreen")
+    refused = command("evolve", "--resume", run, "--population", 4, "--offscreen")
     assert "optimiser was" in refused.complaint()
-    again = command("evolve", "--resume", run, "--generations", n + 1, "--offscreen")
-    assert again.status == 0, again.err
-    assert f"All {n + 1} generations were scored." in again.out
-    assert len(states(run)) == n + 2
 
 
 @pytest.fixture
