@@ -39,6 +39,9 @@ GRAPH = "model.onnx"
 _LARGEST_BATCH = 64
 """Pictures per run of a graph with a free batch; more only need more memory."""
 
+_OLDEST = 7
+"""Operator set of the oldest files of others that are read: published networks are seldom exported again."""
+
 Colours = tuple[float, float, float]
 Spread = Annotated[float, Field(gt=0)]
 
@@ -155,7 +158,7 @@ class ImageModel:
     """
 
     def __init__(self, content: bytes, name: str, given: PictureInput, device: Device, require_gpu: bool) -> None:
-        model = open_graph(content, name)
+        model = open_graph(content, name, _OLDEST)
         self.name = name
         self.bundle: Bundle | None = None
         self._given, shape, self._batch = _settled(model, given, name)

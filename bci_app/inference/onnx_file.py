@@ -25,7 +25,7 @@ def check_onnx(content: bytes, what: str) -> None:
     open_graph(content, what)
 
 
-def open_graph(content: bytes, what: str) -> onnx.ModelProto:
+def open_graph(content: bytes, what: str, oldest: int = OLDEST_OPSET) -> onnx.ModelProto:
     """The graph in a model file; refuses one that is broken, reaches outside itself or could run forever.
 
     Parameters
@@ -34,6 +34,8 @@ def open_graph(content: bytes, what: str) -> onnx.ModelProto:
         The whole file; nothing else is read.
     what : str
         How the file is called in the message.
+    oldest : int
+        Operator set that it must have at least; an older one than `OLDEST_OPSET` is raised to that.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def open_graph(content: bytes, what: str) -> onnx.ModelProto:
         raise BundleUnsafeError(
             f"{what} must be at most {LARGEST_FILE // 2**20} MB; it has {len(content) / 2**20:.0f} MB. {_ADVICE}"
         )
-    model = _parse(content, what)
+    model = _parse(content, what, oldest)
     _refuse_external(model, what)
     _refuse_code(model, what)
     import onnx
@@ -57,10 +59,37 @@ def open_graph(content: bytes, what: str) -> onnx.ModelProto:
     except (onnx.checker.ValidationError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BundleCorruptError(f"{what} must be a valid ONNX model; it is not: {reason}. Export it again.") from None
-    return model
+    return _raised(model, what)
 
 
-def _parse(content: bytes, what: str) -> onnx.ModelProto:
+def _raised(model: onnx.ModelProto, what: str) -> onnx.ModelProto:
+    """The same graph in the oldest operator set that is run, if its own is older."""
+    if _opset(model) >= OLDEST_OPSET:
+        return model
+    from onnx import version_converter
+
+    try:
+        raised = version_converter.convert_version(model, OLDEST_OPSET)
+    except Exception as error:  # of its own, without a public base
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BundleCorruptError(
+            f"{what} must be a graph that can be raised from operator set {_opset(model)} to {OLDEST_OPSET}; it cannot: "
+            f"{reason}. Export it again with a newer program."
+        ) from None
+    raised.ir_version = max(raised.ir_version, _WEIGHTS_APART)
+    return raised
+
+
+_WEIGHTS_APART = 4
+"""Version of the file format from which on weights need not be listed among the inputs."""
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    versions = {entry.domain: entry.version for entry in model.opset_import}
+    return max((versions[domain] for domain in DOMAINS if domain in versions), default=0)
+
+
+def _parse(content: bytes, what: str, oldest: int) -> onnx.ModelProto:
     import onnx
 
     model = onnx.ModelProto()
@@ -68,11 +97,10 @@ def _parse(content: bytes, what: str) -> onnx.ModelProto:
         model.ParseFromString(content)
     except Exception:  # the exception belongs to protobuf, which has no typed door
         raise BundleCorruptError(f"{what} must be an ONNX file; it cannot be parsed. Copy the bundle again.") from None
-    versions = {entry.domain: entry.version for entry in model.opset_import}
-    newest = max((versions[domain] for domain in DOMAINS if domain in versions), default=0)
-    if not model.graph.node or not OLDEST_OPSET <= newest <= NEWEST_OPSET:
+    newest = _opset(model)
+    if not model.graph.node or not oldest <= newest <= NEWEST_OPSET:
         raise BundleCorruptError(
-            f"{what} must be an ONNX graph of operator set {OLDEST_OPSET} to {NEWEST_OPSET}; it has "
+            f"{what} must be an ONNX graph of operator set {oldest} to {NEWEST_OPSET}; it has "
             f"{len(model.graph.node)} nodes of set {newest}. Export it again with this project."
         )
     return model

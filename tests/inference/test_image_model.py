@@ -109,6 +109,22 @@ def test_an_old_file_that_lists_its_weights_as_inputs_has_one_input(tmp_path: Pa
     np.testing.assert_allclose(opened.unit("conv", 1)(pictures), wanted, atol=1e-5)
 
 
+def test_a_published_file_of_an_old_operator_set_is_read_by_image_models_alone(
+    tmp_path: Path, pictures: np.ndarray
+) -> None:
+    model = onnx.load_from_string(tiny_image_model())
+    model.opset_import[0].version, model.ir_version = 8, 3
+    for each in model.graph.initializer:
+        model.graph.input.append(helper.make_tensor_value_info(each.name, TensorProto.FLOAT, list(each.dims)))
+    content = model.SerializeToString()
+    opened = ImageModel.open(written(tmp_path, content), "cpu", given=GIVEN)
+    np.testing.assert_allclose(
+        opened.unit("relu", 1)(pictures), np.maximum(convolved(pictures, content)[:, 1, 4, 4], 0), atol=1e-5
+    )
+    with pytest.raises(BundleCorruptError, match="operator set 13 to 23; it has 5 nodes of set 8"):
+        OnnxModel(content, "cpu")
+
+
 @pytest.mark.parametrize("batch", [1, 2, 7])
 def test_a_batch_that_is_fixed_gives_the_same(tmp_path: Path, pictures: np.ndarray, batch: int) -> None:
     content = tiny_image_model(batch=batch)
