@@ -12,7 +12,7 @@ from pydantic import Field
 
 from bci_app.contract.errors import SettingsError
 from bci_app.evolution.optimiser import Optimiser, Scores
-from bci_app.evolution.ranking import rank_weights
+from bci_app.evolution.ranking import fill_missing, rank_weights
 from bci_app.evolution.space import Codes
 from bci_app.evolution.state import State
 
@@ -79,10 +79,11 @@ class SphericalCMA(Optimiser):
 
     def _advance(self, state: State, scores: Scores) -> State:
         following = replace(state, generation=state.generation + 1, numbers={"has_centre": 1})
+        filled = fill_missing(scores)
         if not state.numbers:
-            return self._sampled(following, rank_weights(scores) @ state.codes)
+            return self._sampled(following, rank_weights(filled) @ state.codes)
         centre = state.codes[0].astype(np.float64)
-        return self._sampled(following, travel(centre, rank_weights(scores[1:]) @ state.codes[1:], self.step))
+        return self._sampled(following, travel(centre, rank_weights(filled[1:]) @ state.codes[1:], self.step))
 
     def _sampled(self, state: State, centre: Points) -> State:
         """`state` with the centre and samples round it; their angle varies as little as the norm of a normal vector does."""

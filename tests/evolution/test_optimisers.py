@@ -147,13 +147,14 @@ def test_a_constant_response_breaks_nothing(optimiser: Optimiser) -> None:
     assert np.isfinite(optimiser.estimate(state)).all()
 
 
-def test_a_single_score_that_came_is_enough(optimiser: Optimiser) -> None:
-    state = optimiser.start(SPACE, 0)
+@pytest.mark.parametrize("index", [0, 2])
+def test_a_single_score_that_came_is_enough(optimiser: Optimiser, index: int) -> None:
+    state = after(optimiser, 1, quadratic)
     scores = np.full(optimiser.population, np.nan)
-    scores[2] = -3.0
+    scores[index] = 3.0
     following = optimiser.tell(state, scores)
     assert following.best is not None
-    assert following.best.index == 2
+    assert (following.best.index, following.best.generation) == (index, 1)
     assert np.isfinite(following.codes).all()
 
 

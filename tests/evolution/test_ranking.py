@@ -26,6 +26,8 @@ def test_weights_add_up_to_1_and_fall_with_the_rank(n: int) -> None:
     assert (np.diff(weights) <= 0).all()
 
 
-def test_a_missing_score_is_never_ranked_best() -> None:
-    weights = rank_weights(np.array([np.nan, 1.0, 2.0, 3.0, np.nan]))
-    assert weights.argmax() == 3
+def test_equal_scores_share_the_weights_of_their_ranks() -> None:
+    apart = rank_weights(np.array([4.0, 3, 2, 1, 0, -1]))
+    tied = rank_weights(np.array([4.0, 2, 2, 2, 0, -1]))
+    np.testing.assert_allclose(tied, [apart[0], *[apart[1:4].mean()] * 3, 0, 0], rtol=1e-12)
+    np.testing.assert_allclose(rank_weights(np.full(5, 7.0)), 0.2, rtol=1e-12)
