@@ -35,17 +35,17 @@ class EvolutionDemoSettings(Frozen):
     participant : ParticipantSettings
         With a preference; only the simulation knows the hidden picture.
     evolution : EvolutionSettings
-        The defaults last between two and three minutes: 3 pictures a second, 25 generations.
+        The defaults last between two and three minutes: 3 pictures a second, 15 generations.
     """
 
     participant: ParticipantSettings = ParticipantSettings(n_channels=32, preference=PreferenceSettings())
     evolution: EvolutionSettings = EvolutionSettings(
         response=_RESPONSE,
-        optimiser=Genetic(population=12),
+        optimiser=Genetic(population=20),
         timing=Timing(show_s=0.2, blank_s=0.134, jitter_s=0.0),
         limits=Limits(max_rate_hz=3.0),
-        references=References(n_natural=3, n_prior=1),
-        n_generations=25,
+        references=References(n_natural=3, n_prior=2),
+        n_generations=15,
     )
 
     @model_validator(mode="after")
