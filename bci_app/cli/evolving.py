@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -96,8 +97,7 @@ def evolve(
     from bci_app.engine.summary import run_folder
     from bci_app.streams.network import hush
 
-    begun = resume is not None and config is None
-    base = saved_settings(resume) if begun and resume else read_settings(EvolutionSettings, config)
+    base = saved_settings(resume) if resume and not config else read_settings(EvolutionSettings, config)
     values = override(
         base.model_dump(), generator=generator, n_generations=generations, repeats=repeats, sham=sham, seed=seed,
         device=device, require_gpu=require_gpu or None,
@@ -169,7 +169,7 @@ def _live(
         if judge is not None:
             judged.append(judge(session))
         if not session.run.done:
-            judged.append(f"Go on with it: {command} --resume {plan.folder}")
+            judged.append(f"Go on with it: {command} --resume {shlex.quote(str(plan.folder))}")
         return status
 
     finish(run_evolution_and_report(plan, watch), *filter(None, judged))
@@ -193,8 +193,7 @@ def evolve_demo(
     from bci_app.engine.settings import parse_settings, read_settings
     from bci_app.engine.summary import run_folder
 
-    begun = resume is not None and config is None
-    base = saved_demo(resume) if begun and resume else read_settings(EvolutionDemoSettings, config)
+    base = saved_demo(resume) if resume and not config else read_settings(EvolutionDemoSettings, config)
     values = base.model_dump()
     values["evolution"] = override(
         values["evolution"], seed=seed, n_generations=generations, sham="on" if sham else None, device=device,

@@ -58,6 +58,10 @@ class EvolutionDemoSettings(Frozen):
                 f"The demo drives an EEG component (response.kind 'component'); got '{response.kind}'. The simulated "
                 "participant has no other response."
             )
+        if self.evolution.sham == "blind":
+            raise SettingsError(
+                "The demo tells at its end how near it came, so it cannot be blind. Set sham to 'on' or 'off'."
+            )
         if response.sfreq != self.participant.sfreq:
             raise SettingsError(
                 f"The participant's EEG has {self.participant.sfreq:g} Hz, the response expects {response.sfreq:g} Hz. Set "

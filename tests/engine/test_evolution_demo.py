@@ -38,6 +38,7 @@ def test_the_demo_ends_in_two_to_three_minutes() -> None:
     [
         ({"participant": {"preference": None}}, "preference cannot be null"),
         ({"evolution": {"response": {"kind": "rating"}}}, "EEG component"),
+        ({"evolution": EvolutionDemoSettings().evolution.model_dump() | {"sham": "blind"}}, "cannot be blind"),
         ({"participant": {"sfreq": 512.0, "preference": {}}}, "512 Hz"),
     ],
 )
