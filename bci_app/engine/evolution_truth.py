@@ -145,15 +145,15 @@ def keep_truth(folder: Path, truth: dict[str, Any]) -> None:
 
 def counterparts(folder: Path) -> list[tuple[str, dict[str, Any]]]:
     """Finished demos beside `folder` that differ from it in nothing but the sham: name of the folder, and truth."""
-    own = _besides_sham(folder)
-    sham = _read(folder / TRUTH)["sham"]
+    own, sham = _besides_sham(folder), _read(folder / TRUTH)["sham"]
     found = []
     for path in sorted(folder.resolve().parent.glob(f"*/{TRUTH}")):
-        other = path.parent
-        if (other / DEMO).is_file() and _besides_sham(other) == own:
+        try:
             truth = _read(path)
-            if truth["sham"] != sham:
-                found.append((other.name, truth))
+            if truth["sham"] != sham and _besides_sham(path.parent) == own:
+                found.append((path.parent.name, truth))
+        except (OSError, ValueError, KeyError):  # what cannot be read is no demo of ours
+            continue
     return found
 
 

@@ -26,7 +26,7 @@ from tests.benchmarks.results import FOLDER, Row, publish
 
 SEEDS, GENERATIONS = 20, 40
 PLACE = FOLDER / "evolution_live"
-RUNS_PER_CORE = 4
+RUNS_PER_CORE = 5
 console = Console(width=150)
 
 Numbers = NDArray[np.float64]

@@ -35,6 +35,7 @@ def main() -> int:
         return 1
     rows, found = [], []
     for condition in CONDITIONS:
+        print(f"{condition.name}: {condition.n_pictures} pictures ...", flush=True)
         figures = measure(condition)
         found.append(figures)
         rows += rows_of(condition, figures)

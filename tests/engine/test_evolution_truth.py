@@ -78,7 +78,8 @@ def test_a_run_finds_its_sham_beside_it_and_no_other(tmp_path: Path) -> None:
     keep(tmp_path / "again", 0, sham=False, estimate=0.6)
     sham = keep(tmp_path / "sham", 0, sham=True, estimate=0.2)
     keep(tmp_path / "sham-of-another", 1, sham=True, estimate=0.9)
-    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "truth.json").write_text("{")
     assert [name for name, _ in counterparts(real)] == ["sham"]
     assert [name for name, _ in counterparts(sham)] == ["again", "real"]
 
