@@ -23,6 +23,8 @@ from bci_app.engine.evolution_session import EvolutionSession
 from bci_app.engine.evolution_truth import compare
 from bci_app.streams.network import loopback_config, use_config
 
+FIRST_PORT = 20_000
+
 
 def demo_of(seed: int, sham: bool, generations: int) -> EvolutionDemoSettings:
     """The demo's own defaults for a participant, a hidden picture and an evolution of this seed."""
@@ -78,9 +80,14 @@ def _silent(done: int, total: int, text: str) -> None:
     """Nobody looks at this progress."""
 
 
+def _own_ports(config: str, number: int) -> str:
+    """LSL has 32 ports on a machine, three of which a run needs: each run gets its own, or ten could not find their streams."""
+    return config.replace("[ports]", f"[ports]\nBasePort = {FIRST_PORT + 32 * number}\nPortRange = 32")
+
+
 def main(seed: str, sham: str, generations: str, file: str) -> None:
     """Write one run's figures to `file`, whole or not at all."""
-    use_config(loopback_config(f"bench-{uuid4().hex}"))
+    use_config(_own_ports(loopback_config(f"bench-{uuid4().hex}"), 2 * int(seed) + (sham == "sham")))
     figures = run(demo_of(int(seed), sham == "sham", int(generations)))
     draft = Path(f"{file}.part")
     draft.write_text(json.dumps(figures), "utf-8")
