@@ -24,7 +24,7 @@ from bci_app.cli.terminal import (
     override,
     progress,
 )
-from bci_app.contract.errors import SettingsError
+from bci_app.contract.errors import RateError, SettingsError
 
 if TYPE_CHECKING:
     from bci_app.engine.evolution_demo import EvolutionDemoSettings
@@ -113,7 +113,12 @@ def evolve(
         return
     plan = open_evolution(settings, "bci-app evolve", None)
     with run_folder(folder, "evolve") as plan.folder:
-        _live(plan, "bci-app evolve", offscreen, light)
+        try:
+            _live(plan, "bci-app evolve", offscreen, light)
+        except RateError as error:
+            raise RateError(
+                f"{error} A response can be measured at any rate: give the stream's with --sfreq."
+            ) from None
 
 
 def _stimulus(values: dict[str, Any], screen: int | None, windowed: bool) -> dict[str, Any]:

@@ -18,8 +18,9 @@ import pytest
 import yaml
 
 from bci_app.contract.lines import read_lines
-from tests.journeys.conftest import Command
+from tests.journeys.conftest import CHANNELS, SFREQ, Command
 from tests.journeys.test_demo import start
+from tests.sender import Sender
 from tests.tiny import tiny_generator
 
 QUICK: dict[str, Any] = {
@@ -173,3 +174,10 @@ def test_what_cannot_be_meant_is_refused_in_one_paragraph(
     outcome = command(*[str(each).format(quick=quick) for each in arguments], "--folder", tmp_path / "runs")
     assert complaint in outcome.complaint()
     assert not list(tmp_path.glob("runs/*")), "nothing is left behind"
+
+
+def test_a_stream_of_another_rate_is_refused_with_the_option_that_helps(command: Command, tmp_path: Path) -> None:
+    with Sender(CHANNELS, SFREQ, name="slow") as sender:
+        outcome = command("evolve", "--source-id", sender.source_id, "--folder", tmp_path, "--offscreen")
+    assert "100 Hz" in outcome.complaint()
+    assert "--sfreq" in outcome.complaint()
