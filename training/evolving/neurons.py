@@ -22,6 +22,13 @@ from training.readers.rates import RateModel, find_valid, fit_rates
 
 Rows = NDArray[np.intp]
 SIDE = 64
+HOW = (
+    "Responses are rates predicted by the guide, a model fitted to one half of the photographs; neurons are driven whose model "
+    "predicts the other half. Photographs of the fit stand with the rates predicted without them. The highest recorded rate "
+    "holds the noise of the presentations behind it, which no prediction has. Judges were fitted to the other half and saw "
+    "nothing of the evolution: the photograph that the guide likes best was chosen as the evolved picture was, so that one "
+    "is the fair comparison; a judge's own best photograph owes some of its lead to that judge's errors."
+)
 
 
 def read_neurons(wanted: EncodingTarget, seed: int) -> Iterator[Target]:
@@ -95,6 +102,7 @@ def _session(archive: Path, wanted: EncodingTarget, guide: Featurise, judge: Fea
             "typical distance of a photograph": np.full(len(units), np.median(model.distance(seen.take(other)))),
         },
         notes=(
+            HOW,
             f"Session {name}: {len(valid)} of {len(candidates)} candidate neurons are valid: their models explain more than "
             f"{validity.threshold:.3f} of the variance of photographs not in the fit, which 97.5 % of models of shuffled "
             f"pairs do not.",

@@ -98,7 +98,7 @@ def publish(
 ) -> list[Figure]:
     """Write ``results.json`` and ``report.html``; DiskError if they cannot be written."""
     found, curves = figures(results, recipe.seed), activation_curves(results, recipe.seed)
-    notes = [note for target in targets for note in target.notes]
+    notes = list(dict.fromkeys(note for target in targets for note in target.notes))
     commit = run.origin("commit")
     content = {"commit": commit, "notes": notes, **_plain(results, found, curves)}
     with writing(run.path):

@@ -53,7 +53,7 @@ def test_neurons_that_pictures_drive_are_valid(target: Target) -> None:
     assert len(driven & set(target.units)) >= 3
     assert len(set(target.units) - driven) <= 1
     assert (target.facts["variance explained of photographs not in the fit"] > 0).all()
-    assert "8 candidate neurons are valid" in target.notes[0]
+    assert "8 candidate neurons are valid" in target.notes[1]
 
 
 def test_every_photograph_has_a_reference_and_two_judges_have_one_too(target: Target) -> None:
