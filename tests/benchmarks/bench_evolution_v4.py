@@ -1,9 +1,8 @@
 """Pictures evolved for neurons of macaque V4 in silico, over the best photographs that were recorded: ``evolve_v4.yaml``.
 
 The recipe's neurons are those on which no setting was chosen, and only those whose model predicts photographs that are not
-in its fit. A generator of natural pictures is taken from the runs if one was trained there
-(``python -m training.train_generator configs/train/natural64.yaml``), else pictures are sums of cosines. Beside the figure
-stand random search with as many pictures, the optimiser with shuffled scores, and two models that did not guide.
+in its fit. Beside the figure stand random search with as many pictures, the optimiser with shuffled scores, and two models
+that did not guide.
 """
 
 from __future__ import annotations
@@ -34,17 +33,15 @@ def main() -> int:
         print(f"Left out: the recordings of V4 are not there ('{DATA}'). Nothing is measured.")
         return 0
     began = time.perf_counter()
-    known = sorted(path.parent for path in Path("runs").glob("natural64-*/bundle/manifest.json"))
-    overrides = [f"target.folder={DATA}", *([f"generator={known[-1]}"] if known else [])]
-    recipe = read_any_recipe(EvolveRecipe, RECIPE, overrides)
-    print(f"Pictures from {recipe.generator}; about eight minutes.", flush=True)
+    recipe = read_any_recipe(EvolveRecipe, RECIPE, [f"target.folder={DATA}"])
+    print("About eight minutes.", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         run = new_run(Path(folder), recipe, datetime.now(), "python -m tests.benchmarks evolution_v4")
         found = evolve(recipe, run, lambda done, total, text: None)
-    return int(not publish("evolution_v4", rows(found, recipe.generator, time.perf_counter() - began), details(found)))
+    return int(not publish("evolution_v4", rows(found, time.perf_counter() - began), details(found)))
 
 
-def rows(found: list[Figure], generator: str, seconds: float) -> list[Row]:
+def rows(found: list[Figure], seconds: float) -> list[Row]:
     """Every figure beside its controls; the first has a target."""
     table = []
     for figure in found:
@@ -55,7 +52,7 @@ def rows(found: list[Figure], generator: str, seconds: float) -> list[Row]:
             table.append(Row(f"V4, {figure.name}", measured, f">= {AT_LEAST}, aim {AIM}", reached))
         else:
             table.append(Row(figure.name, measured))
-    return [*table, Row("generator", generator), Row("time", f"{seconds:.0f} s", "<= 600 s on a core of its own")]
+    return [*table, Row("time", f"{seconds:.0f} s", "<= 600 s on a core of its own")]
 
 
 def details(found: list[Figure]) -> dict[str, object]:
