@@ -58,7 +58,7 @@ class Course:
     def run(self, unit: Callable[[Images], Doubles], drawing: Drawing, seed: int, arm: Arm) -> Evolved:
         """Evolve for a unit, pictures (n, side, side, 3) -> responses (n,).
 
-        All arms of a seed get noise and first codes from the same random numbers. In the sham arm scores are dealt to the
+        The evolution of a seed and its sham begin with the same codes. In the sham arm scores are dealt to the
         pictures of their generation at random: what is left is what the optimiser does by itself.
         """
         optimiser = RandomSearch(population=self.optimiser.population) if arm == "random" else self.optimiser
