@@ -24,7 +24,9 @@ DEMO = "demo.json"
 
 _RESPONSE = ComponentResponse(channels=("Pz",), baseline_s=None, highpass_hz=0.1)
 """Pictures follow so quickly that the time before one holds the answer to the last: no baseline. A causal filter with a
-higher corner takes away more than half of so slow a potential, and lays the rest on the next picture with the other sign."""
+higher corner takes away more than half of so slow a potential, and lays the rest on the next picture with the other sign.
+Without a baseline the filter takes the mean level away: that evolved pictures are answered with more is seen in their distance
+from the references, not in a rise of their own."""
 
 
 class EvolutionDemoSettings(Frozen):
@@ -35,7 +37,7 @@ class EvolutionDemoSettings(Frozen):
     participant : ParticipantSettings
         With a preference; only the simulation knows the hidden picture.
     evolution : EvolutionSettings
-        The defaults last between two and three minutes: 3 pictures a second, 15 generations.
+        The defaults last between two and three minutes: 3 pictures a second, 15 generations of 20 and five references.
     """
 
     participant: ParticipantSettings = ParticipantSettings(n_channels=32, preference=PreferenceSettings())
