@@ -178,7 +178,7 @@ def truth_paragraph(truth: dict[str, Any], others: Sequence[tuple[str, dict[str,
     words.append(_one(truth["features"], truth["sham"]))
     single = truth["single_trial"]
     words.append(
-        f"A single trial tells little: the hidden picture is answered with {single['size']:.1f} µV more than others, single "
+        f"In single trials the hidden picture is answered with {single['size']:.1f} µV more than others, and "
         f"responses vary by {single['spread']:.1f} µV (ratio {single['snr']:.2f})."
     )
     words.append(f"By {MEASURES['pixels']}: {_short(truth['pixels'])}.")
@@ -198,7 +198,7 @@ def _one(figures: dict[str, Any], sham: bool) -> str:
     return (
         f"{figures['estimate']:.2f} for {how}, {_words(figures['evolved'])} for the last generation; "
         f"{_words(figures['natural'])} for the natural references, {_words(figures['prior'])} for pictures of the generator "
-        f"that nobody selected, of which {100 * figures['chance']:.1f} % are as similar or more."
+        f"that nobody selected, of which {round(N_PRIOR * figures['chance'])} of {N_PRIOR} are as similar or more."
     )
 
 

@@ -91,7 +91,7 @@ def test_the_paragraph_tells_figures_beside_controls_and_asks_for_the_sham() -> 
         "0.71 for the picture evolved",
         "none shown for the natural references",
         "0.10 [0.00, 0.20]",
-        "1.5 %",
+        "3 of 200",
         "--sham",
     ):
         assert told in alone
