@@ -176,12 +176,12 @@ def truth_paragraph(truth: dict[str, Any], others: Sequence[tuple[str, dict[str,
         f"({MEASURES['features']}, 1 is the picture itself, with 95 % intervals over pictures):"
     ]
     words.append(_one(truth["features"], truth["sham"]))
+    words.append(f"By {MEASURES['pixels']}: {_short(truth['pixels'])}.")
     single = truth["single_trial"]
     words.append(
         f"In single trials the hidden picture is answered with {single['size']:.1f} µV more than others, and "
         f"responses vary by {single['spread']:.1f} µV (ratio {single['snr']:.2f})."
     )
-    words.append(f"By {MEASURES['pixels']}: {_short(truth['pixels'])}.")
     for name, other in others:
         which = "sham" if other["sham"] else "real"
         words.append(
