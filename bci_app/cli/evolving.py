@@ -103,7 +103,8 @@ def evolve(
         device=device, require_gpu=require_gpu or None,
     )  # fmt: skip
     values["stream"] = override(values["stream"], name=stream, source_id=source_id)
-    values["optimiser"] = override(values["optimiser"], population=population)
+    planned = generations if resume is None and "n_generations" in values["optimiser"] else None
+    values["optimiser"] = override(values["optimiser"], population=population, n_generations=planned)
     values["stimulus"] = _stimulus(values["stimulus"], screen, windowed)
     values["response"] = _response(values["response"], rating, unit, layer, channel, start, stop, sfreq)
     settings = parse_settings(EvolutionSettings, values, "The command line of evolve")

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from bci_app.contract.errors import SettingsError
 from bci_app.engine.settings import Frozen, StreamChoice
-from bci_app.evolution.optimiser import RandomSearch
+from bci_app.evolution.guided import Guided
 from bci_app.evolution.optimisers import AnyOptimiser
 
 Seconds = Annotated[float, Field(ge=-10, le=60)]
@@ -147,6 +147,10 @@ class Stimulus(Frozen):
     """A square in the lower left corner, white while a picture is on, to measure onsets with."""
 
 
+_PLANNING = ("guided", "spherical-cma")
+"""Optimisers that end as narrow as they should after a planned number of generations."""
+
+
 class EvolutionSettings(Frozen):
     """One evolution session.
 
@@ -155,7 +159,8 @@ class EvolutionSettings(Frozen):
     response : AnyResponse
         What is driven.
     optimiser : AnyOptimiser
-        How; its population is the number of new pictures per generation.
+        How; its population is the number of new pictures per generation. One that plans for a number of generations and is
+        not told how many plans for `n_generations`.
     n_generations : int
         Scored generations after which the evolution is complete.
     repeats : int
@@ -170,7 +175,7 @@ class EvolutionSettings(Frozen):
 
     stream: StreamChoice = StreamChoice()
     response: AnyResponse = ComponentResponse()
-    optimiser: AnyOptimiser = RandomSearch(population=20)
+    optimiser: AnyOptimiser = Guided()
     generator: Path | None = None
     device: Literal["auto", "cpu", "gpu"] = "auto"
     require_gpu: bool = False
@@ -184,6 +189,15 @@ class EvolutionSettings(Frozen):
     sham: Literal["off", "on", "blind"] = "off"
     buffer_s: float = Field(default=60.0, ge=2, le=3600)
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plans_alike(cls, raw: object) -> object:
+        if not isinstance(raw, dict):
+            return raw
+        optimiser = raw.get("optimiser", {"kind": "guided"})
+        plans = isinstance(optimiser, dict) and optimiser.get("kind") in _PLANNING and "n_generations" in raw
+        return raw | {"optimiser": {"n_generations": raw["n_generations"]} | optimiser} if plans else raw
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

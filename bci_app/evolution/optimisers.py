@@ -10,12 +10,13 @@ from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 from bci_app.contract.checks import faults
 from bci_app.contract.errors import SettingsError
 from bci_app.evolution.genetic import Genetic
+from bci_app.evolution.guided import Guided
 from bci_app.evolution.optimiser import RandomSearch
 from bci_app.evolution.spherical import SphericalCMA
 from bci_app.evolution.strategies import DiagonalCMA, FullCMA
 
 AnyOptimiser = Annotated[
-    Genetic | DiagonalCMA | FullCMA | SphericalCMA | RandomSearch,
+    Guided | Genetic | DiagonalCMA | FullCMA | SphericalCMA | RandomSearch,
     Field(discriminator="kind"),
 ]
 """One of them, told apart by ``kind``."""

@@ -68,9 +68,9 @@ def world_of(name: str) -> World:
 
 
 @cache
-def units_of(n: int) -> list[Unit]:
+def units_of(world: str, n: int) -> list[Unit]:
     """Opened once in a process."""
-    return choose_units(ImageModel.open(shipped("classifier64"), "cpu"), n)
+    return choose_units(ImageModel.open(shipped("classifier64"), "cpu"), n, world_of(world))
 
 
 def play(job: Job) -> list[Result]:
@@ -79,7 +79,7 @@ def play(job: Job) -> list[Result]:
     for (name, make), level in product(CONTESTANTS.items(), job.levels):
         if name == CONTROL and level != job.levels[0]:
             continue
-        noise, unit = (0.0 if name == CONTROL else level), units_of(job.n_units)[job.unit]
+        noise, unit = (0.0 if name == CONTROL else level), units_of(job.world, job.n_units)[job.unit]
         seed = 100 * job.unit + job.seed
         end = evolve(make(job.n_evaluations), world_of(job.world), unit, noise, job.n_evaluations, seed)
         results.append(Result(job, name, level, end))

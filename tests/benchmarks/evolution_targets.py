@@ -13,14 +13,12 @@ from bci_app.bundles import shipped
 from bci_app.evolution.space import Codes, SearchSpace
 from bci_app.inference.generator import Generator
 from bci_app.inference.image_model import ImageModel, Unit
-from bci_app.pictures.source import builtin
 
 Images = NDArray[np.uint8]
 SIZE = 64
 LAYERS = ("rectified2", "rectified4", "features")
-"""An early one, the last that has places, and the last behind a rectifier, of the classifier that comes with the program. The
-classes are left out: most pictures take them below 0, where noise that multiplies would reward the worst."""
-N_REFERENCE = 256
+"""An early one, the last that has places, and the last behind a rectifier, of the classifier that comes with the program."""
+N_PRIOR, LEAST_DRIVEN = 256, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +62,19 @@ def pictures64() -> World:
 WORLDS: dict[str, Callable[[], World]] = {"spectral": spectral, "pictures64": pictures64}
 
 
-def choose_units(model: ImageModel, n: int, first: int = 0) -> list[Unit]:
-    """`n` units, as many of each layer: evenly spaced channels, counted from the `first` of those that are driven.
+def rates(unit: Unit, images: Images) -> NDArray[np.float64]:
+    """Responses (n,) of a unit as a neuron would give them, nothing below 0: the published protocol drives rectified layers, and
+    noise that multiplies would reward the worst of negative ones (the classifier's rectifiers leak)."""
+    return np.maximum(unit(images), 0)
 
-    A channel is driven if some reference picture, of those that the program shows, takes it above 0.
-    """
-    pictures = builtin().sample(np.random.default_rng(0), N_REFERENCE, SIZE)
-    images = np.stack([picture.image for picture in pictures])
+
+def choose_units(model: ImageModel, n: int, world: World) -> list[Unit]:
+    """`n` units, as many of each layer: evenly spaced channels of those that at least a tenth of the prior's pictures drive."""
+    images = world.render(world.space.sample(np.random.default_rng(0), N_PRIOR))
     units = []
     for layer in LAYERS:
         channels = [model.unit(layer, channel) for channel in range(model.layers[layer][0])]
-        driven = [unit for unit in channels if unit(images).max() > 0][first:]
+        driven = [unit for unit in channels if (rates(unit, images) > 0).mean() >= LEAST_DRIVEN]
         each = n // len(LAYERS)
         units += [driven[len(driven) * index // each] for index in range(each)]
     return units
