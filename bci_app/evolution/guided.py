@@ -23,6 +23,8 @@ from bci_app.evolution.optimiser import Optimiser, Scores
 from bci_app.evolution.space import Codes
 from bci_app.evolution.state import State
 
+_FIRST_FURTHEST = 3.0
+"""Largest radius of generation 0, in units of the prior's: what lies further is reached if it is better."""
 _RADIUS_SPREAD = 0.3
 """SD of the logarithm of the radius within a generation, at the widest angle."""
 _PARENTS = 20
@@ -72,10 +74,10 @@ class Guided(Optimiser):
         return min(generation / (self.n_generations - 1), 1.0)
 
     def _begin(self, empty: State, first: Codes | None) -> State:
-        """Directions of the prior; radii from the prior's to the furthest, since no one knows yet how strong is best."""
-        rng = empty.random()
+        """Directions of the prior; radii from the prior's to three times that, since no one knows yet how strong is best."""
+        rng, furthest = empty.random(), min(self.furthest, _FIRST_FURTHEST)
         codes = empty.space.sample(rng, self.population)
-        codes *= np.exp(rng.uniform(0, math.log(self.furthest), (self.population, 1))).astype(np.float32)
+        codes *= np.exp(rng.uniform(0, math.log(furthest), (self.population, 1))).astype(np.float32)
         if first is not None:
             codes[: len(first)] = first[: self.population]
         return replace(empty, codes=empty.space.confine(codes))
