@@ -69,6 +69,12 @@ def evolve(
     ] = None,
     layer: Annotated[str | None, typer.Option("--layer", help="Layer of the unit (default: the last).")] = None,
     generator: GeneratorPath = None,
+    optimiser: Annotated[
+        str | None,
+        typer.Option(
+            "--optimiser", help="guided (the default), genetic, diagonal-cma, full-cma, spherical-cma or random."
+        ),
+    ] = None,
     generations: Generations = None,
     population: Annotated[int | None, typer.Option("--population", help="New pictures per generation.")] = None,
     repeats: Annotated[int | None, typer.Option("--repeats", help="Presentations per picture and generation.")] = None,
@@ -103,6 +109,8 @@ def evolve(
         device=device, require_gpu=require_gpu or None,
     )  # fmt: skip
     values["stream"] = override(values["stream"], name=stream, source_id=source_id)
+    if optimiser is not None and optimiser != values["optimiser"]["kind"]:
+        values["optimiser"] = {"kind": optimiser}
     planned = generations if resume is None and "n_generations" in values["optimiser"] else None
     values["optimiser"] = override(values["optimiser"], population=population, n_generations=planned)
     values["stimulus"] = _stimulus(values["stimulus"], screen, windowed)

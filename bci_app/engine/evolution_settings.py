@@ -29,7 +29,8 @@ class ComponentResponse(Frozen):
     start_s: Seconds = 0.3
     stop_s: Seconds = 0.6
     baseline_s: tuple[Seconds, Seconds] | None = (-0.1, 0.0)
-    highpass_hz: float = Field(default=0.5, gt=0)
+    highpass_hz: float = Field(default=0.1, gt=0)
+    """A causal filter with a corner of 0.5 Hz takes away two thirds of a potential that lasts 300 ms."""
     lowpass_hz: float = Field(default=30.0, gt=0)
     reject_uv: float | None = Field(default=150.0, gt=0)
     sign: Literal[1, -1] = 1
