@@ -54,6 +54,8 @@ class Optimiser(BaseModel):
         """
         if first is not None:
             space.check(first, "The codes to begin with")
+            if not len(first):
+                raise SettingsError("An evolution begins with at least one code, or with the prior; none was given.")
         empty = State(self.model_dump(mode="json"), space, seed, 0, np.empty((0, space.dim), np.float32))
         return self._begin(empty, first)
 
@@ -127,7 +129,7 @@ class RandomSearch(Optimiser):
         return self._drawn(empty)
 
     def _advance(self, state: State, scores: Scores) -> State:
-        return self._drawn(replace(state, generation=state.generation + 1, best=better(state, scores)))
+        return self._drawn(replace(state, generation=state.generation + 1))
 
     def _drawn(self, state: State) -> State:
         return replace(state, codes=state.space.sample(state.random(), self.population))

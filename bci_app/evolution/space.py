@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.contract.checks import check_shape
-from bci_app.contract.errors import SettingsError
+from bci_app.contract.errors import SignalError
 from bci_app.contract.manifest import LatentSpace
 
 Codes = NDArray[np.float32]
@@ -55,7 +55,7 @@ class SearchSpace:
         return inside if self.truncation is None else np.clip(inside, -self.truncation, self.truncation)
 
     def check(self, codes: NDArray[np.floating], what: str) -> None:
-        """Raise SignalError or SettingsError unless `codes` (n, dim) are finite codes of this space."""
+        """Raise SignalError unless `codes` (n, dim) are finite codes of this space."""
         check_shape(codes, (None, self.dim), what)
         if not np.isfinite(codes).all():
-            raise SettingsError(f"{what} must be finite numbers; some are NaN or infinite. Leave these codes out.")
+            raise SignalError(f"{what} must be finite numbers; some are NaN or infinite. Leave these codes out.")

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from bci_app.contract.errors import SettingsError
 from bci_app.evolution.genetic import Genetic
 from bci_app.evolution.guided import Guided
 from bci_app.evolution.optimiser import Optimiser
@@ -88,3 +89,8 @@ def test_it_comes_nearer_to_a_hidden_direction_than_the_genetic_algorithm(noise:
     ]
     theirs = [likeness(Genetic().estimate(evolved(Genetic(), 15, noise, s))) for s in range(8)]
     assert np.mean(ours) > np.mean(theirs) + 0.05
+
+
+def test_an_evolution_from_no_codes_at_all_is_refused() -> None:
+    with pytest.raises(SettingsError, match="at least one code"):
+        Guided().start(SPACE, 0, first=np.empty((0, 30), np.float32))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bci_app.contract.errors import SettingsError, SignalError
+from bci_app.contract.errors import SignalError, SignalError
 from bci_app.contract.manifest import LatentSpace
 from bci_app.evolution.space import SearchSpace
 
@@ -34,5 +34,5 @@ def test_codes_of_another_length_are_refused() -> None:
 
 
 def test_codes_that_are_not_numbers_are_refused() -> None:
-    with pytest.raises(SettingsError, match="finite"):
+    with pytest.raises(SignalError, match="finite"):
         SearchSpace(3).check(np.full((2, 3), np.nan), "The codes")
