@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bci_app.contract.errors import SignalError, SignalError
+from bci_app.contract.errors import SignalError
 from bci_app.contract.manifest import LatentSpace
 from bci_app.evolution.space import SearchSpace
 
