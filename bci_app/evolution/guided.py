@@ -40,6 +40,9 @@ class Guided(Optimiser):
     ----------
     n_generations : int
         Generations over which the angle falls from `first_angle_deg` to `last_angle_deg`; it stays there after them.
+    last_angle_deg : float or None
+        None for 15 degrees after 20 generations, and narrower by the square root of how many more there are: with few pictures
+        of a noisy response, closer ones can no longer be told apart.
     archive : int
         Pictures the Gaussian process is fitted to.
     noise : float
@@ -57,7 +60,7 @@ class Guided(Optimiser):
     population: int = Field(default=20, ge=2, le=1000)
     n_generations: int = Field(default=40, ge=2, le=100_000)
     first_angle_deg: float = Field(default=60.0, gt=0, lt=90)
-    last_angle_deg: float = Field(default=5.0, gt=0, lt=90)
+    last_angle_deg: float | None = Field(default=None, gt=0, lt=90)
     archive: int = Field(default=200, ge=10, le=5000)
     noise: float = Field(default=0.2, gt=0, le=100)
     width: float = Field(default=2.0, gt=0, le=100)
@@ -66,8 +69,8 @@ class Guided(Optimiser):
 
     def angle(self, generation: int) -> float:
         """Radians by which the pictures of a generation lie off their centre."""
-        narrowed = (self.last_angle_deg / self.first_angle_deg) ** self._done(generation)
-        return math.radians(self.first_angle_deg * narrowed)
+        last_deg = self.last_angle_deg or min(15 * math.sqrt(20 / self.n_generations), self.first_angle_deg)
+        return math.radians(self.first_angle_deg * (last_deg / self.first_angle_deg) ** self._done(generation))
 
     def _done(self, generation: int) -> float:
         """Share of the planned generations, from 0 to 1."""

@@ -31,9 +31,15 @@ def evolved(optimiser: Optimiser, n_generations: int, noise: float = 0.0, seed: 
 
 
 def test_the_angle_falls_from_the_first_to_the_last_and_stays() -> None:
-    guided = Guided(n_generations=11)
+    guided = Guided(n_generations=11, last_angle_deg=5)
     degrees = [math.degrees(guided.angle(generation)) for generation in (0, 5, 10, 50)]
     assert degrees == pytest.approx([60, math.sqrt(60 * 5), 5, 5])
+
+
+@pytest.mark.parametrize(("n_generations", "last"), [(20, 15), (80, 7.5), (2, 15 * math.sqrt(10))])
+def test_the_last_angle_is_narrower_the_more_generations_there_are(n_generations: int, last: float) -> None:
+    guided = Guided(n_generations=n_generations)
+    assert math.degrees(guided.angle(n_generations - 1)) == pytest.approx(last)
 
 
 def test_the_first_picture_of_a_generation_is_the_estimate() -> None:
