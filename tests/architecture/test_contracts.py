@@ -56,7 +56,11 @@ def test_the_wheel_holds_the_program_alone(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"bci_app"}
-    for needed in ("bci_app/bundles/pictures64/generator.onnx", "bci_app/engine/report.html", "bci_app/cli/__init__.py"):
+    for needed in (
+        "bci_app/bundles/pictures64/generator.onnx",
+        "bci_app/engine/report.html",
+        "bci_app/cli/__init__.py",
+    ):
         assert needed in names
     assert wheel.stat().st_size < 12_000_000
 
