@@ -58,7 +58,7 @@ class Guided(Optimiser):
 
     kind: Literal["guided"] = "guided"
     population: int = Field(default=20, ge=2, le=1000)
-    n_generations: int = Field(default=40, ge=2, le=100_000)
+    n_generations: int = Field(default=40, ge=1, le=100_000)
     first_angle_deg: float = Field(default=60.0, gt=0, lt=90)
     last_angle_deg: float | None = Field(default=None, gt=0, lt=90)
     archive: int = Field(default=200, ge=10, le=5000)
@@ -74,7 +74,7 @@ class Guided(Optimiser):
 
     def _done(self, generation: int) -> float:
         """Share of the planned generations, from 0 to 1."""
-        return min(generation / (self.n_generations - 1), 1.0)
+        return min(generation / max(self.n_generations - 1, 1), 1.0)
 
     def _begin(self, empty: State, first: Codes | None) -> State:
         """Directions of the prior; radii from the prior's to three times that, since no one knows yet how strong is best."""
