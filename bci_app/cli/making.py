@@ -111,7 +111,7 @@ def check(
 ) -> None:
     """Verify a bundle: manifest, hashes, graph, golden vectors on this machine."""
     from bci_app.contract.bundle import open_bundle
-    from bci_app.contract.manifest import DecoderManifest, ImageModelManifest
+    from bci_app.contract.manifest import DecoderManifest, GeneratorManifest, ImageModelManifest
     from bci_app.engine.tables import score_table
     from bci_app.inference.decoder import Decoder
     from bci_app.inference.generator import Generator
@@ -126,7 +126,7 @@ def check(
     out.print(f"Golden vectors agree on: {model.device}", markup=False)
     if isinstance(manifest, ImageModelManifest):
         _tell_layers(model.layers)
-    else:
+    elif isinstance(manifest, GeneratorManifest | DecoderManifest):
         out.print(f"Latent space {manifest.latent_space.id}: {manifest.latent_space.dim} numbers", markup=False)
     if isinstance(manifest, DecoderManifest):
         _tell_input(manifest)

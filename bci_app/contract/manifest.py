@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
 from bci_app.contract.checks import faults
 from bci_app.contract.errors import BciError, BundleCorruptError, BundleVersionError, SettingsError
 from bci_app.contract.preprocessing import PreprocessingSpec
+from bci_app.contract.reading import Reads, SentenceSpec
 from bci_app.contract.windowing import TrialSpec, WindowSpec
 
 FORMAT_VERSION = 1
@@ -43,7 +44,7 @@ class TensorSpec(_Frozen):
 
     name: str
     axes: tuple[str, ...]
-    dtype: Literal["float32", "uint8"]
+    dtype: Literal["float32", "uint8", "int64"]
     shape: tuple[Dim, ...]
 
     @model_validator(mode="after")
@@ -188,9 +189,94 @@ class ImageModelManifest(_Common):
         return self
 
 
-Manifest = GeneratorManifest | DecoderManifest | ImageModelManifest
+class Tokens(_Frozen):
+    """The tokenizer (``tokenizer.json``) and its special tokens.
+
+    Attributes
+    ----------
+    vocab_size : int
+        Tokens it knows, which is also how many numbers a decoder step gives.
+    first : int
+        The token that generation starts from.
+    forced : int or None
+        The token that must come after it, as BART wants; None for none.
+    stop : int
+        The token that ends a sentence.
+    sample, sample_tokens : str, tuple of int
+        A sentence and its tokens, special ones left out: another tokenizer of the same size gives others.
+    """
+
+    vocab_size: int = Field(ge=4, le=1_000_000)
+    first: int = Field(ge=0)
+    forced: int | None = Field(default=None, ge=0)
+    stop: int = Field(ge=0)
+    sample: str = Field(min_length=1)
+    sample_tokens: tuple[int, ...] = Field(min_length=1)
+
+
+class Generation(_Frozen):
+    """How text is generated: always free-running, each token from those that were generated before it.
+
+    Attributes
+    ----------
+    max_tokens : int
+        Tokens after the first at most, the forced and the stop token included.
+    n_beams : int
+        Hypotheses kept; 1 is greedy.
+    length_penalty : float
+        The summed log probability is divided by the number of tokens to this power (beams alone).
+    repetition_penalty : float
+        Logits of tokens already generated are divided by it if positive, else multiplied (Keskar et al. 2019); 1 for none.
+    """
+
+    max_tokens: int = Field(default=56, ge=2, le=1000)
+    n_beams: int = Field(default=1, ge=1, le=64)
+    length_penalty: float = Field(default=1.0, ge=-5, le=5)
+    repetition_penalty: float = Field(default=1.0, ge=1, le=10)
+
+
+class TextManifest(_Common):
+    """Sentence of EEG -> text: ``encoder.onnx`` once per sentence, ``step.onnx`` once per token, with a key/value cache.
+
+    ``encoder.onnx`` takes ``signal`` float32 (1, n_words, n_channels, n_times), (1, n_channels, n_times) or (1, n_words,
+    n_features), by `reads`, and gives ``cross_keys`` and ``cross_values`` (n_layers, 1, n_heads, n_states, head_dim),
+    ``codes`` int64 (1, n_states) and ``embedding`` float32 (1, dim), what is compared with sentences. ``step.onnx`` takes
+    ``token`` int64 (batch, 1), ``past_keys`` and ``past_values`` (n_layers, batch, n_heads, n_past, head_dim) and the two of
+    the encoder, and gives ``logits`` float32 (batch, vocab_size), ``keys`` and ``values`` with one more step.
+    ``noise.npz`` holds the noise that its twin reads: a window per word, stretches of `noise_n_times` samples that are joined,
+    or rows of features with one sample.
+    """
+
+    kind: Literal["eeg-text"] = "eeg-text"
+    reads: Reads
+    preprocessing: PreprocessingSpec | None = None
+    """None for features that were computed elsewhere: no live stream carries them."""
+    sentence: SentenceSpec = SentenceSpec()
+    noise_n_times: int = Field(ge=1)
+    tokens: Tokens
+    generation: Generation = Generation()
+    n_codes: int = Field(ge=2)
+    """Codes in the codex."""
+    trained_on: tuple[str, ...] = ()
+    """Sentences it was trained on, so that none of them is shown to test it."""
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> Self:
+        live = self.reads != "word-features"
+        if live != (self.preprocessing is not None) or (live and self.sentence.reads != self.reads):
+            raise SettingsError(
+                f"A model that reads {self.reads} must {'' if live else 'not '}say how the signal is preprocessed"
+                f"{', and cut it so' if live else ''}."
+            )
+        return self
+
+    signal: ClassVar[str] = "EEG"
+    channel_word: ClassVar[str] = "channels"
+
+
+Manifest = GeneratorManifest | DecoderManifest | ImageModelManifest | TextManifest
 _READER: TypeAdapter[Manifest] = TypeAdapter(Annotated[Manifest, Field(discriminator="kind")])
-KINDS = ("generator", "image-model", *get_args(DecoderKind))
+KINDS = ("generator", "image-model", "eeg-text", *get_args(DecoderKind))
 
 
 def parse_manifest(raw: dict[str, Any], where: str) -> Manifest:
