@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -14,9 +12,9 @@ from numpy.typing import NDArray
 from bci_app.contract.errors import SignalError
 from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.contract.reading import Reads, SentenceSpec
+from bci_app.text.words import sentence_key
 
 Floats = NDArray[np.float32]
-_NO_WORD = re.compile(r"[^\w]+")
 _SHAPES: dict[Reads, str] = {
     "word-features": "(n_words, n_features)",
     "word-windows": "(n_words, n_channels, n_times)",
@@ -121,15 +119,6 @@ class Readings:
     def keys(self) -> tuple[str, ...]:
         """The key of each reading's sentence."""
         return tuple(reading.key for reading in self.items)
-
-
-def sentence_key(text: str) -> str:
-    """The words of a sentence without case, accents' encoding, punctuation and spaces: equal for the same sentence.
-
-    ZuCo prints the same sentence in several tasks and in both versions with other quotation marks and spaces.
-    """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(_NO_WORD.sub(" ", folded).split())
 
 
 def distinct_sentences(readings: Iterable[Reading]) -> tuple[str, ...]:
