@@ -22,52 +22,75 @@ STEPS = (
 arrival of the last sample to the picture given to Qt."""
 
 
-class LatencyLog:
-    """The last `length` results with the time of each step; any thread may add and read.
+class StepLog:
+    """How long each of the named `steps` took in the last `length` results; any thread may add and read.
 
     Parameters
     ----------
+    steps : tuple of str
+        The first is the transport age.
     length : int
         Results held.
     with_age : bool
         Whether time stamps tell when samples were taken; if not, the transport age is left out of `rows`.
     """
 
-    def __init__(self, length: int = 2000, with_age: bool = True) -> None:
+    def __init__(self, steps: tuple[str, ...], length: int = 2000, with_age: bool = True) -> None:
+        self._names = steps
         self._first_row = 0 if with_age else 1
         self._lock = threading.Lock()
         self._steps: deque[tuple[float, ...]] = deque(maxlen=length)
+
+    def note(self, seconds: tuple[float, ...]) -> None:
+        """Note how long each step of a result took, in seconds; NaN for a step that it did not have."""
+        with self._lock:
+            self._steps.append(seconds)
+
+    def milliseconds(self) -> NDArray[np.float64]:
+        """All results held (n, n_steps), in milliseconds."""
+        with self._lock:
+            rows = list(self._steps)
+        return 1000 * np.array(rows, dtype=np.float64).reshape(-1, len(self._names))
+
+    def rows(self) -> tuple[LatencyRow, ...]:
+        """Percentiles of each step over the results that had it; empty before the first result."""
+        steps = self.milliseconds()
+        return tuple(
+            _row(name, each[~np.isnan(each)])
+            for name, each in list(zip(self._names, steps.T, strict=True))[self._first_row :]
+            if not np.isnan(each).all()
+        )
+
+
+class LatencyLog(StepLog):
+    """The same of windows and trials that became pictures.
+
+    Parameters
+    ----------
+    length, with_age
+        See `StepLog`.
+    """
+
+    def __init__(self, length: int = 2000, with_age: bool = True) -> None:
+        super().__init__(STEPS, length, with_age)
         self.first_handed_s: float | None = None
 
     def add(self, result: Reconstruction, handed_s: float) -> None:
         """Note `result`, whose picture was given to Qt at `handed_s` (LSL seconds)."""
-        steps = (
-            result.arrived_s - result.sampled_s,
-            result.cut_s - result.arrived_s,
-            result.decoded_s - result.cut_s,
-            result.generated_s - result.decoded_s,
-            handed_s - result.generated_s,
-            handed_s - result.arrived_s,
+        self.note(
+            (
+                result.arrived_s - result.sampled_s,
+                result.cut_s - result.arrived_s,
+                result.decoded_s - result.cut_s,
+                result.generated_s - result.decoded_s,
+                handed_s - result.generated_s,
+                handed_s - result.arrived_s,
+            )
         )
-        with self._lock:
-            self._steps.append(steps)
-            if self.first_handed_s is None:
-                self.first_handed_s = handed_s
+        if self.first_handed_s is None:
+            self.first_handed_s = handed_s
 
-    def milliseconds(self) -> NDArray[np.float64]:
-        """All results held (n, len(STEPS)), in milliseconds."""
-        with self._lock:
-            rows = list(self._steps)
-        return 1000 * np.array(rows, dtype=np.float64).reshape(-1, len(STEPS))
 
-    def rows(self) -> tuple[LatencyRow, ...]:
-        """Percentiles of each step; empty before the first result."""
-        steps = self.milliseconds()
-        if len(steps) == 0:
-            return ()
-        p50, p95, p99, top = (*np.percentile(steps, (50, 95, 99), axis=0), steps.max(axis=0))
-        return tuple(
-            LatencyRow(step, float(p50[i]), float(p95[i]), float(p99[i]), float(top[i]), len(steps))
-            for i, step in enumerate(STEPS)
-            if i >= self._first_row
-        )
+def _row(step: str, values: NDArray[np.float64]) -> LatencyRow:
+    p50, p95, p99 = np.percentile(values, (50, 95, 99))
+    return LatencyRow(step, float(p50), float(p95), float(p99), float(values.max()), len(values))

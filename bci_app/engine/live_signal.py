@@ -13,7 +13,7 @@ from bci_app.contract.checks import check_rate
 from bci_app.contract.preprocessing import PreprocessingSpec, Preprocessor
 from bci_app.contract.signal import Chunk, Marker
 from bci_app.engine.acquisition import Acquisition, Ending
-from bci_app.engine.events import Finished, StreamChanged
+from bci_app.engine.events import Finished, Problem, StreamChanged
 from bci_app.engine.recorder import Recorder
 from bci_app.engine.settings import StreamChoice
 from bci_app.engine.snapshot import shown_rows, take_snapshot
@@ -72,6 +72,9 @@ class LiveSignal:
         LSL seconds.
     on_state : callable
         Takes the state of the stream before it is told: to hold what must not go on without it. Acquisition thread.
+    on_end : callable, optional
+        Takes the reason when no more signal is to come, and sees to the end of the session; by default it ends at once.
+        Acquisition thread.
 
     Raises
     ------
@@ -85,6 +88,7 @@ class LiveSignal:
         telling: Telling,
         clock: Callable[[], float],
         on_state: Callable[[StreamState], None] = lambda state: None,
+        on_end: Callable[[str], None] | None = None,
     ) -> None:
         self.plan = plan
         self.state: StreamState = "searching"
@@ -108,7 +112,7 @@ class LiveSignal:
                 None if plan.folder is None else self._record_raw,
                 clock,
                 Ending(
-                    lambda reason: telling.tell(Finished(reason, fatal=False)),
+                    on_end or (lambda reason: telling.tell(Finished(reason, fatal=False))),
                     plan.duration_s or math.inf,
                     plan.stream.give_up_s,
                     plan.source_ended,
@@ -192,3 +196,8 @@ class LiveSignal:
         if trouble:
             self._telling.remember(message)
         return trouble
+
+    def marker_stream_changed(self, state: StreamState, message: str) -> None:
+        """Without markers nothing is cut: the user is told in words, since no panel shows it. Marker thread."""
+        if self.remember_trouble(state, message):
+            self._telling.emit(Problem(message, fatal=False))

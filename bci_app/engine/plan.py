@@ -20,6 +20,8 @@ _FEWEST_HELD = 120
 """Samples held at least: five minutes of a scanner."""
 _SAMPLES_MORE = 3
 """Samples held beyond what is cut: those that arrive meanwhile."""
+REPLAY_AHEAD_S = 600.0
+"""How far a marker of a replay may be ahead of the signal: a fast one sends that much in a dozen seconds."""
 
 
 @dataclass

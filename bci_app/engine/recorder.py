@@ -1,7 +1,8 @@
 """The recorder thread: raw signal first, then what was made of it, in a folder that opens after a crash.
 
 Files only ever grow and are flushed every second: ``eeg.f32`` (float32, one row of channels per sample, whatever the signal is),
-``eeg_times.f64`` (LSL seconds), ``eeg.json`` (channels, rate, unit), ``markers.jsonl``, ``trials.jsonl`` and ``pictures/``.
+``eeg_times.f64`` (LSL seconds), ``eeg.json`` (channels, rate, unit), ``markers.jsonl``, and what was read: ``trials.jsonl``
+with ``pictures/``, or ``sentences.jsonl``.
 `bci_app.streams.run_folder` reads them, cut at any byte.
 """
 
@@ -76,7 +77,6 @@ class Recorder(Worker):
         self._broken = False
         description = {"channels": channels, "sfreq": sfreq, "unit": unit, "data": "eeg.f32", "times": "eeg_times.f64"}
         try:
-            (folder / "pictures").mkdir(exist_ok=True)
             (folder / "eeg.json").write_text(json.dumps(description, indent=1) + "\n", "utf-8")
         except OSError as error:
             raise self._refused(error) from error
@@ -92,6 +92,10 @@ class Recorder(Worker):
     def trial(self, entry: Mapping[str, Any]) -> None:
         """Keep what was read in a trial; any thread, returns at once."""
         self._put(("trials.jsonl", dict(entry)))
+
+    def sentence(self, entry: Mapping[str, Any]) -> None:
+        """Keep what was read of a sentence; any thread, returns at once."""
+        self._put(("sentences.jsonl", dict(entry)))
 
     def picture(self, name: str, image: NDArray[np.uint8]) -> None:
         """Keep a picture uint8 (h, w, 3) as PNG; any thread, returns at once."""
@@ -166,6 +170,7 @@ class Recorder(Worker):
         elif name.endswith(".jsonl"):
             self._file(name).write(json.dumps(content).encode() + b"\n")
         else:
+            (self.folder / name).parent.mkdir(exist_ok=True)
             Image.fromarray(content).save(self.folder / name)
 
     def _file(self, name: str) -> IO[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -11,28 +10,24 @@ from numpy.typing import NDArray
 
 from bci_app.contract.signal import Marker, Trial
 from bci_app.contract.windowing import AHEAD_S, HopWindows, MarkerTrials, TrialSpec, marker_latency_s, reach_s
-from bci_app.engine.events import Event, Finished, Problem, StreamChanged, TrialRead
+from bci_app.engine.events import TrialRead
 from bci_app.engine.evidence import RunningIdentification
 from bci_app.engine.latency import LatencyLog
-from bci_app.engine.listening import MarkerListener
+from bci_app.engine.listening import MarkerListener, listen_to_markers
 from bci_app.engine.live_image import Reader, Shown, SlidingDecoding, TrialDecoding
 from bci_app.engine.live_signal import LiveSignal
 from bci_app.engine.mailbox import Mailbox
-from bci_app.engine.plan import SessionPlan
+from bci_app.engine.plan import REPLAY_AHEAD_S, SessionPlan
 from bci_app.engine.presentation import Presenter
-from bci_app.engine.telling import Telling
-from bci_app.engine.views import Identification, LatencyRow, Reconstruction, SignalSnapshot, SignalWords, Status
-from bci_app.engine.worker import Worker, stop_workers
+from bci_app.engine.signal_session import SignalSession
+from bci_app.engine.views import Identification, LatencyRow, Reconstruction, Status
+from bci_app.engine.worker import Worker
 from bci_app.pictures.picture import Picture
-from bci_app.streams.lsl import find, local_clock
-from bci_app.streams.markers import MarkerInlet
+from bci_app.streams.lsl import local_clock
 from bci_app.streams.source import StreamState
 
-_REMIND_AFTER_S = 10.0
-_REPLAY_AHEAD_S = 600.0  # a fast replay sends that much in a dozen seconds
 
-
-class Session:
+class Session(SignalSession):
     """A running session; its public methods say which thread may call them.
 
     Parameters
@@ -53,22 +48,17 @@ class Session:
     """
 
     def __init__(self, plan: SessionPlan, clock: Callable[[], float] = local_clock) -> None:
+        super().__init__(plan, clock)
         self.plan = plan
-        self.clock = clock
-        self.title = plan.title
         self.shows_pictures = plan.pictures is not None
-        self.signal = SignalWords.of(plan.decoder.manifest)
         self.reconstructions: Mailbox[Reconstruction] = Mailbox()
         self.latency = LatencyLog(with_age=plan.stamps_are_live)
         self.n_dropped = 0
         self._reader = Reader(plan.decoder, plan.generator, clock)
         self._evidence = RunningIdentification(plan.decoder.latent_mean)
         self._rng = np.random.default_rng(plan.settings.seed)
-        self._telling = Telling()
-        self._stopped = False
         self._presenter: Presenter | None = None
         self._n_foreign = 0
-        self._told_dropped: dict[str, float] = {}
         with ExitStack() as undo:
             if plan.outlets is not None:
                 undo.callback(plan.outlets.close)
@@ -89,7 +79,7 @@ class Session:
         cut, sfreq = self.plan.decoder.manifest.cut, self._live.ring.sfreq
         decimation = self.plan.decoder.manifest.preprocessing.decimation
         if isinstance(cut, TrialSpec):
-            trials = MarkerTrials(cut, sfreq, decimation, AHEAD_S if self.plan.stamps_are_live else _REPLAY_AHEAD_S)
+            trials = MarkerTrials(cut, sfreq, decimation, AHEAD_S if self.plan.stamps_are_live else REPLAY_AHEAD_S)
             return TrialDecoding(
                 trials,
                 self._live.ring,
@@ -104,13 +94,7 @@ class Session:
         )
 
     def _new_listener(self) -> MarkerListener | None:
-        name = self.plan.settings.stream.markers
-        if self.shows_pictures or name is None:
-            return None
-        inlet = MarkerInlet(
-            find(name=name, timeout_s=self.plan.settings.stream.timeout_s), on_state=self._marker_stream_changed
-        )
-        return MarkerListener(inlet, self._marker_heard, self._telling.failed)
+        return None if self.shows_pictures else listen_to_markers(self._live, self._marker_heard, self._telling)
 
     def _new_presenter(self) -> Presenter | None:
         if self.plan.pictures is None or self.plan.settings.presentation is None or self.plan.outlets is None:
@@ -129,22 +113,9 @@ class Session:
 
     # -- for the window --------------------------------------------------------------------------------------------
 
-    def start(self, on_event: Callable[[Event], None]) -> None:
-        """Begin; `on_event` is called from the session's threads. From the thread that owns the session."""
-        self._telling.emit = on_event
-        on_event(StreamChanged(self._live.state, self._live.state_text))
-        for note in self.plan.notes:
-            self._telling.problem(note)
-        for worker in self._workers():
-            worker.start()
-
     def stop(self, timeout_s: float = 2.0) -> None:
-        """End all workers, last started first, within `timeout_s` seconds; may be called twice. Owner's thread."""
-        if self._stopped:
-            return
-        self._stopped = True
-        stop_workers(self._workers(), timeout_s)
-        self._live.close()
+        """As `SignalSession.stop`, and end the streams that announce pictures. Owner's thread."""
+        super().stop(timeout_s)
         if self.plan.outlets is not None:
             self.plan.outlets.close()
 
@@ -156,10 +127,6 @@ class Session:
     def handed_to_qt(self, reconstruction: Reconstruction, at_s: float) -> None:
         """`reconstruction` was given to Qt at `at_s` (LSL seconds). GUI thread."""
         self.latency.add(reconstruction, at_s)
-
-    def signal_snapshot(self, seconds: float) -> SignalSnapshot | None:
-        """The newest `seconds` of preprocessed signal; None before the first sample. Any thread."""
-        return self._live.snapshot(seconds)
 
     @property
     def reading(self) -> bool:
@@ -190,16 +157,6 @@ class Session:
         )
 
     @property
-    def ended(self) -> Finished | None:
-        """How the session ended; None while it runs, or if it was closed. Any thread."""
-        return self._telling.ended
-
-    @property
-    def problems(self) -> list[str]:
-        """What went wrong so far, in words; any thread."""
-        return self._telling.problems
-
-    @property
     def counts(self) -> dict[str, int]:
         """Samples and gaps received, windows or trials read and not read, pictures overwritten unseen. Any thread."""
         skipped = self._decoding.windows.skipped if isinstance(self._decoding, SlidingDecoding) else 0
@@ -224,11 +181,6 @@ class Session:
     def _hold_pictures(self, state: StreamState) -> None:
         if self._presenter is not None:
             self._presenter.hold(state not in ("connected", "back"))
-
-    def _marker_stream_changed(self, state: StreamState, message: str) -> None:
-        """Without markers there are no trials: the user is told in words, since no panel shows it."""
-        if self._live.remember_trouble(state, message):
-            self._telling.emit(Problem(message, fatal=False))
 
     def _announce(self, picture: Picture) -> None:
         if self.plan.outlets is not None and self.plan.outlets.pictures is not None:
@@ -299,8 +251,6 @@ class Session:
 
     def _trial_dropped(self, marker: Marker, reason: str, shown: Shown | None) -> None:
         self.n_dropped += 1
-        if self.clock() - self._told_dropped.get(reason, -math.inf) > _REMIND_AFTER_S:
-            self._told_dropped[reason] = self.clock()
-            self._telling.problem(f"No trial for the marker {marker.label}: {reason}.")
+        self._telling.now_and_then(reason, f"No trial for the marker {marker.label}: {reason}.", self.clock())
         if shown is not None and self._presenter is not None:
             self._presenter.trial_done(shown.trial, read=False)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 
 from bci_app.engine.events import Event, Finished, Problem
 
 logger = logging.getLogger(__name__)
+
+_REMIND_AFTER_S = 10.0
 
 
 class Telling:
@@ -29,6 +32,7 @@ class Telling:
         self.ended: Finished | None = None
         self.problems: list[str] = []
         self._lock = threading.Lock()
+        self._reminded_at: dict[str, float] = {}
 
     def tell(self, event: Event) -> None:
         """Hand an event on."""
@@ -46,6 +50,12 @@ class Telling:
     def problem(self, message: str) -> None:
         """Something went wrong; the session goes on."""
         self.tell(Problem(message, fatal=False))
+
+    def now_and_then(self, reason: str, message: str, now_s: float) -> None:
+        """A problem that may come again and again: told at most every ten seconds for the same `reason`; any one thread."""
+        if now_s - self._reminded_at.get(reason, -math.inf) > _REMIND_AFTER_S:
+            self._reminded_at[reason] = now_s
+            self.problem(message)
 
     def failed(self, message: str) -> None:
         """Something went wrong, and the session ends; if it has ended already, this is for the report alone."""

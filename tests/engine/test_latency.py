@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bci_app.engine.latency import STEPS, LatencyLog
+from bci_app.engine.latency import STEPS, LatencyLog, StepLog
 from bci_app.engine.views import Reconstruction
 
 
@@ -54,3 +54,13 @@ def test_only_the_last_results_count_and_the_first_picture_is_remembered() -> No
     assert row.n == 10
     assert row.max_ms == pytest.approx(2.0)
     assert log.first_handed_s == pytest.approx(0.104)
+
+
+def test_a_step_that_a_result_did_not_have_counts_for_the_others_alone() -> None:
+    log = StepLog(("age", "first", "next"), with_age=False)
+    log.note((0.5, 0.1, float("nan")))
+    assert [row.step for row in log.rows()] == ["first"]
+    log.note((0.5, 0.3, 0.02))
+    rows = {row.step: row for row in log.rows()}
+    assert (rows["first"].n, rows["next"].n) == (2, 1)
+    assert (rows["first"].p50_ms, rows["next"].max_ms) == pytest.approx((200.0, 20.0))

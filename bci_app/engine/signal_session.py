@@ -1,0 +1,81 @@
+"""What sessions on a live signal share: how they begin, how they end, and what anybody may ask them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Protocol
+
+from bci_app.engine.events import Event, Finished, StreamChanged
+from bci_app.engine.live_signal import LiveSignal, SignalPlan
+from bci_app.engine.telling import Telling
+from bci_app.engine.views import SignalSnapshot
+from bci_app.engine.worker import Worker, stop_workers
+
+
+class SignalSessionPlan(Protocol):
+    """What such a session needs of its plan."""
+
+    title: str
+    notes: tuple[str, ...]
+
+    @property
+    def signal(self) -> SignalPlan:
+        """Which signal is read."""
+
+
+class SignalSession(ABC):
+    """A session on a live signal; `_live` is made by its subclass, which builds the workers.
+
+    Parameters
+    ----------
+    plan : SignalSessionPlan
+        Its title, notes and signal.
+    clock : callable
+        LSL seconds.
+    """
+
+    _live: LiveSignal
+
+    def __init__(self, plan: SignalSessionPlan, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.title = plan.title
+        self.signal = plan.signal.words
+        self._notes = plan.notes
+        self._telling = Telling()
+        self._stopped = False
+
+    def start(self, on_event: Callable[[Event], None]) -> None:
+        """Begin; `on_event` is called from the session's threads. From the thread that owns the session."""
+        self._telling.emit = on_event
+        on_event(StreamChanged(self._live.state, self._live.state_text))
+        for note in self._notes:
+            self._telling.problem(note)
+        for worker in self._workers():
+            worker.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """End all workers, last started first, within `timeout_s` seconds; may be called twice. Owner's thread."""
+        if self._stopped:
+            return
+        self._stopped = True
+        stop_workers(self._workers(), timeout_s)
+        self._live.close()
+
+    def signal_snapshot(self, seconds: float) -> SignalSnapshot | None:
+        """The newest `seconds` of preprocessed signal; None before the first sample. Any thread."""
+        return self._live.snapshot(seconds)
+
+    @property
+    def ended(self) -> Finished | None:
+        """How the session ended; None while it runs, or if it was closed. Any thread."""
+        return self._telling.ended
+
+    @property
+    def problems(self) -> list[str]:
+        """What went wrong so far, in words; any thread."""
+        return self._telling.problems
+
+    @abstractmethod
+    def _workers(self) -> tuple[Worker, ...]:
+        """Its threads in the order of their start."""
