@@ -1,0 +1,296 @@
+"""Which readings are learnt from and which are scored, so that no sentence is on both sides.
+
+A sentence is known by its key (`training.data.readings.sentence_key`), in whatever task, version and print it was read and
+by whomever: a language model that has seen it once writes it from memory. Sides are drawn among the sentences, not among
+the readings, and not in the order of the recording, in which neighbours come from the same passage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_app.contract.errors import SettingsError
+from training.data.reading_settings import SentenceFolds, UniqueSentences, UniqueSubjects
+from training.data.readings import Readings
+from training.data.splits import Indices, Split
+
+_NAMED = 3
+_AT_ONCE = 256
+"""Sentences that are compared with all others at once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadingDivision:
+    """How readings are divided.
+
+    Attributes
+    ----------
+    folds : tuple of Split
+        One, or as many as there are folds.
+    held_out : str
+        In words, what is kept apart; stands beside every score.
+    notes : tuple of str
+        Sentences on both sides that are nearly the same.
+    """
+
+    folds: tuple[Split, ...]
+    held_out: str
+    notes: tuple[str, ...] = ()
+
+
+def divide_readings(
+    readings: Readings, settings: UniqueSentences | UniqueSubjects | SentenceFolds, seed: int
+) -> ReadingDivision:
+    """The folds that a recipe asks for, none of which tells the answers of its test side.
+
+    Raises
+    ------
+    SettingsError
+        If there are too few sentences or subjects.
+    """
+    new_subjects = isinstance(settings, UniqueSubjects)
+    shared_sentences = isinstance(settings, UniqueSubjects) and settings.shared_sentences
+    folds = _folds(readings, settings, seed)
+    notes = [
+        note
+        for fold in folds
+        for note in check_no_leak(
+            readings, fold.train, fold.test, subjects=new_subjects, sentences=not shared_sentences
+        )
+    ]
+    return ReadingDivision(tuple(folds), _words(settings), tuple(dict.fromkeys(notes)))
+
+
+def _folds(readings: Readings, settings: UniqueSentences | UniqueSubjects | SentenceFolds, seed: int) -> list[Split]:
+    validation = settings.validation
+    if isinstance(settings, SentenceFolds):
+        return sentence_folds(readings, settings.n_folds, validation=validation, seed=seed)
+    if isinstance(settings, UniqueSentences):
+        return [split_by_sentence(readings, test=settings.test, validation=validation, seed=seed)]
+    return [
+        split_by_subject(
+            readings,
+            settings.subjects,
+            test=settings.test,
+            validation=validation,
+            shared_sentences=settings.shared_sentences,
+            seed=seed,
+        )
+    ]
+
+
+def _words(settings: UniqueSentences | UniqueSubjects | SentenceFolds) -> str:
+    if isinstance(settings, SentenceFolds):
+        return f"each sentence once, in {settings.n_folds} folds; none of a fold was trained on, in any task or by any subject"
+    if isinstance(settings, UniqueSentences):
+        return f"{settings.test:.0%} of the sentences, not trained on in any task or by any subject"
+    subjects = f"subject(s) {', '.join(settings.subjects)}, not trained on"
+    if settings.shared_sentences:
+        return f"{subjects}, though others' readings of the same sentences were"
+    return f"{subjects}; {settings.test:.0%} of the sentences, not trained on by any subject"
+
+
+def split_by_sentence(readings: Readings, *, test: float = 0.1, validation: float = 0.1, seed: int = 0) -> Split:
+    """One split: a share `test` of all sentences is scored, a share `validation` is chosen by.
+
+    Raises
+    ------
+    SettingsError
+        If there are too few sentences.
+    """
+    scored, chosen_by, rest = _drawn_sentences(readings, test, validation, seed)
+    return _split(readings, rest, chosen_by, scored)
+
+
+def sentence_folds(readings: Readings, n_folds: int = 5, *, validation: float = 0.1, seed: int = 0) -> list[Split]:
+    """Splits in which each sentence is scored once; a share `validation` of the other sentences is chosen by.
+
+    Raises
+    ------
+    SettingsError
+        If there are fewer sentences than folds, or less than two folds.
+    """
+    keys = np.unique(readings.keys)
+    if not 2 <= n_folds <= len(keys):
+        raise SettingsError(
+            f"Sentences are divided into 2 folds or more, with one sentence in each at least; got {n_folds} folds of the "
+            f"{len(keys)} sentences of '{readings.name}'. Take fewer folds or read more."
+        )
+    shuffled = np.random.default_rng(seed).permutation(keys)
+    splits = []
+    for scored in np.array_split(shuffled, n_folds):
+        others = shuffled[~np.isin(shuffled, scored)]
+        n_chosen_by = _count(validation, len(others))
+        _check_enough(readings, len(others) - n_chosen_by)
+        splits.append(_split(readings, others[n_chosen_by:], others[:n_chosen_by], scored))
+    return splits
+
+
+def split_by_subject(
+    readings: Readings,
+    subjects: Sequence[str],
+    *,
+    test: float = 0.2,
+    validation: float = 0.1,
+    shared_sentences: bool = False,
+    seed: int = 0,
+) -> Split:
+    """One split in which `subjects` are scored and the others are learnt from.
+
+    Subjects read the same sentences. Scored are therefore readings of a share `test` of the sentences alone, and no other
+    subject's readings of these are learnt from, unless `shared_sentences`: then all readings of `subjects` are scored.
+
+    Raises
+    ------
+    SettingsError
+        If a subject is unknown, nobody is left to learn from, or a side would be empty.
+    """
+    of_subject = np.array([reading.subject for reading in readings.items])
+    missing = sorted(set(subjects) - set(of_subject.tolist()))
+    if missing:
+        raise SettingsError(
+            f"Subjects that are scored must be in the data; '{readings.name}' has no {', '.join(missing)}. It has "
+            f"{', '.join(sorted(set(of_subject.tolist())))}."
+        )
+    scored, chosen_by, rest = _drawn_sentences(readings, test, validation, seed)
+    if shared_sentences:
+        rest = np.concatenate([rest, scored])
+        scored = np.unique(readings.keys)
+    is_test = np.isin(of_subject, list(subjects))
+    split = _split(readings, rest, chosen_by, scored, is_test)
+    for side, what in ((split.train, "to learn from"), (split.test, "to score")):
+        if not len(side):
+            raise SettingsError(
+                f"A split by subject needs readings {what}; with {', '.join(sorted(subjects))} scored, '{readings.name}' has "
+                "none left. Score other subjects, or another share of the sentences."
+            )
+    return split
+
+
+def check_no_leak(
+    readings: Readings, train: Indices, test: Indices, *, subjects: bool = False, sentences: bool = True
+) -> tuple[str, ...]:
+    """Refuse sides of which one tells the answers of the other.
+
+    Parameters
+    ----------
+    readings : Readings
+    train, test : array of int
+        Numbers of the readings on the two sides.
+    subjects, sentences : bool
+        What must not be on both sides.
+
+    Returns
+    -------
+    tuple of str
+        A note if there are sentences to train on that nearly equal one that is scored, see `near_duplicates`.
+
+    Raises
+    ------
+    SettingsError
+        If a reading, a sentence or a subject is on both sides; it names an example.
+    """
+    keys, people = np.array(readings.keys), np.array([each.subject for each in readings.items])
+    _refuse(np.intersect1d(train, test).astype(str), "reading", readings.name)
+    if subjects:
+        _refuse(np.intersect1d(people[train], people[test]), "subject", readings.name)
+    if not sentences:
+        return ()
+    _refuse(np.intersect1d(keys[train], keys[test]), "sentence", readings.name)
+    pairs = near_duplicates(np.unique(keys[test]).tolist(), np.unique(keys[train]).tolist())
+    if not pairs:
+        return ()
+    n, (one, other) = len({scored for scored, _ in pairs}), pairs[0]
+    return (
+        f"{n} of the sentences of '{readings.name}' that are scored differ by no more than one word in eight from one that "
+        f"is trained on, such as '{one}' and '{other}'.",
+    )
+
+
+def near_duplicates(keys: Sequence[str], others: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of different sentences that share at least seven in eight of their words.
+
+    Words count once and in any order, and the share is that of the sentence with more of them.
+
+    Parameters
+    ----------
+    keys, others : sequence of str
+        Keys of sentences.
+
+    Returns
+    -------
+    list of (str, str)
+        One of `keys` with one of `others`.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    if not any(keys) or not any(others):
+        return []
+    counter = CountVectorizer(binary=True, analyzer=str.split, dtype=np.int32).fit([*keys, *others])
+    words = counter.transform(others)
+    n_words = np.asarray(words.sum(axis=1)).ravel()
+    pairs = []
+    for start in range(0, len(keys), _AT_ONCE):
+        some = counter.transform(keys[start : start + _AT_ONCE])
+        n_some = np.asarray(some.sum(axis=1)).ravel()
+        shared = (some @ words.T).toarray()
+        near = 8 * shared >= 7 * np.maximum(n_some[:, None], n_words[None])
+        pairs += [(keys[start + one], others[other]) for one, other in zip(*np.nonzero(near), strict=True)]
+    return [(one, other) for one, other in pairs if one != other]
+
+
+def _drawn_sentences(
+    readings: Readings, test: float, validation: float, seed: int
+) -> tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_]]:
+    """Keys to score, to choose by and to learn from: the same for the same sentences, whatever the order of readings."""
+    keys = np.unique(readings.keys)
+    shuffled = np.random.default_rng(seed).permutation(keys)
+    n_test, n_validation = _count(test, len(keys)), _count(validation, len(keys))
+    _check_enough(readings, len(keys) - n_test - n_validation)
+    return shuffled[:n_test], shuffled[n_test : n_test + n_validation], shuffled[n_test + n_validation :]
+
+
+def _count(share: float, n: int) -> int:
+    """How many of `n` a share is: at least one, unless the share is none."""
+    if not 0 <= share < 1:
+        raise SettingsError(f"A side is given a share from 0 to below 1 of the sentences; got {share}. Take less.")
+    return max(round(share * n), 1) if share else 0
+
+
+def _check_enough(readings: Readings, n_left: int) -> None:
+    if n_left < 1:
+        raise SettingsError(
+            f"Sentences must be left to learn from; '{readings.name}' has {len(set(readings.keys))} different ones for "
+            "training, validation and test together. Read more, or take smaller shares."
+        )
+
+
+def _split(
+    readings: Readings,
+    train: NDArray[np.str_],
+    validation: NDArray[np.str_],
+    test: NDArray[np.str_],
+    is_scored: NDArray[np.bool_] | None = None,
+) -> Split:
+    """The readings of the sentences of each side; of those with `is_scored` the test side alone, of others never it."""
+    keys = np.array(readings.keys)
+    scored = np.ones(len(keys), bool) if is_scored is None else is_scored
+    learnt = np.ones(len(keys), bool) if is_scored is None else ~is_scored
+    return Split(
+        np.flatnonzero(np.isin(keys, train) & learnt),
+        np.flatnonzero(np.isin(keys, validation) & learnt),
+        np.flatnonzero(np.isin(keys, test) & scored),
+    )
+
+
+def _refuse(shared: NDArray[np.str_], what: str, name: str) -> None:
+    if len(shared):
+        examples = "; ".join(map(str, shared[:_NAMED].tolist()))
+        raise SettingsError(
+            f"No {what} of '{name}' may be trained and tested on; {len(shared)} are on both sides, such as {examples}: the "
+            "score would be that of memory. Split with training.data.reading_splits."
+        )
