@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from bci_app.contract.checks import faults
 from bci_app.contract.errors import SettingsError
+from bci_app.simulation.sentences import TASKS, Task
 
 
 class PreferenceSettings(BaseModel):
@@ -39,6 +40,57 @@ class PreferenceSettings(BaseModel):
     amplitude_uv: float = Field(20.0, ge=0.0, le=100.0)
     width: float = Field(0.6, gt=0.0, le=10.0)
     variability: float = Field(0.3, ge=0.0, le=2.0)
+
+
+class ReadingSettings(BaseModel):
+    """What reading evokes in a participant, see `bci_app.simulation.reading` and `bci_app.simulation.word_features`.
+
+    Attributes
+    ----------
+    tasks : tuple of {"SR", "NR", "TSR"}
+        What the sentences are about.
+    information : float
+        Scales all that tells one word from another; 0 takes it away and leaves the same noise, and the words' number and times.
+    dim : int
+        Length of a word's vector.
+    semantics_seed : int
+        Draws the vectors, which all participants share.
+    shared : float
+        Share of the variance of the response to a vector that is the same in all participants.
+    omission : float
+        Probability that a short function word is passed over: it is not looked at, and evokes nothing.
+    soa_s, jitter_s : float
+        Seconds from one word to the next, and how far each departs from it at most.
+    pause_s : float
+        Seconds between two sentences.
+    evoked_uv : float
+        RMS of the phase-locked response that tells words apart, uV at the strongest channel from 100 to 450 ms after the word.
+    induced_uv : float
+        Amplitude of the rhythms that a word induces, uV at the strongest channel, in the lowest of eight bands.
+    wait_s : float
+        Seconds that the first sentence waits for somebody who listens to the markers.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    tasks: tuple[Task, ...] = Field(TASKS, min_length=1)
+    information: float = Field(1.0, ge=0.0, le=10.0)
+    dim: int = Field(24, ge=2, le=256)
+    semantics_seed: int = Field(0, ge=0)
+    shared: float = Field(0.8, ge=0.0, le=1.0)
+    omission: float = Field(0.0, ge=0.0, le=1.0)
+    soa_s: float = Field(0.5, ge=0.2, le=5.0)
+    jitter_s: float = Field(0.05, ge=0.0, le=0.5)
+    pause_s: float = Field(1.5, ge=0.5, le=60.0)
+    evoked_uv: float = Field(8.0, ge=0.0, le=100.0)
+    induced_uv: float = Field(8.0, ge=0.0, le=100.0)
+    wait_s: float = Field(120.0, ge=0.0, le=3600.0)
+
+    @model_validator(mode="after")
+    def _words_keep_apart(self) -> ReadingSettings:
+        if self.jitter_s >= self.soa_s / 2:
+            raise ValueError(f"jitter_s must be below half of soa_s ({self.soa_s / 2:g} s); got {self.jitter_s:g} s")
+        return self
 
 
 class ParticipantSettings(BaseModel):
@@ -78,6 +130,8 @@ class ParticipantSettings(BaseModel):
         How often per second some channel goes flat, and for how long on average.
     preference : PreferenceSettings or None
         Adds a late response to pictures like a hidden one; None adds none.
+    reading : ReadingSettings or None
+        Live, it reads sentences of its own instead of watching pictures, and sends their markers as `marker_name`.
     stream_name, source_id, marker_name, picture_name : str
         LSL names: the EEG it sends, and the streams of markers and pictures it listens to.
     """
@@ -105,6 +159,7 @@ class ParticipantSettings(BaseModel):
     drop_out_rate_hz: float = Field(0.005, ge=0.0, le=2.0)
     drop_out_s: float = Field(1.5, gt=0.0, le=60.0)
     preference: PreferenceSettings | None = None
+    reading: ReadingSettings | None = None
     stream_name: str = Field("Simulated EEG", min_length=1)
     source_id: str = Field("bci-app-simulated-participant", min_length=1)
     marker_name: str = Field("bci-app markers", min_length=1)

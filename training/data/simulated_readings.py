@@ -1,0 +1,95 @@
+"""Sentences read by the simulated reader, in all three kinds, with known truth: the default where no data are at hand."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from bci_app.contract.reading import Reads, SentenceSpec
+from bci_app.simulation.sentences import Part, looked_at, part_of, sentences
+from bci_app.simulation.settings import ParticipantSettings, ReadingSettings
+from bci_app.simulation.word_features import WordFeatures, bits_per_word, entropy_per_word
+from training.data.readings import Reading, Readings
+from training.settings import Count, Frozen, Seed
+
+
+class SimulatedReadingsSettings(Frozen):
+    """Who reads how many sentences, and what is kept of it."""
+
+    kind: Literal["simulated"] = "simulated"
+    reads: Reads = "word-features"
+    reading: ReadingSettings = ReadingSettings()
+    """What reading evokes; ``information: 0`` for the control that tells nothing."""
+    participant: ParticipantSettings = ParticipantSettings(n_channels=32, sfreq=128.0)
+    """The first participant; the others differ by their seed. Of features, only seed and number of channels matter."""
+    n_subjects: Count = 3
+    n_train: Count = 400
+    """Sentences per task of the part ``train``; every participant reads all."""
+    n_test: Annotated[int, Field(ge=0)] = 60
+    """Sentences per task of the part ``test``."""
+    seed: Seed = 0
+    """Draws the sentences."""
+    band_hz: tuple[float | None, float | None] = (0.5, 45.0)
+    notch_hz: float | None = 50.0
+    decimation: Count = 1
+    sentence: SentenceSpec = SentenceSpec()
+    """How the EEG is cut; for waves, the window of a word is left out."""
+
+    @model_validator(mode="after")
+    def _one_reading(self) -> Self:
+        if self.participant.reading is not None:
+            raise ValueError("say what reading evokes in reading, not in participant.reading")
+        return self
+
+
+def simulated_readings(settings: SimulatedReadingsSettings) -> Readings:
+    """Everything that was read: by participant, then by task, training sentences before test sentences.
+
+    Raises
+    ------
+    SettingsError
+        If the grammar does not make so many sentences, or the settings do not fit together.
+    """
+    return _features(settings)
+
+
+def part_of_reading(reading: Reading) -> Part:
+    """The part, ``"train"`` or ``"test"``, that the grammar gave the sentence to."""
+    return part_of(reading.sentence)
+
+
+def _shown(settings: SimulatedReadingsSettings) -> list[tuple[str, str]]:
+    """Task and sentence, in the order of reading."""
+    parts: tuple[tuple[Part, int], ...] = (("train", settings.n_train), ("test", settings.n_test))
+    return [
+        (task, sentence)
+        for task in settings.reading.tasks
+        for part, n in parts
+        for sentence in sentences(task, n, settings.seed, part)
+    ]
+
+
+def _features(settings: SimulatedReadingsSettings) -> Readings:
+    shown, items = _shown(settings), []
+    for number in range(settings.n_subjects):
+        seed = settings.participant.seed + number
+        reader = WordFeatures(settings.reading, seed, settings.participant.n_channels)
+        rng = np.random.default_rng([settings.seed, seed, settings.participant.session])
+        for task, sentence in shown:
+            words = looked_at(sentence, settings.reading.omission, rng)
+            items.append(Reading(sentence, reader.read(words, rng), f"simulated {seed}", task, words))
+    told = bits_per_word(settings.reading, settings.participant.seed, settings.participant.n_channels)
+    return Readings(
+        tuple(items),
+        "word-features",
+        reader.rows,
+        spec=settings.sentence,
+        name="simulated reader",
+        licence="made by this program",
+        notes=(
+            f"An ideal observer gets {told.bits:.2f} (SE {told.standard_error:.2f}) of the "
+            f"{entropy_per_word(settings.reading):.2f} bits that a word is.",
+        ),
+    )
