@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -19,12 +19,12 @@ CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 _CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
 """The exhaustive search makes the first run very slow; TF32 would change pictures against the golden ones."""
-_DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
+_DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int64)": "int64"}
 _ONLY_FATAL = 4
 
 
-class OnnxModel:
-    """A graph with one input and one output.
+class OnnxGraph:
+    """A graph with any number of inputs and outputs, each known by its name.
 
     Safe to call from several threads at once: onnxruntime runs without shared state and without the GIL.
 
@@ -38,8 +38,6 @@ class OnnxModel:
         Fail instead of falling back to the CPU.
     name : str
         How the graph is called in messages; by default the file's name.
-    warm_up_runs : int
-        Runs on zeros before the model counts as ready; the first runs are many times slower.
 
     Attributes
     ----------
@@ -47,6 +45,8 @@ class OnnxModel:
         What it runs on, in plain words.
     fell_back : str or None
         Why a GPU that was asked for is not used.
+    inputs, outputs : dict of str to TensorSpec
+        In the order of the graph.
 
     Raises
     ------
@@ -57,12 +57,7 @@ class OnnxModel:
     """
 
     def __init__(
-        self,
-        source: bytes | Path | str,
-        device: Device = "auto",
-        require_gpu: bool = False,
-        name: str | None = None,
-        warm_up_runs: int = 3,
+        self, source: bytes | Path | str, device: Device = "auto", require_gpu: bool = False, name: str | None = None
     ) -> None:
         content = source if isinstance(source, bytes) else read_model(Path(source))
         self.name = name or ("the model" if isinstance(source, bytes) else Path(source).name)
@@ -76,50 +71,90 @@ class OnnxModel:
         if require_gpu and used != CUDA:
             raise DeviceError(f"{self.name} must run on the GPU; it does not, because {self.fell_back}. {_GPU_ADVICE}")
         self.device = _words(used == CUDA, device, self.fell_back)
-        self.input, self.output = self._described()
+        self.inputs = self._described(self._session.get_inputs())
+        self.outputs = self._described(self._session.get_outputs())
+        self._names = list(self.outputs)
+
+    def _described(self, tensors: Sequence[Any]) -> dict[str, TensorSpec]:
+        specs = {}
+        for tensor in tensors:
+            if tensor.type not in _DTYPES:
+                raise BundleCorruptError(
+                    f"{self.name} must have inputs and outputs of {', '.join(_DTYPES.values())}; '{tensor.name}' is "
+                    f"{tensor.type}. Export it again."
+                )
+            shape = tuple(n if isinstance(n, int) else str(n) for n in tensor.shape)
+            specs[tensor.name] = TensorSpec.model_validate(
+                {"name": tensor.name, "axes": [f"axis{i}" for i in range(len(shape))],
+                 "dtype": _DTYPES[tensor.type], "shape": shape}
+            )  # fmt: skip
+        return specs
+
+    def expect_all(self, inputs: Iterable[TensorSpec], outputs: Iterable[TensorSpec]) -> None:
+        """Raise BundleCorruptError unless these are all inputs and outputs, with their names, types and fixed lengths."""
+        for word, wanted, got in (("input", inputs, self.inputs), ("output", outputs, self.outputs)):
+            named = {tensor.name: tensor for tensor in wanted}
+            if set(named) != set(got):
+                raise BundleCorruptError(
+                    f"{self.name} must have the {word}s {', '.join(named)}, as its manifest says; it has "
+                    f"{', '.join(got) or 'none'}. Export the bundle again."
+                )
+            for name, tensor in named.items():
+                self._expect(word, tensor, got[name])
+
+    def _expect(self, word: str, wanted: TensorSpec, got: TensorSpec) -> None:
+        if not (wanted.name == got.name and wanted.dtype == got.dtype and _fits(wanted.shape, got.shape)):
+            raise BundleCorruptError(
+                f"{self.name} must have the {word} '{wanted.name}' {wanted.dtype} {wanted.shape}, as its manifest "
+                f"says; it has '{got.name}' {got.dtype} {got.shape}. Export the bundle again."
+            )
+
+    def run_all(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """All outputs by name, for inputs that have the right shapes and types; the caller has checked them."""
+        return dict(zip(self._names, self._session.run(self._names, arrays), strict=True))
+
+
+class OnnxModel(OnnxGraph):
+    """A graph with one input and one output; see `OnnxGraph` for parameters and errors.
+
+    Parameters
+    ----------
+    warm_up_runs : int
+        Runs on zeros before the model counts as ready; the first runs are many times slower.
+
+    Attributes
+    ----------
+    input, output : TensorSpec
+    """
+
+    def __init__(
+        self,
+        source: bytes | Path | str,
+        device: Device = "auto",
+        require_gpu: bool = False,
+        name: str | None = None,
+        warm_up_runs: int = 3,
+    ) -> None:
+        super().__init__(source, device, require_gpu, name)
+        self.input, self.output = self._only("input", self.inputs), self._only("output", self.outputs)
         for _ in range(warm_up_runs):
             self.run(np.zeros([1 if isinstance(n, str) else n for n in self.input.shape], self.input.dtype))
 
-    def _described(self) -> tuple[TensorSpec, TensorSpec]:
-        sides = []
-        for word, tensors in (("input", self._session.get_inputs()), ("output", self._session.get_outputs())):
-            if len(tensors) != 1 or tensors[0].type not in _DTYPES:
-                found = ", ".join(f"{tensor.name} {tensor.type}" for tensor in tensors)
-                raise BundleCorruptError(
-                    f"{self.name} must have one {word} of float32 or uint8; it has {found or 'none'}. Export it again."
-                )
-            (tensor,) = tensors
-            shape = tuple(n if isinstance(n, int) else str(n) for n in tensor.shape)
-            sides.append(
-                TensorSpec.model_validate(
-                    {"name": tensor.name, "axes": [f"axis{i}" for i in range(len(shape))],
-                     "dtype": _DTYPES[tensor.type], "shape": shape}
-                )
-            )  # fmt: skip
-        return sides[0], sides[1]
+    def _only(self, word: str, tensors: Mapping[str, TensorSpec]) -> TensorSpec:
+        if len(tensors) != 1:
+            found = ", ".join(f"{tensor.name} {tensor.dtype}" for tensor in tensors.values())
+            raise BundleCorruptError(f"{self.name} must have one {word}; it has {found or 'none'}. Export it again.")
+        return next(iter(tensors.values()))
 
     def expect(self, wanted_input: TensorSpec, wanted_output: TensorSpec) -> None:
         """Raise BundleCorruptError unless input and output have these names, types and fixed lengths."""
-        for word, wanted, got in (("input", wanted_input, self.input), ("output", wanted_output, self.output)):
-            same = wanted.name == got.name and wanted.dtype == got.dtype and _fits(wanted.shape, got.shape)
-            if not same:
-                raise BundleCorruptError(
-                    f"{self.name} must have the {word} '{wanted.name}' {wanted.dtype} {wanted.shape}, as its manifest "
-                    f"says; it has '{got.name}' {got.dtype} {got.shape}. Export the bundle again."
-                )
+        self._expect("input", wanted_input, self.input)
+        self._expect("output", wanted_output, self.output)
 
     def run(self, array: NDArray[Any]) -> NDArray[Any]:
         """Output for an input that has the right shape and type; the caller has checked both."""
-        result: NDArray[Any] = self._session.run([self._output_name], {self._input_name: array})[0]
+        result: NDArray[Any] = self._session.run(self._names, {self.input.name: array})[0]
         return result
-
-    @property
-    def _input_name(self) -> str:
-        return str(self._session.get_inputs()[0].name)
-
-    @property
-    def _output_name(self) -> str:
-        return str(self._session.get_outputs()[0].name)
 
 
 _GPU_ADVICE = "Install bci-app[gpu] and the NVIDIA driver, or allow the CPU."
