@@ -60,6 +60,62 @@ class GenerationScored:
 
 
 @dataclass(frozen=True, slots=True)
+class SentenceShown:
+    """Sentence `number` has begun; `text` is what its marker says of it, often nothing."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WordShown:
+    """A word of sentence `number` has appeared; empty if its marker does not say which."""
+
+    number: int
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class WordRead:
+    """A word more of sentence `number` is read: `text` so far, and how many words that makes.
+
+    LSL seconds: `sampled_s` and `arrived_s`, the last sample was taken and was in hand; `complete_s`, the last marker as
+    well; `cut_s`, reading began; `read_s`, the word was out.
+    """
+
+    number: int
+    text: str
+    n_words: int
+    sampled_s: float
+    arrived_s: float
+    complete_s: float
+    cut_s: float
+    read_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceRead:
+    """Sentence `number` is read; `shown` is empty where markers do not tell, `n_words` are marked in it, `noise` is what the
+    same model reads from matched noise, None as long as it has not; `known`, whether the
+    model was trained on what was shown."""
+
+    number: int
+    shown: str
+    n_words: int
+    read: str
+    noise: str | None = None
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceNotRead:
+    """Sentence `number` could not be read; `reason` in plain words."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something went wrong; a fatal one ends the session."""
 
@@ -91,6 +147,11 @@ Event = (
     | TrialRead
     | RatingWanted
     | GenerationScored
+    | SentenceShown
+    | WordShown
+    | WordRead
+    | SentenceRead
+    | SentenceNotRead
     | Problem
     | Progress
     | Finished

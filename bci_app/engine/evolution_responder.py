@@ -229,7 +229,7 @@ def _similarity(
         {"kind": response.kind, "decoder": decoder.bundle.digest, "target": target.id},
         manifest.preprocessing,
         manifest.cut,
-        SignalWords.of(manifest),
+        SignalWords.of(manifest, manifest.preprocessing),
         f"Bundle '{manifest.name}'",
         read,
         device=decoder.device,

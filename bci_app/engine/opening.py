@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from bci_app.bundles import shipped
+from bci_app.contract.bundle import open_bundle
 from bci_app.contract.errors import SettingsError, StreamError
+from bci_app.contract.manifest import TextManifest
 from bci_app.engine.demo import GENERATOR, endless, picture_notes, picture_source
 from bci_app.engine.plan import Outlets, SessionPlan
-from bci_app.engine.settings import SessionSettings
+from bci_app.engine.settings import SessionSettings, StreamChoice
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.streams.markers import MarkerOutlet
@@ -27,7 +30,7 @@ def open_models(settings: SessionSettings) -> tuple[Decoder, Generator]:
     Raises
     ------
     SettingsError
-        If no decoder is named: which one fits depends on the participant.
+        If no decoder is named, since which one fits depends on the participant; or it reads sentences.
     BundleError, DeviceError
         If a bundle is not sound, the two do not belong together, or the GPU that was required is not used.
     """
@@ -37,8 +40,14 @@ def open_models(settings: SessionSettings) -> tuple[Decoder, Generator]:
             "--decoder. `bci-app calibrate RECORDING --pictures PLACE` makes one from a recording and the pictures shown in "
             "it; `bci-app demo` makes one for its simulated participant (RUN/decoder)."
         )
+    opened = open_bundle(settings.decoder)
+    if isinstance(opened.manifest, TextManifest):
+        raise SettingsError(
+            f"Pictures are read with a decoder of pictures; '{opened.folder.name}' is a text bundle. It reads sentences: use "
+            f"`bci-app read --decoder {opened.folder}`."
+        )
     generator = Generator.open(settings.generator or shipped(GENERATOR), settings.device, settings.require_gpu)
-    return Decoder.open(settings.decoder, generator, settings.device, settings.require_gpu), generator
+    return Decoder.open(opened, generator, settings.device, settings.require_gpu), generator
 
 
 def open_plan(settings: SessionSettings, title: str, folder: Path | None, watermark: str = "") -> SessionPlan:
@@ -73,30 +82,58 @@ def replay_plan(
     ----------
     settings : SessionSettings
         Its stream becomes that of the player.
+    file, speed, stream, unit, partial
+        See `replay_of`.
+    """
+    decoder, generator = open_models(settings)
+    with replay_of(file, settings.stream, speed, stream, unit, partial) as playing:
+        yield SessionPlan(
+            settings.model_copy(update={"stream": playing.stream}),
+            f"bci-app replay of {file.name}",
+            decoder,
+            generator,
+            watermark="REPLAY",
+            source_ended=playing.has_ended,
+            stamps_are_live=playing.speed == 1,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """A recording that is being played: its `stream`, its `speed`, and whether the whole of it has been played (StreamError
+    if the player ended before)."""
+
+    stream: StreamChoice
+    speed: float
+    has_ended: Callable[[], bool]
+
+
+@contextmanager
+def replay_of(
+    file: Path,
+    choice: StreamChoice,
+    speed: float,
+    stream: str | None = None,
+    unit: str | None = None,
+    partial: bool = False,
+) -> Iterator[Playing]:
+    """Play a recording as a live stream; the player ends with the block.
+
+    Parameters
+    ----------
     file : Path
         A recording, or a run folder of this program.
+    choice : StreamChoice
+        What else is wanted of the stream, such as its patience.
     speed : float
         Times real time; 0 for as fast as nothing gets lost.
     stream, unit, partial
         See `bci_app.streams.recordings.read_recording`.
     """
-    pace = Pace(speed=speed)
-    decoder, generator = open_models(settings)
-    with ReplayProcess(
-        file, name=f"Replay of {file.name}", pace=pace, stream=stream, unit=unit, partial=partial
-    ) as player:
-        choice = settings.stream.model_copy(
-            update={"source_id": player.source_id, "markers": player.marker_description.name}
-        )
-        yield SessionPlan(
-            settings.model_copy(update={"stream": choice}),
-            f"bci-app replay of {file.name}",
-            decoder,
-            generator,
-            watermark="REPLAY",
-            source_ended=lambda: _has_ended(player),
-            stamps_are_live=player.speed == 1,
-        )
+    pace, name = Pace(speed=speed), f"Replay of {file.name}"
+    with ReplayProcess(file, name=name, pace=pace, stream=stream, unit=unit, partial=partial) as player:
+        found = choice.model_copy(update={"source_id": player.source_id, "markers": player.marker_description.name})
+        yield Playing(found, player.speed, lambda: _has_ended(player))
 
 
 def _has_ended(player: ReplayProcess) -> bool:

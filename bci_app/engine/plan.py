@@ -74,7 +74,7 @@ class SessionPlan:
         return SignalPlan(
             settings.stream,
             manifest.preprocessing,
-            SignalWords.of(manifest),
+            SignalWords.of(manifest, manifest.preprocessing),
             f"Bundle '{manifest.name}'",
             self.buffer_s,
             settings.duration_s,

@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_app.contract.manifest import DecoderManifest
+from bci_app.contract.manifest import DecoderManifest, TextManifest
+from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.contract.signal import Marker, Samples, Times
 from bci_app.contract.units import Unit
 from bci_app.pictures.picture import Picture
@@ -32,9 +33,8 @@ class SignalWords:
         return self.name.capitalize() if self.name.islower() else self.name
 
     @classmethod
-    def of(cls, manifest: DecoderManifest) -> Self:
-        """What a decoder reads."""
-        spec = manifest.preprocessing
+    def of(cls, manifest: DecoderManifest | TextManifest, spec: PreprocessingSpec) -> Self:
+        """What a decoder reads that has its signal preprocessed by `spec`."""
         return cls(manifest.signal, manifest.channel_word, len(spec.channels), spec.unit, spec.output_sfreq)
 
 

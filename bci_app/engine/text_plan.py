@@ -1,0 +1,166 @@
+"""What a session that reads sentences is built from: a text bundle, its signal, and what cannot go together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bci_app.contract.bundle import Bundle, open_bundle
+from bci_app.contract.errors import BundleError, SettingsError
+from bci_app.contract.manifest import Generation, TextManifest
+from bci_app.contract.preprocessing import PreprocessingSpec
+from bci_app.engine.live_signal import SignalPlan
+from bci_app.engine.opening import replay_of
+from bci_app.engine.text_settings import TextSettings
+from bci_app.engine.views import SignalWords
+from bci_app.inference.text import TextDecoder
+
+_MORE_S = 5.0
+"""Seconds held beyond the longest sentence: those that arrive while another one is cut."""
+
+
+@dataclass
+class TextPlan:
+    """Everything such a session is built from, opened and checked."""
+
+    settings: TextSettings
+    title: str
+    decoder: TextDecoder
+    folder: Path | None = None
+    watermark: str = ""
+    source_ended: Callable[[], bool] | None = None
+    """Whether the sender has said its last, such as a replay at the end of its file; None for a live stream."""
+    stamps_are_live: bool = True
+    """Whether time stamps tell when samples were taken; not so in a replay at another speed than 1."""
+    notes: tuple[str, ...] = ()
+    """What the user should know from the start; told as problems that end nothing."""
+
+    @property
+    def signal(self) -> SignalPlan:
+        """Which signal the model reads."""
+        manifest, settings = self.decoder.manifest, self.settings
+        spec = live_spec(manifest)
+        return SignalPlan(
+            settings.stream,
+            spec,
+            SignalWords.of(manifest, spec),
+            f"Bundle '{manifest.name}'",
+            max(settings.buffer_s, manifest.sentence.reach_s + _MORE_S),
+            settings.duration_s,
+            self.folder,
+            self.source_ended,
+        )
+
+    @property
+    def generation(self) -> Generation:
+        """How text is generated: as the bundle was tested, but for the beams that the settings name."""
+        wanted = self.decoder.manifest.generation
+        n_beams = self.settings.n_beams
+        return wanted if n_beams is None else wanted.model_copy(update={"n_beams": n_beams})
+
+    def check(self) -> None:
+        """Raise SettingsError if no marker stream is named: without markers there is no sentence."""
+        sentence = self.decoder.manifest.sentence
+        if self.settings.stream.markers is None:
+            raise SettingsError(
+                f"Sentences lie between the markers '{sentence.start}' and '{sentence.stop}'"
+                + (f", their words at '{sentence.word}...'" if sentence.word_cut is not None else "")
+                + "; no marker stream was named. Name one (--markers NAME)."
+            )
+
+
+def live_spec(manifest: TextManifest) -> PreprocessingSpec:
+    """How the signal of a model is preprocessed.
+
+    Raises
+    ------
+    BundleError
+        If it reads features that were computed elsewhere.
+    """
+    if manifest.preprocessing is None:
+        raise BundleError(
+            f"Bundle '{manifest.name}' reads features of words that were computed elsewhere, such as those published with "
+            "ZuCo; no stream and no recording carries them, so it cannot read live. Choose a bundle that reads windows of EEG "
+            "round words ('word-windows') or whole sentences of EEG ('waves')."
+        )
+    return manifest.preprocessing
+
+
+def open_text_decoder(settings: TextSettings, opened: Bundle | None = None) -> TextDecoder:
+    """The model of a session.
+
+    Parameters
+    ----------
+    opened : Bundle, optional
+        That of the settings, if it was opened already.
+
+    Raises
+    ------
+    SettingsError
+        If no bundle is named, or it reads pictures.
+    BundleError, DeviceError
+        If it is not sound, cannot be read live, or the GPU that was required is not used.
+    """
+    if opened is None:
+        if settings.decoder is None:
+            raise SettingsError(
+                "A text bundle is needed to read sentences; none was named. Give its folder with --decoder. "
+                "`bci-app demo --read` shows one with a simulated reader; `python -m training.train_text RECIPE` makes one."
+            )
+        opened = open_bundle(settings.decoder)
+    manifest = opened.manifest
+    if not isinstance(manifest, TextManifest):
+        raise SettingsError(
+            f"Sentences are read with a text bundle; '{opened.folder.name}' is of kind '{manifest.kind}'. "
+            + (
+                f"It reads pictures: use `bci-app run --decoder {opened.folder}`."
+                if manifest.kind.endswith("-decoder")
+                else "Choose a text bundle (--decoder)."
+            )
+        )
+    live_spec(manifest)
+    return TextDecoder.open(opened, settings.device, settings.require_gpu)
+
+
+def open_text_plan(settings: TextSettings, title: str, folder: Path | None) -> TextPlan:
+    """The plan of a session on a live stream; errors as `open_text_decoder` and `TextPlan.check`."""
+    plan = TextPlan(settings, title, open_text_decoder(settings), folder)
+    plan.check()
+    return plan
+
+
+@contextmanager
+def text_replay_plan(
+    settings: TextSettings,
+    opened: Bundle,
+    file: Path,
+    speed: float,
+    stream: str | None = None,
+    unit: str | None = None,
+    partial: bool = False,
+) -> Iterator[TextPlan]:
+    """The plan of a session on a recording that is played back; the player ends with the block.
+
+    Replaying sentences that a model was trained on tests the software, not the reading; the session says so of each.
+
+    Parameters
+    ----------
+    settings : TextSettings
+        Its stream becomes that of the player.
+    opened : Bundle
+        The text bundle.
+    file, speed, stream, unit, partial
+        See `bci_app.engine.opening.replay_of`.
+    """
+    decoder = open_text_decoder(settings, opened)
+    with replay_of(file, settings.stream, speed, stream, unit, partial) as playing:
+        yield TextPlan(
+            settings.model_copy(update={"stream": playing.stream}),
+            f"bci-app replay of {file.name}",
+            decoder,
+            watermark="REPLAY",
+            source_ended=playing.has_ended,
+            stamps_are_live=playing.speed == 1,
+        )
