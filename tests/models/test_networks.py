@@ -27,6 +27,20 @@ from models.gan.dcgan import DcganDiscriminator, DcganGenerator
 from models.gan.strided import DoublingConv2d, HalvingConv2d
 from models.layers import GlobalBatchNorm2d, Residual, Whitening
 from models.portable import PortableClassifier, PortableEncoder, PortableGenerator
+from models.text.bands import BandAmplitudes
+from models.text.codex import Codex
+from models.text.language import small_bart
+from models.text.reader import Pool, SentenceReader
+from models.text.scale import Standardise
+from models.text.wave_encoder import (
+    ConformerBlock,
+    ConvolutionModule,
+    FeedForward,
+    Reconstruction,
+    Subsampling,
+    WaveEncoder,
+)
+from models.text.word_encoder import WordEncoder
 from training.export import to_onnx
 
 DIM = 5
@@ -42,6 +56,8 @@ class Case:
     shapes: tuple[tuple[int, ...], ...]
     dtype: torch.dtype = torch.float32
     has_gradient: bool = True
+    others: tuple[torch.dtype, ...] = ()
+    """Number types of further outputs."""
 
 
 def _bytes() -> Tensor:
@@ -84,7 +100,61 @@ def _reading() -> PortableReader:
     return PortableReader(mean, matrix, _eegnet(), nn.Linear(DIM, 4))
 
 
+WIDTH, N_WORDS = 8, 5
+
+
+def _steps() -> Tensor:
+    return torch.randn(3, N_WORDS, WIDTH)
+
+
+def _codex() -> Codex:
+    codex = Codex(WIDTH, DIM, 16, 4)
+    codex.begin(torch.randn(40, WIDTH), 10)
+    return codex
+
+
+def _sentence_reader() -> SentenceReader:
+    bands = BandAmplitudes(64, 128.0, {"low": (4.0, 8.0), "high": (20.0, 40.0)})
+    encoder = WordEncoder(2 * N_CHANNELS, WIDTH, 1, 2, 16, max_words=N_WORDS)
+    scale = Standardise(torch.zeros(2 * N_CHANNELS), torch.ones(2 * N_CHANNELS))
+    return SentenceReader(scale, encoder, _codex(), small_bart(20, 8, 1, 2, 16, 16), DIM, bands)
+
+
+def _waves() -> WaveEncoder:
+    return WaveEncoder(N_CHANNELS, WIDTH, (2, 4), 1, 2, 16, 3)
+
+
 CASES = {
+    "BandAmplitudes": Case(
+        lambda: BandAmplitudes(64, 128.0),
+        lambda: torch.randn(3, N_CHANNELS, 64),
+        ((3, 8 * N_CHANNELS),),
+        has_gradient=False,
+    ),
+    "Standardise": Case(
+        lambda: Standardise(torch.ones(WIDTH), torch.full((WIDTH,), 2.0)),
+        _steps,
+        ((3, N_WORDS, WIDTH),),
+        has_gradient=False,
+    ),
+    "WordEncoder": Case(lambda: WordEncoder(WIDTH, 6, 1, 2, 12), _steps, ((3, N_WORDS, 6),)),
+    "FeedForward": Case(lambda: FeedForward(WIDTH, 12, 0.1), _steps, ((3, N_WORDS, WIDTH),)),
+    "ConvolutionModule": Case(lambda: ConvolutionModule(WIDTH, 3, 0.1), _steps, ((3, N_WORDS, WIDTH),)),
+    "ConformerBlock": Case(lambda: ConformerBlock(WIDTH, 2, 12, 3, 0.1), _steps, ((3, N_WORDS, WIDTH),)),
+    "Subsampling": Case(lambda: Subsampling(N_CHANNELS, WIDTH, (2, 4), 0.1), _window, ((3, N_TIMES // 8, WIDTH),)),
+    "WaveEncoder": Case(_waves, _window, ((3, N_TIMES // 8, WIDTH),)),
+    "Reconstruction": Case(lambda: Reconstruction(_waves(), N_CHANNELS), _steps, ((3, N_CHANNELS, 8 * N_WORDS),)),
+    "Codex": Case(
+        _codex, _steps, ((3, N_WORDS, DIM), (3, N_WORDS)), has_gradient=False, others=(torch.int64,)
+    ),  # tested in training, see test_codex.py
+    "Pool": Case(lambda: Pool(WIDTH, DIM), _steps, ((3, DIM),)),
+    "SentenceReader": Case(
+        _sentence_reader,
+        lambda: torch.randn(3, N_WORDS, N_CHANNELS, 64),
+        ((3, N_WORDS, 8), (3, N_WORDS), (3, DIM)),
+        has_gradient=False,
+        others=(torch.int64,),
+    ),
     "EegNet": Case(_eegnet, _window, ((3, DIM),)),
     "TemporalSpatial": Case(lambda: TemporalSpatial(N_CHANNELS, N_TIMES, 4, 5, 10, 3), _window, ((3, 36),)),
     "ResidualProjector": Case(lambda: ResidualProjector(9, DIM), lambda: torch.randn(3, 9), ((3, DIM),)),
@@ -180,7 +250,7 @@ def test_shapes_and_types_are_as_told(name: str) -> None:
     case, (network, inputs) = CASES[name], _made(name)
     outputs = _several(network(*inputs))
     assert tuple(tuple(output.shape) for output in outputs) == case.shapes
-    assert {output.dtype for output in outputs} == {case.dtype}
+    assert {output.dtype for output in outputs} == {case.dtype, *case.others}
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.has_gradient])

@@ -1,0 +1,158 @@
+"""The codex: each vector is replaced by the nearest of a fixed number of learned ones.
+
+Source: van den Oord et al. 2017, "Neural discrete representation learning", sections 3.1 to 3.2 and appendix A.1 for the moving
+averages; Duan et al. 2023 (DeWave), section 3.2: 2,048 codes of 512 numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from vector_quantize_pytorch import VectorQuantize
+
+
+@dataclass(frozen=True, slots=True)
+class CodeUse:
+    """How a set of codes is used.
+
+    Attributes
+    ----------
+    share : float
+        Share of the codex that occurs.
+    perplexity : float
+        How many codes, used equally often, would be as hard to guess.
+    """
+
+    share: float
+    perplexity: float
+
+
+class Codex(nn.Module):
+    """Vector quantisation between two projections.
+
+    Codes follow the mean of what they stand for (moving averages); a code that stands for next to nothing is put where a
+    vector of the batch is. The gradient passes as if nothing had been replaced (straight-through).
+
+    Parameters
+    ----------
+    width : int
+        Numbers of the vectors that come in.
+    dim : int
+        Numbers of the vectors that go out; DeWave has 512.
+    n_codes : int
+        Codes.
+    code_dim : int, optional
+        Numbers in which the nearest code is looked for; few of them keep more codes in use. None for `dim`.
+        Source: Yu et al. 2022, "Vector-quantized image modeling with improved VQGAN", section 3.2.
+    decay : float
+        Of the moving averages.
+    commitment : float
+        Weight of the loss that keeps vectors near their codes.
+    revive_below : float
+        Vectors per step, on the moving average, below which a code is put elsewhere.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        dim: int = 512,
+        n_codes: int = 2048,
+        code_dim: int | None = None,
+        decay: float = 0.99,
+        commitment: float = 0.25,
+        revive_below: float = 0.0,
+    ) -> None:
+        super().__init__()
+        code_dim = code_dim or dim
+        self.dim, self.n_codes = dim, n_codes
+        self.enter = nn.Linear(width, code_dim)
+        self.quantise = VectorQuantize(
+            code_dim,
+            n_codes,
+            decay=decay,
+            kmeans_init=True,
+            threshold_ema_dead_code=revive_below,
+            commitment_weight=commitment,
+            rotation_trick=False,
+        )
+        self.leave = nn.Linear(code_dim, dim)
+
+    def forward(self, vectors: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What stands for the vectors, and its codes; see `read`."""
+        quantised, codes, _ = self.read(vectors, mask)
+        return quantised, codes
+
+    def read(self, vectors: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """What stands for the vectors, its codes, and the commitment loss.
+
+        Parameters
+        ----------
+        vectors : Tensor (batch, n, width)
+        mask : bool Tensor (batch, n), optional
+            True where there is something; what is not there changes no code and costs nothing.
+
+        Returns
+        -------
+        Tensor (batch, n, dim)
+        int64 Tensor (batch, n)
+        Tensor ()
+            Zero outside training.
+        """
+        entered = self.enter(vectors)
+        if not self.training:
+            codes = self.nearest(entered)
+            return self.leave(functional.embedding(codes, self.book)), codes, vectors.new_zeros(())
+        there = torch.ones(vectors.shape[:2], dtype=torch.bool, device=vectors.device) if mask is None else mask
+        chosen, chosen_codes, loss = self.quantise(entered[there][None])
+        codes = torch.zeros(there.shape, dtype=torch.int64, device=vectors.device).masked_scatter(
+            there, chosen_codes[0]
+        )
+        quantised = torch.zeros_like(entered).masked_scatter(there[..., None], chosen[0])
+        return self.leave(quantised), codes, loss.sum()
+
+    @property
+    def book(self) -> Tensor:
+        """The codes (n_codes, code_dim)."""
+        book: Tensor = self.quantise.codebook
+        return book
+
+    def nearest(self, entered: Tensor) -> Tensor:
+        """Numbers (batch, n) of the codes nearest to vectors (batch, n, code_dim): the first where two are as near."""
+        squared = entered.square().sum(dim=-1, keepdim=True) + self.book.square().sum(dim=-1)
+        return (squared - 2.0 * entered @ self.book.T).argmin(dim=-1)
+
+    @torch.no_grad()
+    def begin(self, vectors: Tensor, per_step: int) -> None:
+        """Put the codes where vectors are dense (k-means), so that most are in use from the first step on.
+
+        Parameters
+        ----------
+        vectors : Tensor (n, width)
+            As many as there are codes, or more.
+        per_step : int
+            Vectors that a training step will bring: the moving averages begin as if such steps had been.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer vectors than codes.
+        """
+        if len(vectors) < self.n_codes:
+            raise ValueError(
+                f"{self.n_codes} codes begin from at least as many vectors; got {len(vectors)}. Take fewer codes"
+            )
+        codebook = self.quantise._codebook
+        codebook.initted.fill_(False)
+        codebook.init_embed_(self.enter(vectors)[None])
+        codebook.cluster_size.mul_(per_step / len(vectors))
+        codebook.embed_avg.mul_(per_step / len(vectors))
+
+
+def code_use(codes: Tensor, n_codes: int) -> CodeUse:
+    """Share and perplexity of codes, int64 of any shape, of a codex of `n_codes`."""
+    shares = torch.bincount(codes.flatten(), minlength=n_codes) / max(codes.numel(), 1)
+    used = shares[shares > 0]
+    return CodeUse(len(used) / n_codes, float((-(used * used.log()).sum()).exp()))
