@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from glob import glob
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -17,6 +20,12 @@ ZucoTask = Literal["SR", "NR", "TSR", "NR-2", "TSR-2"]
 """Sentiment, normal and task-specific reading of ZuCo 1.0, and the last two of ZuCo 2.0."""
 Paths = Annotated[tuple[str, ...], Field(min_length=1)]
 """Paths, or patterns such as ``data/results*_NR.mat``."""
+
+
+def matching(patterns: Sequence[str]) -> list[Path]:
+    """The files that paths and patterns name, each once; a pattern that matches nothing is taken for a path."""
+    found = [each for pattern in patterns for each in (sorted(glob(pattern)) or [pattern])]  # noqa: PTH207
+    return [Path(each) for each in dict.fromkeys(found)]
 
 
 class Filtering(Frozen):
@@ -100,5 +109,14 @@ class SentenceFolds(Frozen):
     validation: Share = 0.1
 
 
-ReadingSplitSettings = Annotated[UniqueSentences | UniqueSubjects | SentenceFolds, Field(discriminator="kind")]
+class SimulatedParts(Frozen):
+    """Of simulated readings, sentences of the part "test" are scored, which is also what the simulated reader reads live."""
+
+    kind: Literal["simulated_parts"] = "simulated_parts"
+    validation: Share = 0.1
+    """Of the sentences of the part "train"."""
+
+
+AnyReadingSplit = UniqueSentences | UniqueSubjects | SentenceFolds | SimulatedParts
+ReadingSplitSettings = Annotated[AnyReadingSplit, Field(discriminator="kind")]
 """Which readings are kept apart."""

@@ -1,6 +1,6 @@
 """Which readings are learnt from and which are scored, so that no sentence is on both sides.
 
-A sentence is known by its key (`training.data.readings.sentence_key`), in whatever task, version and print it was read and
+A sentence is known by its key (`bci_app.text.words.sentence_key`), in whatever task, version and print it was read and
 by whomever: a language model that has seen it once writes it from memory. Sides are drawn among the sentences, not among
 the readings, and not in the order of the recording, in which neighbours come from the same passage.
 """
@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.contract.errors import SettingsError
-from training.data.reading_settings import SentenceFolds, UniqueSentences, UniqueSubjects
+from training.data.reading_settings import (
+    AnyReadingSplit,
+    SentenceFolds,
+    SimulatedParts,
+    UniqueSentences,
+    UniqueSubjects,
+)
 from training.data.readings import Readings
 from training.data.splits import Indices, Split
 
@@ -42,9 +48,7 @@ class ReadingDivision:
     notes: tuple[str, ...] = ()
 
 
-def divide_readings(
-    readings: Readings, settings: UniqueSentences | UniqueSubjects | SentenceFolds, seed: int
-) -> ReadingDivision:
+def divide_readings(readings: Readings, settings: AnyReadingSplit, seed: int) -> ReadingDivision:
     """The folds that a recipe asks for, none of which tells the answers of its test side.
 
     Raises
@@ -65,10 +69,12 @@ def divide_readings(
     return ReadingDivision(tuple(folds), _words(settings), tuple(dict.fromkeys(notes)))
 
 
-def _folds(readings: Readings, settings: UniqueSentences | UniqueSubjects | SentenceFolds, seed: int) -> list[Split]:
+def _folds(readings: Readings, settings: AnyReadingSplit, seed: int) -> list[Split]:
     validation = settings.validation
     if isinstance(settings, SentenceFolds):
         return sentence_folds(readings, settings.n_folds, validation=validation, seed=seed)
+    if isinstance(settings, SimulatedParts):
+        return [_simulated_parts(readings, validation, seed)]
     if isinstance(settings, UniqueSentences):
         return [split_by_sentence(readings, test=settings.test, validation=validation, seed=seed)]
     return [
@@ -83,9 +89,11 @@ def _folds(readings: Readings, settings: UniqueSentences | UniqueSubjects | Sent
     ]
 
 
-def _words(settings: UniqueSentences | UniqueSubjects | SentenceFolds) -> str:
+def _words(settings: AnyReadingSplit) -> str:
     if isinstance(settings, SentenceFolds):
         return f"each sentence once, in {settings.n_folds} folds; none of a fold was trained on, in any task or by any subject"
+    if isinstance(settings, SimulatedParts):
+        return "sentences that the simulated reader's grammar keeps for tests, not trained on in any task or by any subject"
     if isinstance(settings, UniqueSentences):
         return f"{settings.test:.0%} of the sentences, not trained on in any task or by any subject"
     subjects = f"subject(s) {', '.join(settings.subjects)}, not trained on"
@@ -162,12 +170,6 @@ def split_by_subject(
         scored = np.unique(readings.keys)
     is_test = np.isin(of_subject, list(subjects))
     split = _split(readings, rest, chosen_by, scored, is_test)
-    for side, what in ((split.train, "to learn from"), (split.test, "to score")):
-        if not len(side):
-            raise SettingsError(
-                f"A split by subject needs readings {what}; with {', '.join(sorted(subjects))} scored, '{readings.name}' has "
-                "none left. Score other subjects, or another share of the sentences."
-            )
     return split
 
 
@@ -243,6 +245,17 @@ def near_duplicates(keys: Sequence[str], others: Sequence[str]) -> list[tuple[st
     return [(one, other) for one, other in pairs if one != other]
 
 
+def _simulated_parts(readings: Readings, validation: float, seed: int) -> Split:
+    from bci_app.simulation.sentences import part_of
+
+    keys = np.unique(readings.keys)
+    parts = np.array([part_of(key) for key in keys.tolist()])
+    learnt = np.random.default_rng(seed).permutation(keys[parts == "train"])
+    n_validation = _count(validation, len(learnt))
+    _check_enough(readings, len(learnt) - n_validation)
+    return _split(readings, learnt[n_validation:], learnt[:n_validation], keys[parts == "test"])
+
+
 def _drawn_sentences(
     readings: Readings, test: float, validation: float, seed: int
 ) -> tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_]]:
@@ -280,11 +293,18 @@ def _split(
     keys = np.array(readings.keys)
     scored = np.ones(len(keys), bool) if is_scored is None else is_scored
     learnt = np.ones(len(keys), bool) if is_scored is None else ~is_scored
-    return Split(
+    split = Split(
         np.flatnonzero(np.isin(keys, train) & learnt),
         np.flatnonzero(np.isin(keys, validation) & learnt),
         np.flatnonzero(np.isin(keys, test) & scored),
     )
+    for side, what in ((split.train, "to learn from"), (split.test, "to score")):
+        if not len(side):
+            raise SettingsError(
+                f"A split needs readings {what}; of '{readings.name}' none are left. Score other subjects, or another share of "
+                "the sentences."
+            )
+    return split
 
 
 def _refuse(shared: NDArray[np.str_], what: str, name: str) -> None:

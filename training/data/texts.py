@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from bci_app.contract.errors import SettingsError
-from training.data.readings import sentence_key
+from bci_app.text.words import sentence_key
 
 _MISPRINTS = {"emp11111ty": "empty", "film.1": "film."}
 """What ZuCo shows in place of words, known again in its texts and in its word lists."""
@@ -72,7 +72,8 @@ def corrected(text: str) -> str:
 
 
 def _sentences(path: Path) -> list[str]:
-    read = {".txt": str.splitlines, ".tsv": _of_words, ".csv": _of_table}.get(path.suffix.lower())
+    kinds: dict[str, Callable[[str], list[str]]] = {".txt": str.splitlines, ".tsv": _of_words, ".csv": _of_table}
+    read = kinds.get(path.suffix.lower())
     if read is None:
         raise SettingsError(
             f"Text is read from .txt (a sentence in each line), .tsv (a word in each line) or .csv (a column "

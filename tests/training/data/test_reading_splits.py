@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bci_app.contract.errors import SettingsError
-from training.data.reading_settings import SentenceFolds, UniqueSentences, UniqueSubjects
+from training.data.reading_settings import SentenceFolds, SimulatedParts, UniqueSentences, UniqueSubjects
 from training.data.reading_splits import (
     ReadingDivision,
     check_no_leak,
@@ -108,6 +108,20 @@ def test_a_recipe_is_divided_as_it_says(settings: UniqueSentences, n_folds: int,
     division: ReadingDivision = divide_readings(_readings(20), settings, 7)
     assert len(division.folds) == n_folds
     assert re.search(told, division.held_out)
+
+
+def test_simulated_sentences_are_scored_by_the_part_that_the_live_reader_reads() -> None:
+    from bci_app.simulation.sentences import part_of, sentences
+
+    texts = [text for part in ("train", "test") for text in sentences("NR", 12, 0, part)]
+    items = tuple(Reading(text, _signal(), subject, "NR") for subject in SUBJECTS for text in texts)
+    readings = Readings(items, "word-features", ("f",))
+    division = divide_readings(readings, SimulatedParts(validation=0.25), 0)
+    (split,) = division.folds
+    assert [len(side) for side in _sides(split)] == [27, 9, 36]
+    for side, part in zip(_sides(split), ("train", "train", "test"), strict=True):
+        assert {part_of(items[each].sentence) for each in side} == {part}
+    assert len(_keys(readings, split.train) | _keys(readings, split.validation)) == 12
 
 
 @pytest.mark.parametrize(
