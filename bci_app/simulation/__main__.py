@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from bci_app.contract.errors import BciError
 from bci_app.simulation.live import LiveParticipant
+from bci_app.simulation.live_reading import LiveReader
 from bci_app.simulation.settings import read_settings
 
 PARENT_CHECK_S = 1.0
@@ -33,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for watch in (_watch_input, _watch_parent):
         threading.Thread(target=watch, args=(stop,), name=watch.__name__, daemon=True).start()
     try:
-        LiveParticipant(read_settings(chosen.settings)).run(stop, on_ready=lambda: print("ready", flush=True))
+        settings = read_settings(chosen.settings)
+        participant = LiveParticipant(settings) if settings.reading is None else LiveReader(settings)
+        participant.run(stop, on_ready=lambda: print("ready", flush=True))
     except BciError as error:
         print(error, file=sys.stderr)
         return 1

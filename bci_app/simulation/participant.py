@@ -134,8 +134,12 @@ class Participant:
         late_s = (self.n_generated - onset) / self.sfreq - ONSET_S
         if late_s > 0:
             logger.warning("Picture %r was reported %.0f ms too late for its response", picture_id, 1e3 * late_s)
-        self._responses.add(first, self._respond(picture, (onset - first) / self.sfreq))
+        self.add_response(first, self._respond(picture, (onset - first) / self.sfreq))
         return True
+
+    def add_response(self, first: int, response: Floats) -> None:
+        """Answer with `response` (n_channels, n), uV, from sample `first` on; what of it is past is lost."""
+        self._responses.add(first, response)
 
     def _respond(self, picture: Picture, lag_s: float) -> Floats:
         response = self.cortex.evoked(picture, lag_s)

@@ -82,7 +82,7 @@ class ReadingSettings(BaseModel):
     soa_s: float = Field(0.5, ge=0.2, le=5.0)
     jitter_s: float = Field(0.05, ge=0.0, le=0.5)
     pause_s: float = Field(1.5, ge=0.5, le=60.0)
-    evoked_uv: float = Field(8.0, ge=0.0, le=100.0)
+    evoked_uv: float = Field(4.0, ge=0.0, le=100.0)
     induced_uv: float = Field(8.0, ge=0.0, le=100.0)
     wait_s: float = Field(120.0, ge=0.0, le=3600.0)
 

@@ -7,10 +7,14 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from bci_app.contract.reading import Reads, SentenceSpec
+from bci_app.contract.preprocessing import PreprocessingSpec, preprocess_recording
+from bci_app.contract.reading import Reads, SentenceSpec, SentenceTrial, SentenceTrials
+from bci_app.contract.signal import Marker, Recording
+from bci_app.simulation.reading import simulate_reading_session
 from bci_app.simulation.sentences import Part, looked_at, part_of, sentences
 from bci_app.simulation.settings import ParticipantSettings, ReadingSettings
 from bci_app.simulation.word_features import WordFeatures, bits_per_word, entropy_per_word
+from training.data.reading_settings import Filtering
 from training.data.readings import Reading, Readings
 from training.settings import Count, Frozen, Seed
 
@@ -31,9 +35,7 @@ class SimulatedReadingsSettings(Frozen):
     """Sentences per task of the part ``test``."""
     seed: Seed = 0
     """Draws the sentences."""
-    band_hz: tuple[float | None, float | None] = (0.5, 45.0)
-    notch_hz: float | None = 50.0
-    decimation: Count = 1
+    filtering: Filtering = Filtering(notch_hz=50.0)
     sentence: SentenceSpec = SentenceSpec()
     """How the EEG is cut; for waves, the window of a word is left out."""
 
@@ -52,7 +54,7 @@ def simulated_readings(settings: SimulatedReadingsSettings) -> Readings:
     SettingsError
         If the grammar does not make so many sentences, or the settings do not fit together.
     """
-    return _features(settings)
+    return _features(settings) if settings.reads == "word-features" else _cut(settings)
 
 
 def part_of_reading(reading: Reading) -> Part:
@@ -93,3 +95,47 @@ def _features(settings: SimulatedReadingsSettings) -> Readings:
             f"{entropy_per_word(settings.reading):.2f} bits that a word is.",
         ),
     )
+
+
+def _cut(settings: SimulatedReadingsSettings) -> Readings:
+    """Word windows or waves: each participant is recorded, and cut as a live stream would be."""
+    spec = (
+        settings.sentence
+        if settings.reads == "word-windows"
+        else settings.sentence.model_copy(update={"word_cut": None})
+    )
+    shown, items, notes = _shown(settings), [], []
+    tasks = {sentence: task for task, sentence in shown}
+    for number in range(settings.n_subjects):
+        seed = settings.participant.seed + number
+        participant = settings.participant.model_copy(update={"seed": seed, "reading": settings.reading})
+        recording = simulate_reading_session(participant, [sentence for _, sentence in shown])
+        preprocessing = settings.filtering.spec(recording.channels, recording.sfreq)
+        trials, dropped = _cut_sentences(recording, preprocessing, spec)
+        for trial in trials:
+            words = tuple(word.label for word in trial.words)
+            items.append(Reading(trial.start.label, trial.data, f"simulated {seed}", tasks[trial.start.label], words))
+        notes += [f"simulated {seed}: '{marker.label}' was left out: {reason}." for marker, reason in dropped]
+    return Readings(
+        tuple(items),
+        settings.reads,
+        preprocessing.channels,
+        preprocessing,
+        spec,
+        name="simulated reader",
+        licence="made by this program",
+        notes=tuple(notes),
+    )
+
+
+def _cut_sentences(
+    recording: Recording, preprocessing: PreprocessingSpec, spec: SentenceSpec
+) -> tuple[list[SentenceTrial], list[tuple[Marker, str]]]:
+    """The sentences of a recording as the live program would cut them; and those that were dropped, with the reason."""
+    store = preprocess_recording(recording, preprocessing)
+    cutter = SentenceTrials(spec, store.sfreq, preprocessing.decimation)
+    for marker in recording.markers:
+        cutter.add(marker)
+    trials = cutter.due(store)
+    cutter.drop_pending("the recording ended before it was complete")
+    return trials, cutter.dropped
