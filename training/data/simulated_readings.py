@@ -14,7 +14,6 @@ from bci_app.simulation.reading import simulate_reading_session
 from bci_app.simulation.sentences import Part, looked_at, part_of, sentences
 from bci_app.simulation.settings import ParticipantSettings, ReadingSettings
 from bci_app.simulation.word_features import WordFeatures, bits_per_word, entropy_per_word
-from training.data.reading_settings import Filtering
 from training.data.readings import Reading, Readings
 from training.settings import Count, Frozen, Seed
 
@@ -35,7 +34,9 @@ class SimulatedReadingsSettings(Frozen):
     """Sentences per task of the part ``test``."""
     seed: Seed = 0
     """Draws the sentences."""
-    filtering: Filtering = Filtering(notch_hz=50.0)
+    band_hz: tuple[float | None, float | None] = (0.5, 45.0)
+    notch_hz: float | None = 50.0
+    decimation: Annotated[int, Field(ge=1, le=64)] = 1
     sentence: SentenceSpec = SentenceSpec()
     """How the EEG is cut; for waves, the window of a word is left out."""
 
@@ -110,7 +111,9 @@ def _cut(settings: SimulatedReadingsSettings) -> Readings:
         seed = settings.participant.seed + number
         participant = settings.participant.model_copy(update={"seed": seed, "reading": settings.reading})
         recording = simulate_reading_session(participant, [sentence for _, sentence in shown])
-        preprocessing = settings.filtering.spec(recording.channels, recording.sfreq)
+        preprocessing = PreprocessingSpec.design(
+            recording.channels, recording.sfreq, settings.band_hz, settings.notch_hz, decimation=settings.decimation
+        )
         trials, dropped = _cut_sentences(recording, preprocessing, spec)
         for trial in trials:
             words = tuple(word.label for word in trial.words)
