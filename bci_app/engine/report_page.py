@@ -25,11 +25,11 @@ def write_page(folder: Path, template: str, **values: Any) -> Path:
     RecordingError
         If the disk refuses.
     """
-    from jinja2 import Environment
+    from jinja2 import Environment, FileSystemLoader
 
     here = Path(__file__).parent
     style = (here / "report_style.html").read_text("utf-8")
-    page = Environment(autoescape=True).from_string((here / template).read_text("utf-8"))
+    page = Environment(autoescape=True, loader=FileSystemLoader(here)).get_template(template)
     path = folder / "report.html"
     try:
         path.write_text(page.render(style=style, **values), "utf-8")

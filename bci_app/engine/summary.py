@@ -10,13 +10,17 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.identification import bootstrap_interval, pairwise_identification, shuffled_identification
+from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.contract.windowing import marker_latency_s
 from bci_app.engine.session import Session
 from bci_app.engine.verdict import verdict
+
+if TYPE_CHECKING:
+    from bci_app.engine.text_session import TextSession
 
 
 @contextmanager
@@ -58,8 +62,18 @@ def summarise(session: Session) -> dict[str, Any]:
     Scores stand with their 95 % intervals: the decoder, its noise twin, and the decoder's readings dealt to the
     trials at random (the interval of the latter is that of 500 deals).
     """
+    plan = session.plan
+    facts = session_facts(session, plan.decoder.manifest.preprocessing)
+    facts["decoder"]["marker_latency_ms"] = 1000 * marker_latency_s(plan.decoder.manifest.cut)
+    return facts | {
+        "identification": identification_summary(session),
+        "generator": {"name": plan.generator.manifest.name, "digest": plan.generator.bundle.digest},
+    }
+
+
+def session_facts(session: Session | TextSession, spec: PreprocessingSpec) -> dict[str, Any]:
+    """What is told of every session whose signal is preprocessed by `spec` and read by a bundle, whatever it reads."""
     plan, ended = session.plan, session.ended
-    spec = plan.decoder.manifest.preprocessing
     return {
         "title": session.title,
         "ended": "The session was closed before its end." if ended is None else ended.reason,
@@ -67,7 +81,6 @@ def summarise(session: Session) -> dict[str, Any]:
         "problems": session.problems,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "watermark": plan.watermark,
-        "identification": identification_summary(session),
         "latency_ms": {
             row.step: {"p50": row.p50_ms, "p95": row.p95_ms, "p99": row.p99_ms, "max": row.max_ms, "n": row.n}
             for row in session.latencies()
@@ -82,9 +95,7 @@ def summarise(session: Session) -> dict[str, Any]:
             "metrics": [score.model_dump() for score in plan.decoder.manifest.metrics],
             "filter_delay_hz": spec.told_hz,
             "filter_delay_ms": 1000 * spec.delay_s(spec.told_hz),
-            "marker_latency_ms": 1000 * marker_latency_s(plan.decoder.manifest.cut),
         },
-        "generator": {"name": plan.generator.manifest.name, "digest": plan.generator.bundle.digest},
         "settings": plan.settings.model_dump(mode="json"),
         "versions": versions(),
     }

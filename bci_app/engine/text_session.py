@@ -37,7 +37,7 @@ STEPS = (
     "encoder, first word",
     "each further word",
     "hand-over to Qt",
-    "total to the first word",
+    "total to first word",
 )
 """Transport age: time stamp of the last sample of a sentence to its arrival. Total: from the arrival of that sample, or of the
 last marker if that came later, to the first word given to Qt; a word is known when the next one begins."""

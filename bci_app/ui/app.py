@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from bci_app.ui.evolution_bridge import EvolutionSession
     from bci_app.ui.evolution_window import EvolutionWindow
     from bci_app.ui.main_window import MainWindow
+    from bci_app.ui.text_bridge import TextSession
+    from bci_app.ui.text_window import TextWindow
     from bci_app.ui.theme import Theme
+
+    AnySession = Session | EvolutionSession | TextSession
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +61,7 @@ def has_display(platform: str = sys.platform, environment: Mapping[str, str] | N
 
 
 def run_window(
-    session: Session | EvolutionSession,
+    session: AnySession,
     *,
     offscreen: bool = False,
     close_when_finished: bool = False,
@@ -68,7 +72,7 @@ def run_window(
 
     Parameters
     ----------
-    session : Session or EvolutionSession
+    session : Session, EvolutionSession or TextSession
         Not started yet; it has been stopped when this returns. Its kind decides which window it gets.
     offscreen : bool
         Draw without a display: for tests, servers and screenshots.
@@ -111,18 +115,26 @@ def run_window(
 
 
 def _window(
-    session: Session | EvolutionSession, colours: Theme, close_when_finished: bool, screenshot: Path | None
-) -> MainWindow | EvolutionWindow:
+    session: AnySession, colours: Theme, close_when_finished: bool, screenshot: Path | None
+) -> MainWindow | EvolutionWindow | TextWindow:
     from bci_app.ui.evolution_window import EvolutionWindow
     from bci_app.ui.main_window import MainWindow
 
     if _evolves(session):
         return EvolutionWindow(session, colours=colours, close_when_finished=close_when_finished, screenshot=screenshot)
+    if _reads_text(session):
+        from bci_app.ui.text_window import TextWindow
+
+        return TextWindow(session, colours=colours, close_when_finished=close_when_finished, screenshot=screenshot)
     return MainWindow(session, colours=colours, close_when_finished=close_when_finished, screenshot=screenshot)
 
 
-def _evolves(session: Session | EvolutionSession) -> TypeIs[EvolutionSession]:
+def _evolves(session: AnySession) -> TypeIs[EvolutionSession]:
     return hasattr(session, "evolution")
+
+
+def _reads_text(session: Session | TextSession) -> TypeIs[TextSession]:
+    return hasattr(session, "tested")
 
 
 @contextmanager

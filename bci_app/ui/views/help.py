@@ -49,6 +49,14 @@ EVOLUTION_ABOUT = (
 )
 
 
+TEXT_ABOUT = (
+    "“Read from {signal}” is made by a model: an inference, not a transcript of what somebody reads. Each word follows from the "
+    "{signal} and the words generated before it; the model never sees the sentence. The same model fed noise shows what it "
+    "writes without any {signal}. Fluent text proves nothing: what counts is whether it fits the sentence shown better than "
+    "other sentences with as many words (matched minus shuffled; guessing gives 0). {not_medical}, not for diagnosis."
+)
+
+
 class HelpOverlay(QFrame):
     """A framed list over the middle of its parent; hidden at first.
 

@@ -25,7 +25,7 @@ TOTAL = "total"
 USUAL_ROWS = 6
 COLUMNS = ("Step", "p50", "p95", "p99", "max")
 COLUMN_TIPS = (
-    "Step, from the last sample in hand to the picture given to the screen",
+    "Step, from the last sample in hand to the result given to the screen",
     "Half of the results took at most this long",
     "95 of 100 results took at most this long",
     "99 of 100 results took at most this long",
@@ -34,17 +34,17 @@ COLUMN_TIPS = (
 
 
 class LatencyView(QWidget):
-    """Table of steps with percentiles; the total is compared with its budget.
+    """Table of steps with percentiles; the total is compared with its budget, if it has one.
 
     Parameters
     ----------
     colours : Theme
         Appearance.
-    budget_ms : float
+    budget_ms : float or None
         Largest accepted 95th percentile of the total, in milliseconds.
     """
 
-    def __init__(self, colours: Theme = theme.DARK, *, budget_ms: float = BUDGET_MS) -> None:
+    def __init__(self, colours: Theme = theme.DARK, *, budget_ms: float | None = BUDGET_MS) -> None:
         super().__init__()
         self._colours = colours
         self._budget_ms = budget_ms
@@ -67,7 +67,7 @@ class LatencyView(QWidget):
     @property
     def over_budget(self) -> bool:
         """Whether the total is over its budget."""
-        return any(row.step.startswith(TOTAL) and row.p95_ms > self._budget_ms for row in self._rows)
+        return any(self._is_late(row) for row in self._rows)
 
     def cells(self) -> tuple[tuple[str, ...], ...]:
         """The written table, row by row."""
@@ -128,9 +128,12 @@ class LatencyView(QWidget):
         row_px = self._table.verticalHeader().defaultSectionSize()
         self._table.setMinimumHeight(self._table.horizontalHeader().sizeHint().height() + count * row_px + 4)
 
+    def _is_late(self, row: LatencyRow) -> bool:
+        return self._budget_ms is not None and row.step.startswith(TOTAL) and row.p95_ms > self._budget_ms
+
     def _write_row(self, index: int, row: LatencyRow) -> None:
         is_total = row.step.startswith(TOTAL)
-        late = is_total and row.p95_ms > self._budget_ms
+        late = self._is_late(row)
         values = (row.p50_ms, row.p95_ms, row.p99_ms, row.max_ms)
         texts = (row.step, *(f"{value:.1f}" for value in values))
         colour = QBrush(QColor(self._colours.warn if late else self._colours.text))
@@ -144,7 +147,10 @@ class LatencyView(QWidget):
         total = next((row for row in self._rows if row.step.startswith(TOTAL)), None)
         if total is None:
             return
-        late = total.p95_ms > self._budget_ms
+        if self._budget_ms is None:
+            self._verdict.setText(f"{total.p50_ms:.0f} ms usually, {total.p95_ms:.0f} ms at p95: {total.step}")
+            return
+        late = self._is_late(total)
         sign, word = ("▲", "over") if late else ("✓", "within")
         text = f"{sign} {total.p95_ms:.0f} ms at p95: {word} the budget of {self._budget_ms:.0f} ms"
         self._verdict.setText(text)

@@ -1,0 +1,44 @@
+"""From a plan to a finished run folder of a session that reads sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bci_app.contract.errors import SettingsError
+from bci_app.engine.closing import RunResult
+from bci_app.engine.summary import write_json
+from bci_app.engine.text_plan import TextPlan
+from bci_app.engine.text_report import write_text_report
+from bci_app.engine.text_session import TextSession
+from bci_app.engine.text_summary import summarise_text, text_paragraph
+
+
+def run_text_and_report(plan: TextPlan, show: Callable[[TextSession], int]) -> RunResult:
+    """Run a session and write ``summary.json`` and ``report.html`` into the plan's folder, however it ends.
+
+    Parameters
+    ----------
+    plan : TextPlan
+        Its folder must exist.
+    show : callable
+        Starts the session, returns when it is over with the exit status of the window; owner's thread.
+
+    Raises
+    ------
+    SettingsError
+        If the plan has no folder.
+    BciError
+        If the session cannot begin (see `TextSession`), or the disk refuses the results.
+    """
+    if plan.folder is None:
+        raise SettingsError("A session with a report needs a folder to write it to; none was given.")
+    session = TextSession(plan)
+    try:
+        status = show(session)
+    finally:
+        session.stop()
+        summary = summarise_text(session)
+        write_json(plan.folder / "summary.json", summary)
+        report = write_text_report(plan.folder, summary)
+    failed = bool(status) or summary["failed"]
+    return RunResult(report, text_paragraph(summary), failed, summary["ended"] if summary["failed"] else "")

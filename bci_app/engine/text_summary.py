@@ -1,0 +1,56 @@
+"""What a session that reads sentences comes to, as data and in one paragraph."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from bci_app.engine.summary import session_facts
+from bci_app.engine.text_plan import live_spec
+from bci_app.engine.text_session import STEPS, TextSession
+from bci_app.text.scores import MATCHED_MINUS_SHUFFLED
+
+
+def summarise_text(session: TextSession) -> dict[str, Any]:
+    """Everything a report needs, in plain numbers; after the session has stopped.
+
+    ``scores`` holds BLEU-1 of what was read from the EEG and from noise, matched and shuffled, each with its interval;
+    ``tested`` what the bundle's own test says.
+    """
+    manifest, tested = session.plan.decoder.manifest, session.tested
+    facts = session_facts(session, live_spec(manifest))
+    facts["decoder"] |= {"reads": manifest.reads, "n_codes": manifest.n_codes}
+    return facts | {
+        "scores": asdict(session.final_scores()) | {"figure": MATCHED_MINUS_SHUFFLED, "chance": 0.0},
+        "tested": {
+            "convincing": tested.convincing,
+            "verdict": tested.verdict,
+            "score": None if tested.score is None else tested.score.model_dump(),
+        },
+        "generation": session.plan.generation.model_dump(),
+    }
+
+
+def text_paragraph(summary: dict[str, Any]) -> str:
+    """The summary in one paragraph, for a person."""
+    scores, n_read = summary["scores"], summary["counts"]["read"]
+    words = [
+        summary["ended"],
+        f"{n_read} sentence{'s were' if n_read != 1 else ' was'} read from the {summary['signal']}.",
+        scores["verdict"],
+    ]
+    if scores["noise"] is not None:
+        gap = scores["noise"]["gap"]
+        words.append(
+            f"The same model fed matched noise: {gap['value']:+.1f} points, 95 % interval {gap['low']:+.1f} to "
+            f"{gap['high']:+.1f}."
+        )
+    words.append(f"{summary['tested']['verdict']}.")
+    total = summary["latency_ms"].get(STEPS[-1])
+    if total:
+        words.append(
+            f"From the end of a sentence to its first word in Qt: {total['p50']:.0f} ms (median), {total['p99']:.0f} ms (99th "
+            "percentile)."
+        )
+    words.append(f"The model ran on: {summary['device']}.")
+    return " ".join(words)
