@@ -1,0 +1,80 @@
+"""Rows among which sentences are shuffled: those that differ in nothing that a model could know without reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """Rows of one task and of one number of steps, or of a few that were joined.
+
+    Attributes
+    ----------
+    rows : int array (n,)
+        Numbers of the rows.
+    fewest, most : int
+        Steps of the shortest and the longest.
+    """
+
+    rows: Indices
+    fewest: int
+    most: int
+
+
+def strata(
+    sentences: Sequence[str], tasks: Sequence[str], n_steps: Sequence[int], at_least: int = 2
+) -> tuple[Stratum, ...]:
+    """Rows of the same task and the same number of steps; those with too few sentences are joined with the nearest.
+
+    The number of steps alone tells a sentence's length, and with it what an output of that length scores; shuffled among
+    rows of the same number it earns nothing. Joining keeps each stratum a set of rows that may be dealt to one another.
+
+    Parameters
+    ----------
+    sentences, tasks : sequence of str
+        What makes sentences the same, and the task, of each row.
+    n_steps : sequence of int
+        Steps of each row's signal.
+    at_least : int
+        Different sentences that a stratum must hold. Durations of waves are hardly ever equal: ask for more there.
+
+    Returns
+    -------
+    tuple of Stratum
+        By task and steps. A task with fewer sentences than `at_least` is one stratum.
+    """
+    by_task: dict[str, list[int]] = {}
+    for row, task in enumerate(tasks):
+        by_task.setdefault(task, []).append(row)
+    return tuple(each for task in sorted(by_task) for each in _of_task(by_task[task], sentences, n_steps, at_least))
+
+
+def _of_task(rows: Sequence[int], sentences: Sequence[str], n_steps: Sequence[int], at_least: int) -> list[Stratum]:
+    by_steps: dict[int, list[int]] = {}
+    for row in rows:
+        by_steps.setdefault(n_steps[row], []).append(row)
+    found = [Stratum(np.array(by_steps[steps], np.intp), steps, steps) for steps in sorted(by_steps)]
+    held = [{sentences[row] for row in each.rows} for each in found]
+    while len(found) > 1 and min(map(len, held)) < at_least:
+        left = _left_of_nearest(found, min(range(len(found)), key=lambda place: len(held[place])))
+        found[left : left + 2] = [_joined(*found[left : left + 2])]
+        held[left : left + 2] = [held[left] | held[left + 1]]
+    return found
+
+
+def _left_of_nearest(found: Sequence[Stratum], place: int) -> int:
+    """The left one of the two to join: that at `place` and its nearer neighbour, the lower one if both are as near."""
+    below = found[place].fewest - found[place - 1].most if place else np.inf
+    above = found[place + 1].fewest - found[place].most if place + 1 < len(found) else np.inf
+    return place - 1 if below <= above else place
+
+
+def _joined(low: Stratum, high: Stratum) -> Stratum:
+    return Stratum(np.concatenate([low.rows, high.rows]), low.fewest, high.most)
