@@ -246,7 +246,7 @@ def looked_at(sentence: str, omission: float, rng: np.random.Generator) -> tuple
     """
     words, known = tuple(sentence.split()), vocabulary()
     drawn = rng.random(len(words))
-    short = [known[key] == FUNCTION and len(key) <= SHORT for key in map(sentence_key, words)]
+    short = [known.get(key) == FUNCTION and len(key) <= SHORT for key in map(sentence_key, words)]
     kept = tuple(word for word, may, draw in zip(words, short, drawn, strict=True) if not (may and draw < omission))
     return kept or words[:1]
 
