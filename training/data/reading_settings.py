@@ -11,6 +11,7 @@ from pydantic import Field
 
 from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.contract.reading import SentenceSpec
+from training.data.simulated_readings import SimulatedReadingsSettings
 from training.settings import Frozen, Share
 
 Measure = Literal["GD", "FFD", "TRT"]
@@ -80,6 +81,11 @@ class TableReadings(Frozen):
     """How long the last word of a sentence counts, if the table gives no durations."""
     name: str = "readings"
     licence: str = "not recorded"
+
+
+AnyReadings = SimulatedReadingsSettings | ZucoReadings | TableReadings
+ReadingData = Annotated[AnyReadings, Field(discriminator="kind")]
+"""Where the readings are."""
 
 
 class UniqueSentences(Frozen):
