@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bci_app.contract.manifest import GeneratorManifest, ImageModelManifest, Provenance, Score
+from bci_app.contract.manifest import GeneratorManifest, ImageModelManifest, Provenance, Score, TextManifest
+from bci_app.contract.reading import Reads
+from bci_app.text.scores import MATCHED_MINUS_SHUFFLED
 
 
 def write_card(manifest: GeneratorManifest, files: Mapping[str, bytes], about: Sequence[str], held_out: str) -> str:
@@ -57,6 +59,52 @@ def write_classifier_card(manifest: ImageModelManifest, files: Mapping[str, byte
         *(f"Held out: {score.held_out}" for score in manifest.metrics),
     ]
     return "\n\n".join(lines) + "\n"
+
+
+def write_text_card(manifest: TextManifest, files: Mapping[str, bytes], about: Sequence[str]) -> str:
+    """The card of a reader of text, in Markdown: it leads with what tells reading from guessing."""
+    provenance = manifest.provenance
+    lines = [
+        f"# {manifest.name}",
+        f"Writes text from {_READS[manifest.reads]}, up to {_limit(manifest)} a sentence. It writes freely: each word follows "
+        "from the signal and from the words it wrote before, never from the true ones.",
+        _read_or_guessed(manifest.metrics),
+        *about,
+        f"Trained on: {', '.join(provenance.data)}; {len(manifest.trained_on)} different sentences, which are listed in its "
+        "manifest and must not be shown to test it.",
+        _origin(provenance, files),
+        _table(manifest.metrics, "noise instead of the signal") if manifest.metrics else "It has not been scored.",
+        *(f"Held out: {held_out}" for held_out in dict.fromkeys(score.held_out for score in manifest.metrics)),
+        "What it writes is a guess about what a person read, worded by a language model; it is fluent whether or not the signal "
+        "told anything. Research software, not a medical device.",
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+_READS: dict[Reads, str] = {
+    "word-features": "a row of features per word, computed elsewhere from EEG",
+    "word-windows": "a window of EEG at the marker of each word",
+    "waves": "the whole stretch of EEG of a sentence, without knowing where its words are",
+}
+
+
+def _limit(manifest: TextManifest) -> str:
+    sentence = manifest.sentence
+    return f"{sentence.max_s:g} s" if manifest.reads == "waves" else f"{sentence.max_words} words"
+
+
+def _read_or_guessed(metrics: Sequence[Score]) -> str:
+    """What the primary figure allows to say."""
+    score = next((score for score in metrics if score.name == MATCHED_MINUS_SHUFFLED), None)
+    if score is None or score.low is None or score.high is None:
+        return "Whether it reads or guesses has not been measured: take what it writes for guesses."
+    figure = (
+        f"With the sentence that was shown, BLEU-1 is {score.value:.1f} points (95 % interval {score.low:.1f} to "
+        f"{score.high:.1f}) above BLEU-1 with other sentences of the same task and number of steps."
+    )
+    if score.low > 0:
+        return f"{figure} So much of what it writes is owed to the signal; all the rest any sentence of its kind would earn."
+    return f"{figure} The interval is not above zero: no information of the signal was detected in what it writes."
 
 
 def _origin(provenance: Provenance, files: Mapping[str, bytes]) -> str:

@@ -90,7 +90,7 @@ def as_trained(generator: nn.Module, encoder: nn.Module | None, latent_dim: int,
     BundleError
         If a weight is not finite.
     """
-    drawing = PortableGenerator(_settled(generator)).eval()
+    drawing = PortableGenerator(settled(generator)).eval()
     if encoder is None:
         return Portable(drawing, None, np.zeros(latent_dim, np.float32), about=(_AS_DRAWN,))
     reading, latents = _read(encoder, train)
@@ -137,7 +137,7 @@ def standardise(
     n_short = int((variances < smallest).sum())
     short = _SHORT.format(n_short=n_short, dim=latent_dim, share=smallest_share) if n_short else ""
     return Portable(
-        PortableGenerator(_settled(generator), standard).eval(),
+        PortableGenerator(settled(generator), standard).eval(),
         PortableEncoder(reading.encoder, standard, reading.n_channels).eval(),
         latent_mean=((latents - shift) @ matrix).mean(axis=0).astype(np.float32),
         about=(f"{_STANDARD}{short} {_WHITENED_FROM} {_spread(latents)}",),
@@ -154,11 +154,12 @@ _SHORT = (
 
 def _read(encoder: nn.Module, train: NDArray[np.uint8]) -> tuple[PortableEncoder, NDArray[np.float64]]:
     """The encoder with latents as they are, and its latents (n, latent_dim) of the training pictures."""
-    reading = PortableEncoder(_settled(encoder), n_channels=train.shape[3]).eval()
+    reading = PortableEncoder(settled(encoder), n_channels=train.shape[3]).eval()
     return reading, apply(reading, in_colour(train), "encoding the training pictures").astype(np.float64)
 
 
-def _settled(network: nn.Module) -> nn.Module:
+def settled(network: nn.Module) -> nn.Module:
+    """A copy on the CPU in evaluation mode, spectral norms divided out; BundleError if a weight is not finite."""
     broken = [name for name, value in network.state_dict().items() if not torch.isfinite(value).all()]
     if broken:
         raise BundleError(
@@ -194,16 +195,38 @@ def to_onnx(network: nn.Module, example: Tensor, input_name: str, output_name: s
     example : Tensor
         An input of batch 2; a batch of 1 would be taken for a constant.
     """
+    batch = torch.export.Dim("batch")
+    return graph_to_onnx(network, {input_name: example}, (output_name,), ({0: batch},))
+
+
+def graph_to_onnx(
+    network: nn.Module,
+    examples: Mapping[str, Tensor],
+    output_names: Sequence[str],
+    free: Sequence[Mapping[int, Any] | None],
+) -> bytes:
+    """The graph of a network with any number of inputs and outputs as one ONNX file.
+
+    Parameters
+    ----------
+    network : nn.Module
+        In evaluation mode.
+    examples : mapping of str to Tensor
+        Inputs by name, in order; 2 or more along an axis that is free.
+    output_names : sequence of str
+    free : sequence of mapping of int to torch.export.Dim, or None
+        The free axes of each input.
+    """
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)  # speaks of torchvision
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # the exporter uses what its own torch calls deprecated
         warnings.simplefilter("ignore", DeprecationWarning)
         program = torch.onnx.export(
             network,
-            (example,),
-            input_names=[input_name],
-            output_names=[output_name],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            tuple(example.clone() for example in examples.values()),  # one tensor given twice would become one input
+            input_names=list(examples),
+            output_names=[_PLAIN + name for name in output_names],
+            dynamic_shapes=tuple(free),
             opset_version=OPSET,
             external_data=False,
             dynamo=True,
@@ -211,9 +234,23 @@ def to_onnx(network: nn.Module, example: Tensor, input_name: str, output_name: s
         )
     assert program is not None
     model = program.model_proto
+    _rename(model, output_names)
     _forget_origin(model)
     content: bytes = model.SerializeToString(deterministic=True)
     return content
+
+
+_PLAIN = "plain."
+
+
+def _rename(model: Any, names: Sequence[str]) -> None:
+    """Give the outputs their plain names; a value inside, which the exporter calls after its operator, may have one already."""
+    called = {_PLAIN + name: name for name in names} | {name: f"inner.{name}" for name in names}
+    for node in model.graph.node:
+        for side in (node.input, node.output):
+            side[:] = [called.get(name, name) for name in side]
+    for value in (*model.graph.value_info, *model.graph.output):
+        value.name = called.get(value.name, value.name)
 
 
 def _forget_origin(model: Any) -> None:

@@ -18,7 +18,7 @@ from bci_app.contract.manifest import Generation, TextManifest
 from bci_app.contract.noise import unpack_noise
 from bci_app.inference.golden import verify_golden, verify_preprocessing
 from bci_app.inference.session import Device, OnnxGraph
-from bci_app.inference.text_bundle import graph_tensors, input_of, open_tokenizer
+from bci_app.inference.text_bundle import graph_tensors, input_of, noise_signal, open_tokenizer
 from bci_app.inference.text_generation import Hypothesis, generate
 
 if TYPE_CHECKING:
@@ -203,11 +203,7 @@ class TextDecoder:
         n_steps : int
             Words; of waves samples, whose noise is joined from stretches of `manifest.noise_n_times`.
         """
-        if self.manifest.reads != "waves":
-            drawn = self._noise.draw(rng, n_steps)
-            return drawn if self.manifest.reads == "word-windows" else drawn[:, :, 0]
-        stretches = self._noise.draw(rng, -(-n_steps // self.manifest.noise_n_times))
-        return np.ascontiguousarray(np.concatenate(list(stretches), axis=1)[:, :n_steps])
+        return noise_signal(self._noise, self.manifest.reads, rng, n_steps)
 
     def _encode(self, signal: NDArray[np.floating]) -> dict[str, NDArray[Any]]:
         return self._encoder.run_all({"signal": np.ascontiguousarray(signal[np.newaxis], dtype=np.float32)})

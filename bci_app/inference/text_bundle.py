@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bci_app.contract.bundle import Bundle
 from bci_app.contract.errors import BundleCorruptError
 from bci_app.contract.manifest import TensorSpec, TextManifest
+from bci_app.contract.noise import NoiseModel
 from bci_app.contract.reading import Reads
 from bci_app.contract.windowing import samples_per_window
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+Floats = NDArray[np.float32]
 
 GRAPHS = {
     "encoder": (("signal",), ("cross_keys", "cross_values", "codes", "embedding")),
@@ -68,6 +74,18 @@ def text_tensors(
         kept("values", "batch", "n_kept"),
     )
     return inputs, outputs
+
+
+def noise_signal(noise: NoiseModel, reads: Reads, rng: np.random.Generator, n_steps: int) -> Floats:
+    """A sentence of noise (n_words, n_channels, n_times), (n_channels, n_times) or (n_words, n_features) of `n_steps`.
+
+    Noise of waves is joined from stretches of the length that the model of the noise has.
+    """
+    if reads != "waves":
+        drawn = noise.draw(rng, n_steps)
+        return drawn if reads == "word-windows" else drawn[:, :, 0]
+    stretches = noise.draw(rng, -(-n_steps // noise.mean.shape[1]))
+    return np.ascontiguousarray(np.concatenate(list(stretches), axis=1)[:, :n_steps])
 
 
 def input_of(manifest: TextManifest, name: str) -> TensorSpec:
