@@ -13,7 +13,7 @@ $(error DEVICE is cpu or gpu; got '$(DEVICE)')
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo evolve app test lint types bench clean
+.PHONY: help setup demo evolve read app test lint types bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ demo: $(PROGRAM)  ## the whole loop on real LSL streams: picture shown, EEG, lat
 
 evolve: $(PROGRAM)  ## pictures evolve towards one that a simulated participant prefers, on real LSL streams
 	$(BIN)/bci-app demo --evolve $(ARGS)
+
+read: $(PROGRAM)  ## sentences that a simulated participant reads, read from its EEG word by word
+	$(BIN)/bci-app demo --read $(ARGS)
 
 app: $(PROGRAM)  ## the window on a live EEG stream: make app ARGS="--stream NAME --decoder FOLDER"
 	$(BIN)/bci-app run $(ARGS)

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from bci_app.cli.evolving import evolve
 from bci_app.cli.making import calibrate, check
 from bci_app.cli.reading import demo, replay, run
+from bci_app.cli.sentences import read
 from bci_app.cli.terminal import complain, err, out
 from bci_app.contract.errors import BciError
 
@@ -22,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=False,
     pretty_exceptions_enable=False,
-    help="Live brain decoding: EEG, voxels or spike counts over Lab Streaming Layer in, reconstructed pictures out. "
+    help="Live brain decoding: EEG, voxels or spike counts over Lab Streaming Layer in, reconstructed pictures and text out. "
     "Research software, not a medical device.",
 )
 
@@ -65,7 +66,7 @@ def streams(
     out.print(table)
 
 
-for command in (demo, calibrate, run, replay, evolve, check, streams):
+for command in (demo, calibrate, run, replay, read, evolve, check, streams):
     app.command()(command)
 
 

@@ -24,7 +24,7 @@ from bci_app.cli.terminal import (
 from bci_app.contract.errors import SignalError
 
 if TYPE_CHECKING:
-    from bci_app.contract.manifest import DecoderManifest
+    from bci_app.contract.manifest import DecoderManifest, TextManifest
     from bci_app.engine.calibration_run import CalibrationResult
 
 
@@ -111,15 +111,16 @@ def check(
 ) -> None:
     """Verify a bundle: manifest, hashes, graph, golden vectors on this machine."""
     from bci_app.contract.bundle import open_bundle
-    from bci_app.contract.manifest import DecoderManifest, GeneratorManifest, ImageModelManifest
+    from bci_app.contract.manifest import DecoderManifest, GeneratorManifest, ImageModelManifest, TextManifest
     from bci_app.engine.tables import score_table
     from bci_app.inference.decoder import Decoder
     from bci_app.inference.generator import Generator
     from bci_app.inference.image_model import ImageModel
+    from bci_app.inference.text import TextDecoder
 
     opened = open_bundle(bundle)
     where: Any = device or "auto"
-    kinds: Any = {"generator": Generator, "image-model": ImageModel}
+    kinds: Any = {"generator": Generator, "image-model": ImageModel, "eeg-text": TextDecoder}
     manifest = opened.manifest
     model = kinds.get(manifest.kind, Decoder).open(opened, device=where, require_gpu=require_gpu)
     out.print(f"Bundle '{manifest.name}' ({manifest.kind}) is sound.", markup=False)
@@ -130,6 +131,8 @@ def check(
         out.print(f"Latent space {manifest.latent_space.id}: {manifest.latent_space.dim} numbers", markup=False)
     if isinstance(manifest, DecoderManifest):
         _tell_input(manifest)
+    if isinstance(manifest, TextManifest):
+        _tell_text(manifest)
     if manifest.metrics:
         out.print(score_table(manifest.metrics))
     for held_out in dict.fromkeys(score.held_out for score in manifest.metrics):
@@ -151,3 +154,26 @@ def _tell_input(manifest: DecoderManifest) -> None:
     later_s = marker_latency_s(manifest.cut)
     if later_s:
         out.print(f"Onset of a trial: {1000 * later_s:.0f} ms after its marker", markup=False, highlight=False)
+
+
+def _tell_text(manifest: TextManifest) -> None:
+    """What a reader of text takes of a sentence, and what it writes with."""
+    sentence, spec = manifest.sentence, manifest.preprocessing
+    if spec is None:
+        what = (
+            f"rows of {manifest.inputs[0].shape[-1]} features, computed elsewhere from EEG; no live stream carries them"
+        )
+    else:
+        what = f"EEG of {len(spec.channels)} channels at {spec.sfreq:g} Hz"
+    cut = (
+        f"the whole sentence, up to {sentence.max_s:g} s"
+        if manifest.reads == "waves"
+        else (f"word by word, up to {sentence.max_words} words a sentence")
+    )
+    out.print(f"Reads: {what}; {cut}", markup=False, highlight=False)
+    how = manifest.generation
+    beams = "greedy" if how.n_beams == 1 else f"{how.n_beams} beams"
+    out.print(
+        f"Writes: {manifest.tokens.vocab_size:,} tokens by way of {manifest.n_codes:,} codes, free-running, {beams}",
+        markup=False, highlight=False,
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Commands that read pictures live: ``demo``, ``run``, ``replay``."""
+"""Commands that read pictures live: ``demo``, ``run``, ``replay``; the latter sentences as well, if its bundle does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from bci_app.cli import terminal
 from bci_app.cli.evolving import Generations, Resume, evolve_demo
+from bci_app.cli.sentences import Sentences, read_demo, replay_text, text_settings_of
 from bci_app.cli.terminal import (
     Config,
     DecoderPath,
@@ -35,7 +36,11 @@ def demo(
         bool,
         typer.Option("--evolve", help="Evolve pictures towards one that the participant prefers, instead of reading."),
     ] = False,
+    reading: Annotated[
+        bool, typer.Option("--read", help="Read sentences that the participant reads, instead of pictures.")
+    ] = False,
     trials: Annotated[int | None, typer.Option(help="Trials to read.")] = None,
+    sentences: Sentences = None,
     generations: Generations = None,
     sham: Annotated[
         bool, typer.Option("--sham", help="With --evolve: the control, in which scores are dealt at random.")
@@ -49,7 +54,12 @@ def demo(
     require_gpu: RequireGpu = False,
     light: Light = False,
 ) -> None:
-    """Calibrate a simulated participant, show it pictures, and read them live from its EEG; or evolve pictures for it."""
+    """Calibrate a simulated participant, show it pictures, and read them live from its EEG; or evolve pictures for it; or
+    read the sentences that it reads."""
+    if reading and evolving:
+        raise SettingsError("A demo reads sentences (--read) or evolves pictures (--evolve); choose one.")
+    if sentences is not None and not reading:
+        raise SettingsError("--sentences belongs to a demo that reads sentences. Add --read.")
     if evolving:
         if trials is not None:
             raise SettingsError("An evolution has generations (--generations), no --trials. Leave it out.")
@@ -60,6 +70,14 @@ def demo(
         return
     if sham or generations is not None or resume is not None:
         raise SettingsError("--sham, --generations and --resume belong to an evolution. Add --evolve.")
+    if reading:
+        if trials is not None:
+            raise SettingsError("A demo that reads sentences has --sentences, no --trials. Leave it out.")
+        read_demo(
+            sentences=sentences, seed=seed, config=config, folder=folder, offscreen=offscreen, device=device,
+            require_gpu=require_gpu, light=light,
+        )  # fmt: skip
+        return
     from bci_app.engine.demo import demo_plan
     from bci_app.engine.settings import DemoSettings, parse_settings, read_settings
     from bci_app.engine.summary import run_folder
@@ -131,10 +149,20 @@ def replay(
     require_gpu: RequireGpu = False,
     light: Light = False,
 ) -> None:
-    """Play a recording as a live LSL stream and read it; marked REPLAY wherever it is seen."""
+    """Play a recording as a live LSL stream and read pictures or sentences from it, as its bundle does; marked REPLAY."""
+    from bci_app.contract.bundle import open_bundle
     from bci_app.engine.opening import replay_plan
     from bci_app.engine.summary import run_folder
 
+    opened = None if decoder is None else open_bundle(decoder)
+    if opened is not None and opened.manifest.kind == "eeg-text":
+        if generator is not None:
+            raise SettingsError("A text bundle draws nothing, so it needs no generator. Leave --generator out.")
+        given = text_settings_of(
+            "replay", {}, decoder=decoder, duration_s=seconds, device=device, require_gpu=require_gpu or None
+        )
+        replay_text(given, opened, file, speed, stream, unit, partial, folder, offscreen, light)
+        return
     settings = settings_of(
         "replay", {}, decoder=decoder, generator=generator, duration_s=seconds, device=device,
         require_gpu=require_gpu or None,

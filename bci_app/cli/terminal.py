@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from bci_app.engine.closing import RunResult
     from bci_app.engine.plan import SessionPlan
     from bci_app.engine.settings import SessionSettings
-    from bci_app.ui.bridge import Session
-    from bci_app.ui.evolution_bridge import EvolutionSession
+    from bci_app.ui.app import WindowSession
 
 _STARTED = time.time()
 
@@ -77,7 +76,7 @@ def live(plan: SessionPlan, offscreen: bool, light: bool) -> None:
     finish(run_and_report(plan, in_window(plan.folder, offscreen, light), command_started_s=_STARTED))
 
 
-def in_window(folder: Path, offscreen: bool, light: bool) -> Callable[[Session | EvolutionSession], int]:
+def in_window(folder: Path, offscreen: bool, light: bool) -> Callable[[WindowSession], int]:
     """What shows a session in its window until its end, and leaves a picture of it in `folder`."""
     from bci_app.ui.app import has_display, run_window
 

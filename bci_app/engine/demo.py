@@ -129,14 +129,10 @@ def picture_notes(source: PictureSource, n_calibrated: int = 0) -> tuple[str, ..
     return tuple(notes)
 
 
-@contextmanager
-def awake(participant: ParticipantSettings, stream: StreamChoice) -> Iterator[tuple[StreamChoice, Outlets]]:
-    """A running participant under names of its own: its stream, and outlets that it listens to; it ends with the block.
-
-    It is the same brain on another day: its noise is not the one that a decoder was calibrated on.
-    """
+def another_day(participant: ParticipantSettings) -> ParticipantSettings:
+    """The same brain on another day, whose noise no decoder was made with; its streams have names that nobody else's have."""
     suffix = f"{int(time.time() * 1000):x}"
-    own = participant.model_copy(
+    return participant.model_copy(
         update={
             "session": participant.session + 1,
             "source_id": f"{participant.source_id}-{suffix}",
@@ -144,8 +140,15 @@ def awake(participant: ParticipantSettings, stream: StreamChoice) -> Iterator[tu
             "picture_name": f"{participant.picture_name} {suffix}",
         }
     )
+
+
+@contextmanager
+def awake(participant: ParticipantSettings, stream: StreamChoice) -> Iterator[tuple[StreamChoice, Outlets]]:
+    """A running participant under names of its own: its stream, and outlets that it listens to; it ends with the block."""
+    own = another_day(participant)
     outlets = Outlets(
-        MarkerOutlet(own.marker_name, f"markers-{suffix}"), PictureOutlet(own.picture_name, f"pictures-{suffix}")
+        MarkerOutlet(own.marker_name, f"{own.source_id}-markers"),
+        PictureOutlet(own.picture_name, f"{own.source_id}-pictures"),
     )
     with closing(outlets), ParticipantProcess(own):
         outlets.wait_for_listeners(10.0)

@@ -17,6 +17,8 @@ from bci_app.engine.text_settings import TextSettings
 from bci_app.engine.views import SignalWords
 from bci_app.inference.text import TextDecoder
 
+SHIPPED = "sentences32"
+"""The text bundle that comes with the program: of simulated readers."""
 _MORE_S = 5.0
 """Seconds held beyond the longest sentence: those that arrive while another one is cut."""
 

@@ -17,11 +17,11 @@ def summarise_text(session: TextSession) -> dict[str, Any]:
     ``scores`` holds BLEU-1 of what was read from the EEG and from noise, matched and shuffled, each with its interval;
     ``tested`` what the bundle's own test says.
     """
-    manifest, tested = session.plan.decoder.manifest, session.tested
+    manifest, tested, scores = session.plan.decoder.manifest, session.tested, session.final_scores()
     facts = session_facts(session, live_spec(manifest))
     facts["decoder"] |= {"reads": manifest.reads, "n_codes": manifest.n_codes}
     return facts | {
-        "scores": asdict(session.final_scores()) | {"figure": MATCHED_MINUS_SHUFFLED, "chance": 0.0},
+        "scores": asdict(scores) | {"figure": MATCHED_MINUS_SHUFFLED, "chance": 0.0, "enough": scores.enough},
         "tested": {
             "convincing": tested.convincing,
             "verdict": tested.verdict,
@@ -39,7 +39,7 @@ def text_paragraph(summary: dict[str, Any]) -> str:
         f"{n_read} sentence{'s were' if n_read != 1 else ' was'} read from the {summary['signal']}.",
         scores["verdict"],
     ]
-    if scores["noise"] is not None:
+    if scores["enough"]:
         gap = scores["noise"]["gap"]
         words.append(
             f"The same model fed matched noise: {gap['value']:+.1f} points, 95 % interval {gap['low']:+.1f} to "

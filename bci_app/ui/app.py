@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bci_app.ui.text_window import TextWindow
     from bci_app.ui.theme import Theme
 
-    AnySession = Session | EvolutionSession | TextSession
+    WindowSession = Session | EvolutionSession | TextSession
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def has_display(platform: str = sys.platform, environment: Mapping[str, str] | N
 
 
 def run_window(
-    session: AnySession,
+    session: WindowSession,
     *,
     offscreen: bool = False,
     close_when_finished: bool = False,
@@ -115,7 +115,7 @@ def run_window(
 
 
 def _window(
-    session: AnySession, colours: Theme, close_when_finished: bool, screenshot: Path | None
+    session: WindowSession, colours: Theme, close_when_finished: bool, screenshot: Path | None
 ) -> MainWindow | EvolutionWindow | TextWindow:
     from bci_app.ui.evolution_window import EvolutionWindow
     from bci_app.ui.main_window import MainWindow
@@ -129,7 +129,7 @@ def _window(
     return MainWindow(session, colours=colours, close_when_finished=close_when_finished, screenshot=screenshot)
 
 
-def _evolves(session: AnySession) -> TypeIs[EvolutionSession]:
+def _evolves(session: WindowSession) -> TypeIs[EvolutionSession]:
     return hasattr(session, "evolution")
 
 

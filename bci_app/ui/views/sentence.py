@@ -35,8 +35,8 @@ class SentenceView(QWidget):
 
     def __init__(self, colours: Theme = theme.DARK, *, signal: str = "EEG") -> None:
         super().__init__()
+        self._told: dict[int, str] = {}
         self._words: dict[int, list[str]] = {}
-        self._n_words: dict[int, int] = {}
         self._number = -1
         self.now = _Block("On the reader's screen", colours.muted, colours.muted, WAITING)
         self.shown = _Block("Shown", colours.muted, colours.text, "–")
@@ -63,20 +63,16 @@ class SentenceView(QWidget):
 
     def show_begun(self, event: SentenceShown) -> None:
         """Another sentence appears on the reader's screen."""
-        self._words[event.number] = [event.text] if event.text else []
-        self._n_words[event.number] = 0
+        self._told[event.number], self._words[event.number] = event.text, []
         for number in list(self._words)[:-_KEPT]:
-            del self._words[number], self._n_words[number]
-        self.now.write(event.text or "…", f"sentence {event.number + 1}")
+            del self._told[number], self._words[number]
+        self.now.write(self._shown(event.number), f"sentence {event.number + 1}")
 
     def show_word(self, event: WordShown) -> None:
         """A word of it appears."""
-        if event.number not in self._words:
-            return
-        self._n_words[event.number] += 1
-        if event.word:
+        if event.number in self._words:
             self._words[event.number].append(event.word)
-        self.now.write(self._shown(event.number), f"sentence {event.number + 1}")
+            self.now.write(self._shown(event.number), f"sentence {event.number + 1}")
 
     def show_word_read(self, event: WordRead) -> None:
         """A word more of a sentence was read."""
@@ -107,10 +103,10 @@ class SentenceView(QWidget):
         self.noise.write("…", "")
 
     def _shown(self, number: int) -> str:
-        words, n_words = self._words.get(number, []), self._n_words.get(number, 0)
-        if words:
-            return " ".join(words)
-        return f"{n_words} word{'s' if n_words != 1 else ''}, {UNTOLD}" if n_words else "…"
+        """The words so far; of words without names, what the marker of the sentence told, or their number."""
+        words = self._words.get(number, [])
+        n_words, text = len(words), " ".join(filter(None, words)) or self._told.get(number, "")
+        return text or (f"{n_words} word{'s' if n_words != 1 else ''}, {UNTOLD}" if n_words else "…")
 
 
 class _Block(QWidget):
