@@ -19,6 +19,7 @@ ORDER = (
     "ridge",
     "calibration",
     "reader_information",
+    "text_information",
     "evolution_genetic",
     "evolution_time",
     "evolution_scores",
