@@ -88,9 +88,11 @@ class _Version5:
 
     def text(self, field: str) -> str:
         value = self._record[field]
+        if not value.size:
+            return ""
         if value.dtype.kind != "U" or value.size > 1:
             raise ValueError(f"'{field}' must be text; it is {_shape(value)}")
-        return "".join(value.tolist())
+        return str(value.item())
 
     def numbers(self, field: str) -> NDArray[np.float64]:
         value = self._record[field]
@@ -105,12 +107,13 @@ class _Version5:
 class _Hdf5:
     """An element of a group whose fields hold references, or, of the only element, the values."""
 
-    def __init__(self, group: Any, number: int, references: dict[str, NDArray[Any]]) -> None:
-        self._group, self._number, self._references = group, number, references
+    def __init__(self, group: Any, number: int, fields: dict[str, Any]) -> None:
+        self._group, self._number, self._known = group, number, fields
 
     @property
     def fields(self) -> Collection[str]:
-        return tuple(self._group)
+        names: Collection[str] = self._group.keys()
+        return names
 
     def text(self, field: str) -> str:
         node = self._dataset(field)
@@ -125,9 +128,11 @@ class _Hdf5:
         node = self._dataset(field)
         if _is_empty(node):
             return np.empty((0, 0))
-        if node.dtype.kind not in "biuf" or node.attrs.get("MATLAB_class") == b"char":
-            raise ValueError(f"'{field}' must be numbers; it is {_shape(node)}")
-        return np.asarray(node, np.float64).T
+        values = np.asarray(node)
+        is_text = values.dtype.kind == "u" and node.attrs.get("MATLAB_class") == b"char"
+        if values.dtype.kind not in "biuf" or is_text:
+            raise ValueError(f"'{field}' must be numbers; it is {_shape(values)}")
+        return values.astype(np.float64, copy=False).T
 
     def structs(self, field: str) -> Sequence[Struct]:
         return _hdf5_structs(self._node(field))
@@ -140,12 +145,11 @@ class _Hdf5:
 
     def _node(self, field: str) -> Any:
         """The dataset or group that is the value."""
-        node = self._group[field]
-        if not _holds_references(node):
-            return node
-        if field not in self._references:  # all at once: each access to a dataset costs as much
-            self._references[field] = node[()].ravel()
-        return node.file[self._references[field][self._number]]
+        if field not in self._known:  # once for all elements: to open a dataset takes longer than to read it
+            node = self._group[field]
+            self._known[field] = node[()].ravel() if _is_spread(node) else node
+        known = self._known[field]
+        return self._group.file[known[self._number]] if isinstance(known, np.ndarray) else known
 
 
 def _version5_structs(value: NDArray[Any] | None) -> Sequence[Struct]:
@@ -160,8 +164,8 @@ def _hdf5_structs(node: Any) -> Sequence[Struct]:
     if not hasattr(node, "keys") or not len(node):
         return ()
     first = next(iter(node.values()))
-    references: dict[str, NDArray[Any]] = {}
-    return [_Hdf5(node, number, references) for number in range(first.size if _holds_references(first) else 1)]
+    fields: dict[str, Any] = {}
+    return [_Hdf5(node, number, fields) for number in range(first.size if _is_spread(first) else 1)]
 
 
 def _holds_references(node: Any) -> bool:
@@ -170,8 +174,14 @@ def _holds_references(node: Any) -> bool:
     return isinstance(node, h5py.Dataset) and h5py.check_ref_dtype(node.dtype) is not None
 
 
+def _is_spread(node: Any) -> bool:
+    """Whether a field refers to its value in each element of an array; a cell array also is references, but says so."""
+    return _holds_references(node) and node.attrs.get("MATLAB_class") != b"cell"
+
+
 def _is_empty(node: Any) -> bool:
-    return bool(node.attrs.get("MATLAB_empty", 0)) or node.ndim < 2 or 0 in node.shape
+    """An empty array is written as its size, which is a row of whole numbers."""
+    return node.ndim < 2 or 0 in node.shape or (node.dtype == np.uint64 and bool(node.attrs.get("MATLAB_empty", 0)))
 
 
 def _shape(value: Any) -> str:
