@@ -24,7 +24,7 @@ from bci_app.engine.plan import REPLAY_AHEAD_S
 from bci_app.engine.signal_session import SignalSession
 from bci_app.engine.text_evidence import RunningText
 from bci_app.engine.text_plan import TextPlan, live_spec
-from bci_app.engine.text_views import SessionScores, Tested
+from bci_app.engine.text_views import OwnTest, SessionScores
 from bci_app.engine.views import LatencyRow, Status
 from bci_app.engine.worker import Worker
 from bci_app.inference.text import ReadText
@@ -69,7 +69,7 @@ class TextSession(SignalSession):
         super().__init__(plan, clock)
         self.plan = plan
         manifest = plan.decoder.manifest
-        self.tested = Tested.of(manifest)
+        self.tested = OwnTest.of(manifest)
         self.latency = StepLog(STEPS, with_age=plan.stamps_are_live)
         self.n_not_read = 0
         self._reader = TextReader(plan.decoder, clock, plan.settings.seed, plan.generation)

@@ -11,7 +11,7 @@ NOT_DETECTED = "No EEG information was detected when this model was tested"
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class OwnTest:
     """What is known of a model from its test: the figure (None without one), whether it reads, and that in words."""
 
     score: Score | None
@@ -19,7 +19,7 @@ class Tested:
     verdict: str
 
     @classmethod
-    def of(cls, manifest: TextManifest) -> Tested:
+    def of(cls, manifest: TextManifest) -> OwnTest:
         """What the metrics of a bundle say."""
         score = next((each for each in manifest.metrics if each.name == MATCHED_MINUS_SHUFFLED), None)
         if score is None or score.low is None or score.high is None:

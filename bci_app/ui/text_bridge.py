@@ -8,7 +8,7 @@ from typing import Protocol
 from PySide6.QtCore import QObject, Signal
 
 from bci_app.engine.events import Event, SentenceNotRead, SentenceRead, SentenceShown, WordRead, WordShown
-from bci_app.engine.text_views import SessionScores, Tested
+from bci_app.engine.text_views import OwnTest, SessionScores
 from bci_app.engine.views import LatencyRow, SignalWords
 from bci_app.ui.bridge import AnySession, SessionBridge
 
@@ -17,7 +17,7 @@ class TextSession(AnySession, Protocol):
     """What the window of such a session needs besides; all of it may be called from the GUI thread."""
 
     signal: SignalWords
-    tested: Tested
+    tested: OwnTest
 
     def scores(self) -> SessionScores:
         """What the session comes to so far."""

@@ -24,7 +24,7 @@ from bci_app.engine.events import (
 )
 from bci_app.engine.text_evidence import RunningText
 from bci_app.engine.text_session import STEPS
-from bci_app.engine.text_views import NOT_DETECTED, SessionScores, Tested
+from bci_app.engine.text_views import NOT_DETECTED, OwnTest, SessionScores
 from bci_app.engine.views import LatencyRow, SignalSnapshot, SignalWords, Status
 from bci_app.text.scores import MATCHED_MINUS_SHUFFLED
 from tests.ui.fake_session import FakeSession
@@ -125,10 +125,10 @@ class FakeText:
         self.handed.append((word, at_s))
 
 
-def made_up_test(convincing: bool | None) -> Tested:
+def made_up_test(convincing: bool | None) -> OwnTest:
     """What a bundle says of itself."""
     if convincing is None:
-        return Tested(
+        return OwnTest(
             None, False, "Whether this model reads is not known: it was not tested on matched against shuffled EEG"
         )
     value, low, high = (18.2, 14.9, 21.6) if convincing else (0.3, -0.9, 1.4)
@@ -137,7 +137,7 @@ def made_up_test(convincing: bool | None) -> Tested:
         held_out="60 sentences of which no word order was seen, read by 4 simulated subjects",
     )  # fmt: skip
     verdict = "EEG information was detected when this model was tested" if convincing else NOT_DETECTED
-    return Tested(score, convincing, verdict)
+    return OwnTest(score, convincing, verdict)
 
 
 def sentence(number: int, *, twin: bool = True) -> SentenceRead:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout, QWidget
 
-from bci_app.engine.text_views import SessionScores, Tested
+from bci_app.engine.text_views import OwnTest, SessionScores
 from bci_app.text.scores import FEWEST_SENTENCES, Gap
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
@@ -21,7 +21,7 @@ class TextEvidenceView(QWidget):
 
     Parameters
     ----------
-    tested : Tested
+    tested : OwnTest
         What the bundle says.
     colours : Theme
         Appearance.
@@ -29,7 +29,7 @@ class TextEvidenceView(QWidget):
         What is read.
     """
 
-    def __init__(self, tested: Tested, colours: Theme = theme.DARK, *, signal: str = "EEG") -> None:
+    def __init__(self, tested: OwnTest, colours: Theme = theme.DARK, *, signal: str = "EEG") -> None:
         super().__init__()
         self._colours = colours
         self._verdict = PlainLabel("", bold=True, wrap=True)
@@ -91,7 +91,7 @@ class TextEvidenceView(QWidget):
         for name, gap in (("eeg", scores.eeg), ("noise", scores.noise)):
             self._write(name, gap if scores.enough else None)
 
-    def _show_tested(self, tested: Tested) -> None:
+    def _show_tested(self, tested: OwnTest) -> None:
         sign = "✓" if tested.convincing else "▲"
         self._verdict.setText(f"{sign} {tested.verdict}")
         self._verdict.setStyleSheet(f"color: {self._colours.good if tested.convincing else self._colours.warn};")
