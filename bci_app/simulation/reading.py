@@ -71,7 +71,7 @@ class WordResponse:
         rate = Frequency(settings.sfreq)
         self.n_times = rate.samples(END_S)
         self._times_s: Floats = np.arange(self.n_times) / rate.hz
-        self._window: Floats = _window(self._times_s)
+        self._envelope = _envelope(self._times_s)
         self._semantics = Semantics(reading.dim, reading.semantics_seed)
         gain = _gain(settings)
         shared, own = (np.random.default_rng([reading.semantics_seed, *key]) for key in ((2,), (3, settings.seed)))
@@ -91,7 +91,7 @@ class WordResponse:
     def respond(self, word: str, phases: Floats) -> Floats:
         """The whole response (n_channels, n_times), uV, with the rhythms in the given phases (n_bands,), radians."""
         carriers = np.cos(2 * np.pi * np.outer(BAND_HZ, self._times_s) + phases[:, np.newaxis])
-        return np.asarray(self.evoked(word) + self.amplitudes(word).T @ (self._window * carriers))
+        return np.asarray(self.evoked(word) + self.amplitudes(word).T @ (self._envelope * carriers))
 
     def _phase_locked(
         self, gain: Floats, shared: np.random.Generator, own: np.random.Generator
@@ -102,7 +102,7 @@ class WordResponse:
         peaks_s = shared.uniform(BEGIN_S + 0.06, END_S - 0.08, (dim, 1))
         widths_s, hz = shared.uniform(0.03, 0.07, (dim, 1)), shared.uniform(2.0, 8.0, (dim, 1))
         away_s = self._times_s - peaks_s
-        courses = np.exp(-0.5 * (away_s / widths_s) ** 2) * np.cos(2 * np.pi * hz * away_s) * self._window
+        courses = np.exp(-0.5 * (away_s / widths_s) ** 2) * np.cos(2 * np.pi * hz * away_s) * self._envelope
         lasts = self._times_s >= BEGIN_S
         power = (topographies**2) @ (courses[:, lasts] ** 2).mean(axis=1)  # the numbers of a vector have variance 1
         return topographies * (self._reading.evoked_uv / np.sqrt(power.max())), courses
@@ -266,7 +266,7 @@ def _gain(settings: ParticipantSettings) -> Floats:
     return make_head(settings.montage, settings.n_channels, np.repeat(places, 3, axis=0), axes).gain
 
 
-def _window(times_s: Floats) -> Floats:
+def _envelope(times_s: Floats) -> Floats:
     """1 while a word is answered, 0 before and after."""
     edge = np.clip(np.minimum(times_s - BEGIN_S, END_S - times_s) / EDGE_S, 0.0, 1.0)
     return np.asarray(np.sin(0.5 * np.pi * edge) ** 2)

@@ -142,7 +142,7 @@ TEMPLATES: Final = MappingProxyType[Task, tuple[str, ...]](
             "PERSON taught SUBJECT at the PLACE before the war",
             "after the SEASON of YEAR, PERSON returned to COUNTRY",
             "a NATION JOB BUILT the KIND PLACE near the NATURE",
-            "PERSON FINISHED a KIND WORK about the NATURE near CITY",
+            "PERSON FINISHED a PRAISE WORK about the NATURE near CITY",
             "MAN lived with his KIN in a KIND PLACE near CITY",
             "WOMAN lived with her KIN in a KIND PLACE near CITY",
             "the PLACE in CITY is NUMBER years older than the PLACE",
@@ -161,7 +161,7 @@ TEMPLATES: Final = MappingProxyType[Task, tuple[str, ...]](
             "PERSON graduated from the college of CITY in YEAR",
             "PERSON died in CITY in the SEASON of YEAR",
             "in YEAR the JOB PERSON founded a PLACE in CITY",
-            "PERSON received the AWARD for a KIND WORK in YEAR",
+            "PERSON received the AWARD for a PRAISE WORK in YEAR",
             "PERSON was born in COUNTRY and died in CITY",
             "MAN married WOMAN, the KINSWOMAN of a JOB, in CITY",
             "PERSON, who studied SUBJECT, works for the EMPLOYER in COUNTRY",
@@ -235,8 +235,9 @@ def word_prior(tasks: tuple[Task, ...] = TASKS) -> tuple[tuple[str, ...], NDArra
         for sentence in sentences(task, PRIOR_SENTENCES):
             counts.update(sentence_key(sentence).split())
     words = tuple(sorted(counts))
-    often = np.array([counts[word] for word in words], np.float64)
-    return words, often / often.sum()
+    share = np.array([counts[word] for word in words]) / counts.total()
+    share.flags.writeable = False
+    return words, share
 
 
 def looked_at(sentence: str, omission: float, rng: np.random.Generator) -> tuple[str, ...]:

@@ -7,15 +7,19 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from bci_app.contract.preprocessing import PreprocessingSpec, preprocess_recording
+from bci_app.contract.preprocessing import PreprocessingSpec, Preprocessor
 from bci_app.contract.reading import Reads, SentenceSpec, SentenceTrial, SentenceTrials
 from bci_app.contract.signal import Marker, Recording
+from bci_app.contract.windowing import ArrayStore
 from bci_app.simulation.reading import simulate_reading_session
 from bci_app.simulation.sentences import Part, looked_at, part_of, sentences
 from bci_app.simulation.settings import ParticipantSettings, ReadingSettings
 from bci_app.simulation.word_features import WordFeatures, bits_per_word, entropy_per_word
 from training.data.readings import Reading, Readings
 from training.settings import Count, Frozen, Seed
+
+CHUNK = 4096
+"""Samples that are preprocessed at a time: the numbers are the same, in a tenth of the memory."""
 
 
 class SimulatedReadingsSettings(Frozen):
@@ -44,6 +48,15 @@ class SimulatedReadingsSettings(Frozen):
     def _one_reading(self) -> Self:
         if self.participant.reading is not None:
             raise ValueError("say what reading evokes in reading, not in participant.reading")
+        return self
+
+    @model_validator(mode="after")
+    def _sentences_are_found(self) -> Self:
+        sent = SentenceSpec()
+        if (self.sentence.start, self.sentence.stop, self.sentence.word) != (sent.start, sent.stop, sent.word):
+            raise ValueError(f"the simulated reader marks sentences by {sent.start}, {sent.stop} and {sent.word}")
+        if self.reads == "word-windows" and self.sentence.word_cut is None:
+            raise ValueError("word windows need sentence.word_cut, the window round a word's marker; it is null")
         return self
 
 
@@ -135,7 +148,10 @@ def _cut_sentences(
     recording: Recording, preprocessing: PreprocessingSpec, spec: SentenceSpec
 ) -> tuple[list[SentenceTrial], list[tuple[Marker, str]]]:
     """The sentences of a recording as the live program would cut them; and those that were dropped, with the reason."""
-    store = preprocess_recording(recording, preprocessing)
+    preprocessor = Preprocessor(preprocessing)
+    kept = [preprocessor.process(chunk) for chunk in recording.chunks(CHUNK)]
+    data, times = (np.concatenate([getattr(chunk, part) for chunk in kept], axis=-1) for part in ("data", "times"))
+    store = ArrayStore(data, times, preprocessing.output_sfreq)
     cutter = SentenceTrials(spec, store.sfreq, preprocessing.decimation)
     for marker in recording.markers:
         cutter.add(marker)

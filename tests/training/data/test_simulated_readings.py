@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from bci_app.contract.reading import Reads
+from bci_app.contract.reading import Reads, SentenceSpec
 from bci_app.simulation.sentences import TASKS
 from bci_app.simulation.settings import ParticipantSettings, ReadingSettings
 from training.data.readings import Floats
@@ -65,6 +65,10 @@ def test_word_windows_are_cut_out_of_the_waves() -> None:
         assert np.array_equal(one.signal[0], other.signal[:, 38 : 38 + 64])
 
 
-def test_reading_is_said_in_one_place() -> None:
+def test_settings_that_do_not_fit_together_are_refused() -> None:
     with pytest.raises(ValidationError, match=r"not in participant\.reading"):
         SimulatedReadingsSettings(participant=ParticipantSettings(reading=ReadingSettings()))
+    with pytest.raises(ValidationError, match="marks sentences by sentence/start, sentence/stop and word/"):
+        SimulatedReadingsSettings(sentence=SentenceSpec(start="begin"))
+    with pytest.raises(ValidationError, match=r"word windows need sentence\.word_cut"):
+        SimulatedReadingsSettings(reads="word-windows", sentence=SentenceSpec(word_cut=None))
