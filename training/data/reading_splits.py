@@ -40,7 +40,7 @@ class ReadingDivision:
     held_out : str
         In words, what is kept apart; stands beside every score.
     notes : tuple of str
-        Sentences on both sides that are nearly the same.
+        How many scored sentences nearly equal one on the training side.
     """
 
     folds: tuple[Split, ...]
@@ -63,7 +63,11 @@ def divide_readings(readings: Readings, settings: AnyReadingSplit, seed: int) ->
         note
         for fold in folds
         for note in check_no_leak(
-            readings, fold.train, fold.test, subjects=new_subjects, sentences=not shared_sentences
+            readings,
+            np.concatenate([fold.train, fold.validation]),
+            fold.test,
+            subjects=new_subjects,
+            sentences=not shared_sentences,
         )
     ]
     return ReadingDivision(tuple(folds), _words(settings), tuple(dict.fromkeys(notes)))
@@ -169,8 +173,7 @@ def split_by_subject(
         rest = np.concatenate([rest, scored])
         scored = np.unique(readings.keys)
     is_test = np.isin(of_subject, list(subjects))
-    split = _split(readings, rest, chosen_by, scored, is_test)
-    return split
+    return _split(readings, rest, chosen_by, scored, is_test)
 
 
 def check_no_leak(
@@ -189,7 +192,7 @@ def check_no_leak(
     Returns
     -------
     tuple of str
-        A note if there are sentences to train on that nearly equal one that is scored, see `near_duplicates`.
+        A note if there are sentences on the training side that nearly equal one that is scored, see `near_duplicates`.
 
     Raises
     ------
@@ -208,8 +211,8 @@ def check_no_leak(
         return ()
     n, (one, other) = len({scored for scored, _ in pairs}), pairs[0]
     return (
-        f"{n} of the sentences of '{readings.name}' that are scored differ by no more than one word in eight from one that "
-        f"is trained on, such as '{one}' and '{other}'.",
+        f"{n} of the sentences of '{readings.name}' that are scored differ by no more than one word in eight from one on "
+        f"the training side, such as '{one}' and '{other}'.",
     )
 
 
