@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 SFREQ = 500.0
 BANDS = ("t1", "t2", "a1", "a2", "b1", "b2", "g1", "g2")
 """4-6, 6.5-8, 8.5-10, 10.5-13, 13.5-18, 18.5-30, 30.5-40 and 40-49.5 Hz."""
-_ON_FACE_AND_NECK = {1, 8, 14, 17, 21, 25, 32, 48, 49, 56, 63, 68, 73, 81, 88, 94, 99, 107, 113, 119, 125, 126, 127, 128}  # fmt: skip
-CHANNELS = (*(f"E{number}" for number in range(1, 129) if number not in _ON_FACE_AND_NECK), "Cz")
+_LEFT_OUT = {1, 8, 14, 17, 21, 25, 32, 48, 49, 56, 63, 68, 73, 81, 88, 94, 99, 107, 113, 119, 125, 126, 127, 128}  # fmt: skip
+CHANNELS = (*(f"E{number}" for number in range(1, 129) if number not in _LEFT_OUT), "Cz")
 """The electrodes of the 128-channel net that the authors kept, in the order of their preprocessed recordings; the result
 files hold no names."""
 WAVES_ARE_CLEANED = (
