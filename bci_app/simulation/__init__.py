@@ -1,1 +1,1 @@
-"""A simulated participant with known truth: sees pictures, answers with EEG, live or offline."""
+"""A simulated participant with known truth: sees pictures or reads sentences, answers with EEG, live or offline."""

@@ -176,6 +176,10 @@ class ParticipantSettings(BaseModel):
         return self
 
 
+SIMULATED_READER = ParticipantSettings(n_channels=32, sfreq=128.0, reading=ReadingSettings())
+"""Whose simulated readings models are trained on unless another is named: for a model to read live, cap and rate must be its."""
+
+
 def read_settings(text_or_file: str) -> ParticipantSettings:
     """Settings from JSON text (it begins with "{") or from a JSON file.
 

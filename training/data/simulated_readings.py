@@ -13,7 +13,7 @@ from bci_app.contract.signal import Marker, Recording
 from bci_app.contract.windowing import ArrayStore
 from bci_app.simulation.reading import simulate_reading_session
 from bci_app.simulation.sentences import Part, looked_at, part_of, sentences
-from bci_app.simulation.settings import ParticipantSettings, ReadingSettings
+from bci_app.simulation.settings import SIMULATED_READER, ParticipantSettings, ReadingSettings
 from bci_app.simulation.word_features import WordFeatures, bits_per_word, entropy_per_word
 from training.data.readings import Reading, Readings
 from training.settings import Count, Frozen, Seed
@@ -29,7 +29,7 @@ class SimulatedReadingsSettings(Frozen):
     reads: Reads = "word-features"
     reading: ReadingSettings = ReadingSettings()
     """What reading evokes; ``information: 0`` for the control that tells nothing."""
-    participant: ParticipantSettings = ParticipantSettings(n_channels=32, sfreq=128.0)
+    participant: ParticipantSettings = SIMULATED_READER.model_copy(update={"reading": None})
     """The first participant; the others differ by their seed. Of features, only seed and number of channels matter."""
     n_subjects: Count = 3
     n_train: Count = 400
