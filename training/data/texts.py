@@ -49,7 +49,7 @@ def leave_out(texts: Iterable[str], keys: Collection[str], *, nearly: bool = Fal
     ----------
     texts : iterable of str
     keys : collection of str
-        Of the sentences held out, see `training.data.readings.sentence_key`.
+        Of the sentences held out, see `bci_app.text.words.sentence_key`.
     nearly : bool
         Leave out also what differs from one of them by no more than one word in eight, see
         `training.data.reading_splits.near_duplicates`.

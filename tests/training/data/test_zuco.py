@@ -128,6 +128,7 @@ def test_what_was_not_read_whole_is_left_out_and_told(tmp_path: Path, name: str,
         *_sentences(),
         sentence("It was not read.", None, n_times=0),
         sentence("Nobody looked.", [word("Nobody"), zero]),
+        sentence("Words alone.", [{"content": "Words"}, {"content": "alone."}]),
         sentence("One is lost.", [word("One", 2), lost]),
         sentence("One is missing.", [missing]),
         sentence("Much too many words.", [word(f"w{number}", number) for number in range(1, 5)]),
@@ -136,10 +137,11 @@ def test_what_was_not_read_whole_is_left_out_and_told(tmp_path: Path, name: str,
     readings = _read(write(tmp_path / name, sentences), max_words=3)
     assert [each.sentence for each in readings.items] == ["The cat sat.", "Stop — “now”!"]
     assert readings.notes == (
-        f"'{name}': left out 2 sentence(s) without a word that was looked at: 'It was not read.'; 'Nobody looked.'.",
+        f"'{name}': left out 3 sentence(s) without a word that was looked at: 'It was not read.'; 'Nobody looked.'; "
+        "'Words alone.'.",
         f"'{name}': left out 2 sentence(s) with missing or NaN GD features: 'One is lost.'; 'One is missing.'.",
         f"'{name}': left out 1 sentence(s) with more than 3 words: 'Much too many words.'.",
-        f"'{name}': left out 1 sentence(s) without text: 'sentence 8'.",
+        f"'{name}': left out 1 sentence(s) without text: 'sentence 9'.",
     )
     assert readings.spec.max_words == 3
 
