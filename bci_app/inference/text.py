@@ -206,7 +206,19 @@ class TextDecoder:
         return noise_signal(self._noise, self.manifest.reads, rng, n_steps)
 
     def _encode(self, signal: NDArray[np.floating]) -> dict[str, NDArray[Any]]:
-        return self._encoder.run_all({"signal": np.ascontiguousarray(signal[np.newaxis], dtype=np.float32)})
+        """What the encoder gives; SignalError if it cannot take a signal as short as this."""
+        reason = "it gives no state"
+        try:
+            encoded = self._encoder.run_all({"signal": np.ascontiguousarray(signal[np.newaxis], dtype=np.float32)})
+            if encoded["codes"].size:
+                return encoded
+        except Exception as error:  # onnxruntime's own exceptions share no public base
+            reason = str(error).splitlines()[0]
+        n_steps = signal.shape[1 if self.manifest.reads == "waves" else 0]
+        raise SignalError(
+            f"A sentence could not be encoded by {self._encoder.name}: a sentence of {n_steps} steps may be too short for it "
+            f"({reason}). Read a longer one."
+        )
 
     def _generate(
         self, encoded: Mapping[str, NDArray[Any]], how: Generation, on_token: Callable[[int], None] | None = None
