@@ -33,7 +33,7 @@ _SENTENCE = BLEU(lowercase=True, tokenize="13a", effective_order=True)  # its st
 _NOT_ROUGE = re.compile(r"[^a-z0-9]+")
 N_ORDERS = 4
 _LENGTHS, _MATCHES, _TOTALS = slice(0, 2), slice(2, 2 + N_ORDERS), slice(2 + N_ORDERS, 2 + 2 * N_ORDERS)
-_ROUGE, _ERRORS, _WORDS, _ROWS = 10, 13, 14, 15
+_ROUGE, ROUGE_F, _ERRORS, _WORDS, _ROWS = 10, 12, 13, 14, 15
 
 
 def row_statistics(read: Sequence[str], shown: Sequence[str]) -> Doubles:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,7 @@ def matched_minus_shuffled(
     n_steps : sequence of int
         Steps of each row's signal: words, or samples of waves.
     at_least : int
-        Different sentences in a stratum, see `strata`; ask for more where hardly two rows have as many steps.
+        Different sentences in a stratum, see `bci_app.text.strata.LEAST`.
     n_draws : int
         Draws of the bootstrap, which takes sentences with all their rows, and shuffles for the p value.
     seed : int
@@ -198,10 +199,13 @@ def resampled(
     return _estimate(figure(_weights(len(by_group), n_draws, seed) @ by_group), len(by_group))
 
 
+@lru_cache(maxsize=4)
 def _weights(n: int, n_draws: int, seed: int) -> Doubles:
     """How often each of `n` is drawn (1 + n_draws, n); once each in the first row, which is the data."""
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), n_draws)
-    return np.vstack([np.ones(n), drawn])
+    weights = np.vstack([np.ones(n), drawn])
+    weights.setflags(write=False)
+    return weights
 
 
 def _estimate(values: Doubles, n: int) -> Estimate:

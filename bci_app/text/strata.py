@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_app.contract.reading import Reads
+
 Indices = NDArray[np.intp]
+
+LEAST: dict[Reads, int] = {"word-features": 2, "word-windows": 2, "waves": 4}
+"""Different sentences that a stratum must hold: more of waves, whose durations are hardly ever equal. With eight or more, what
+a duration tells begins to show in small sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ def strata(
     n_steps : sequence of int
         Steps of each row's signal.
     at_least : int
-        Different sentences that a stratum must hold. Durations of waves are hardly ever equal: ask for more there.
+        Different sentences that a stratum must hold, see `LEAST`.
 
     Returns
     -------

@@ -1,0 +1,272 @@
+"""What a model reads from signals it was not trained on, beside everything it could say without reading."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from bci_app.contract.errors import SettingsError
+from bci_app.text.rows import FIGURES, ROUGE_F, row_statistics
+from bci_app.text.scores import Estimate, Gap, matched_minus_shuffled, numbered, resampled
+from bci_app.text.strata import LEAST, Indices, strata
+from training.data.readings import Readings
+from training.evaluate.text_codes import CodeUse, code_use
+from training.evaluate.text_findings import Example, Part, Said, TextFindings
+from training.evaluate.text_inputs import (
+    NOISE,
+    OTHER_SENTENCE,
+    REAL,
+    Given,
+    best_constant,
+    chosen,
+    five_inputs,
+    most_frequent,
+    of_that_length,
+    signals_of,
+)
+from training.evaluate.text_reading import TextReader
+from training.evaluate.text_retrieval import Doubles, Retrieval, candidates, cosines, retrieval
+
+OnProgress = Callable[[int, int, str], None]
+TRAINED_ON_NOISE = "model trained on noise"
+CONSTANT, FREQUENT, OF_THAT_LENGTH, ALONE = (
+    "best constant sentence",
+    "most frequent training sentence",
+    "a training sentence of that length",
+    "language model alone",
+)
+N_EXAMPLES = 8
+_MOST_FOR_CODES = 2000
+
+
+def score_text(
+    model: TextReader,
+    train: Readings,
+    test: Readings,
+    *,
+    noise_model: TextReader | None = None,
+    held_out: str = "sentences",
+    seed: int = 0,
+    progress: OnProgress | None = None,
+) -> TextFindings:
+    """Let the model read the test signals, others', noise and zeros, and score all of it in the same way.
+
+    Parameters
+    ----------
+    model : TextReader
+    train, test : Readings
+        What it was trained on, which gives noise and baselines, and what it is scored on.
+    noise_model : TextReader, optional
+        The same model trained on noise in place of every training signal.
+    held_out : str
+        What was kept out of training, in words.
+    seed : int
+        For everything that is drawn.
+    progress : callable, optional
+        Called with (done, total, text).
+
+    Raises
+    ------
+    SettingsError
+        If a side is empty, the two are not of one kind, or no task of the test readings has two sentences.
+    """
+    _check(train, test)
+    given, missing = _given(train, test, seed)
+    steps = _Steps(progress, len(given) + 2 * (noise_model is not None) + 3)
+    scorer = _Scorer(model, test, seed)
+    inputs, answers = [], {}
+    for each in given:
+        steps.tell(each.name)
+        answers[each.name] = model.generate(each.signals)
+        inputs.append(scorer.answered(each.name, model, answers[each.name], each))
+    for each in given if noise_model is not None else ():
+        if noise_model is not None and each.name in (NOISE, REAL):
+            steps.tell(f"{TRAINED_ON_NOISE}, given {each.name}")
+            texts = noise_model.generate(each.signals)
+            inputs.append(scorer.answered(f"{TRAINED_ON_NOISE}, given {each.name}", noise_model, texts, each))
+    steps.tell("what can be said without any signal")
+    without = _without_signal(model, train, test, seed)
+    baselines = [scorer.said(name, texts, np.arange(len(test))) for name, texts in without.items()]
+    steps.tell("teacher forcing")
+    forced = {
+        each.name: scorer.bleu_1(model.teacher_forced(each.signals, scorer.shown))
+        for each in given
+        if each.name in (REAL, NOISE)
+    }
+    steps.tell("use of codes")
+    known = set(train.keys)
+    return TextFindings(
+        data=test.name,
+        reads=test.reads,
+        n_train=len(train),
+        n_test=len(test),
+        n_train_sentences=len(known),
+        n_test_sentences=len(set(test.keys)),
+        n_seen=sum(key in known for key in test.keys),
+        subjects=tuple(dict.fromkeys(item.subject for item in test.items)),
+        tasks=tuple(dict.fromkeys(scorer.tasks)),
+        held_out=held_out,
+        inputs=tuple(inputs),
+        baselines=tuple(baselines),
+        best_constant=without[CONSTANT][0],
+        teacher_forced=forced,
+        codes=_codes(model, train, test, seed),
+        by_task=scorer.parts(answers[REAL], scorer.tasks),
+        by_subject=scorer.parts(answers[REAL], [item.subject for item in test.items]),
+        examples=_examples(test, given, answers, seed),
+        notes=(*missing, *dict.fromkeys(train.notes + test.notes)),
+    )
+
+
+def _check(train: Readings, test: Readings) -> None:
+    if not len(train) or not len(test) or (train.reads, train.rows) != (test.reads, test.rows):
+        raise SettingsError(
+            f"Training and test readings must be of one kind and not be empty; got {len(train)} of {train.reads} with "
+            f"{len(train.rows)} rows and {len(test)} of {test.reads} with {len(test.rows)}."
+        )
+    if not _may_be_shuffled(test.keys, [item.task for item in test.items]):
+        raise SettingsError(
+            f"Test readings must hold two sentences of one task, to be dealt to one another; the {len(test)} of "
+            f"'{test.name}' do not. Hold out more sentences."
+        )
+
+
+def _may_be_shuffled(keys: Sequence[str], tasks: Sequence[str]) -> bool:
+    """Whether some task has two sentences."""
+    return len(set(zip(keys, tasks, strict=True))) > len(set(tasks))
+
+
+def _given(train: Readings, test: Readings, seed: int) -> tuple[list[Given], list[str]]:
+    """The inputs that there are, and what is to be said of those that some or all rows have not."""
+    every = five_inputs(train, test, seed)
+    return (
+        [each for each in every if len(each.rows)],
+        [f"{each.name[:1].upper()}{each.name[1:]}: {each.note}" for each in every if each.note],
+    )
+
+
+def _without_signal(model: TextReader, train: Readings, test: Readings, seed: int) -> dict[str, list[str]]:
+    """What can be said to each test row without any signal, by name."""
+    return {
+        CONSTANT: [best_constant(train)] * len(test),
+        FREQUENT: [most_frequent(train)] * len(test),
+        OF_THAT_LENGTH: of_that_length(train, test, seed),
+        ALONE: model.language_alone(len(test), seed),
+    }
+
+
+def _codes(model: TextReader, train: Readings, test: Readings, seed: int) -> tuple[CodeUse, ...]:
+    """Of at most `_MOST_FOR_CODES` training readings, drawn, and of the test readings."""
+    drawn = chosen(len(train), _MOST_FOR_CODES, seed)
+    signals = {"training": signals_of(train, drawn), "test": signals_of(test, np.arange(len(test)))}
+    return tuple(code_use(name, model.codes(each), model.n_codes) for name, each in signals.items())
+
+
+def _examples(test: Readings, given: Sequence[Given], answers: dict[str, list[str]], seed: int) -> tuple[Example, ...]:
+    """Rows of different sentences that were drawn, then the best and the worst of all."""
+    said = {each.name: dict(zip(each.rows.tolist(), answers[each.name], strict=True)) for each in given}
+    rouge = row_statistics(answers[REAL], [item.sentence for item in test.items])[:, ROUGE_F]
+    order = np.random.default_rng((seed, 7)).permutation(len(test))
+    first = {test.items[row].key: int(row) for row in reversed(order)}
+    drawn = [row for row in order if first[test.items[row].key] == row][:N_EXAMPLES]
+    places = [("drawn at random", int(row)) for row in drawn]
+    places += [("the best", int(rouge.argmax())), ("the worst", int(rouge.argmin()))]
+    return tuple(
+        Example(
+            why=why,
+            subject=test.items[row].subject,
+            task=test.items[row].task,
+            shown=test.items[row].sentence,
+            read=said[REAL][row],
+            noise=said[NOISE][row],
+            other=said.get(OTHER_SENTENCE, {}).get(row),
+            rouge=100 * float(rouge[row]),
+        )
+        for why, row in places
+    )
+
+
+class _Steps:
+    """Tells how far it is."""
+
+    def __init__(self, progress: OnProgress | None, total: int) -> None:
+        self._progress, self._total, self._done = progress or (lambda *_: None), total, 0
+
+    def tell(self, text: str) -> None:
+        self._progress(self._done, self._total, text)
+        self._done += 1
+
+
+class _Scorer:
+    """Scores texts against what was shown in the test rows."""
+
+    def __init__(self, model: TextReader, test: Readings, seed: int) -> None:
+        self.shown = [item.sentence for item in test.items]
+        self.tasks = [item.task for item in test.items]
+        self._keys, self._n_steps, self._least = test.keys, test.n_steps, LEAST[test.reads]
+        self._model, self._seed = model, seed
+        self._vectors = model.word_vectors(self.shown)
+        self._candidates = candidates(test, seed=seed)
+
+    def said(
+        self, name: str, texts: Sequence[str], rows: Indices, retrieved: Retrieval | None = None, note: str = ""
+    ) -> Said:
+        """Everything about `texts`, said for `rows`."""
+        sums = row_statistics(texts, [self.shown[row] for row in rows])
+        groups = numbered([self._keys[row] for row in rows])[1]
+        likeness = cosines(self._model.word_vectors(texts), self._vectors[rows])
+        own = np.column_stack([likeness.diagonal(), np.ones(len(rows))])
+        text, times = Counter(texts).most_common(1)[0]
+        return Said(
+            name=name,
+            n=len(rows),
+            n_distinct=len(set(texts)),
+            n_words=float(np.mean([len(each.split()) for each in texts])),
+            most_common=text,
+            most_common_share=times / len(rows),
+            figures={key: resampled(sums, groups, figure, seed=self._seed) for key, figure in FIGURES.items()},
+            similarity=resampled(own, groups, lambda total: total[..., 0] / total[..., 1], seed=self._seed),
+            similarity_shuffled=self._shuffled(likeness, rows),
+            gap=self._gap(texts, rows),
+            retrieval=retrieved,
+            note=note,
+        )
+
+    def answered(self, name: str, reader: TextReader, texts: Sequence[str], given: Given) -> Said:
+        """Everything about what `reader` generated, retrieval by its own embeddings included."""
+        embedded = reader.embed_signals(given.signals)
+        sentences = reader.embed_sentences(self._candidates.sentences)
+        found = retrieval(embedded, sentences, self._candidates, given.rows, self._seed)
+        return self.said(name, texts, given.rows, found, given.note)
+
+    def bleu_1(self, texts: Sequence[str]) -> Estimate:
+        """Of texts for all rows."""
+        groups = numbered(self._keys)[1]
+        return resampled(row_statistics(texts, self.shown), groups, FIGURES["BLEU-1"], seed=self._seed)
+
+    def parts(self, texts: Sequence[str], labels: Sequence[str]) -> tuple[Part, ...]:
+        """Matched minus shuffled within each label, where it has two sentences of a task."""
+        rows = {label: np.flatnonzero([each == label for each in labels]) for label in dict.fromkeys(labels)}
+        found = {label: self._gap([texts[row] for row in each.tolist()], each) for label, each in rows.items()}
+        return tuple(Part(label, gap) for label, gap in found.items() if gap is not None)
+
+    def _gap(self, texts: Sequence[str], rows: Indices) -> Gap | None:
+        shown, tasks, keys = ([column[row] for row in rows] for column in (self.shown, self.tasks, self._keys))
+        n_steps = [self._n_steps[row] for row in rows]
+        if not _may_be_shuffled(keys, tasks):
+            return None
+        return matched_minus_shuffled(texts, shown, tasks, n_steps, at_least=self._least, seed=self._seed)
+
+    def _shuffled(self, likeness: Doubles, rows: Indices) -> float:
+        """Mean likeness (n, n) with other sentences of the same stratum; zero if there are none."""
+        keys = numbered([self._keys[row] for row in rows])[1]
+        of = ([str(key) for key in keys], [self.tasks[row] for row in rows], [self._n_steps[row] for row in rows])
+        means = []
+        for each in strata(*of, self._least):
+            other = keys[each.rows][:, np.newaxis] != keys[each.rows]
+            some = other.any(axis=1)
+            sums = (likeness[np.ix_(each.rows, each.rows)] * other).sum(axis=1)
+            means.extend(sums[some] / other.sum(axis=1)[some])
+        return float(np.mean(means)) if means else 0.0
