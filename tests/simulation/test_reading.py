@@ -25,8 +25,8 @@ def told(**changes: object) -> ParticipantSettings:
 
 @pytest.mark.parametrize("sizes", [[1], [7], [1, 300, 13, 64]])
 def test_chunks_of_any_size_give_exactly_the_samples_and_markers_of_the_whole(sizes: list[int]) -> None:
-    whole = simulate_reading_session(SMALL, SENTENCES)
-    reader = Reader(SMALL, SENTENCES)
+    whole = simulate_reading_session(SMALL, SENTENCES[:2])
+    reader = Reader(SMALL, SENTENCES[:2])
     reader.begin()
     parts, markers, done = [], [], 0
     while done < whole.n_times:
