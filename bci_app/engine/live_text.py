@@ -275,7 +275,7 @@ class SentenceDecoding(Worker):
             return False
         self._queue.popleft()
         if self._limit is not None and self._reader.n_read >= self._limit:
-            self._hooks.ended(f"All {self._limit} sentences were read.")
+            self._hooks.ended(f"All sentences asked for were read ({self._limit}).")
             return False
         return True
 

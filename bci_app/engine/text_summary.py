@@ -33,10 +33,11 @@ def summarise_text(session: TextSession) -> dict[str, Any]:
 
 def text_paragraph(summary: dict[str, Any]) -> str:
     """The summary in one paragraph, for a person."""
-    scores, n_read = summary["scores"], summary["counts"]["read"]
+    scores, n_read, n_not = summary["scores"], summary["counts"]["read"], summary["counts"]["not_read"]
+    others = f"; {n_not} could not be read" if n_not else ""
     words = [
         summary["ended"],
-        f"{n_read} sentence{'s were' if n_read != 1 else ' was'} read from the {summary['signal']}.",
+        f"{n_read} sentence{'s were' if n_read != 1 else ' was'} read from the {summary['signal']}{others}.",
         scores["verdict"],
     ]
     if scores["enough"]:

@@ -136,7 +136,7 @@ def test_the_thread_ends_after_as_many_sentences_as_were_asked_for(windows: Text
     while worker.step():
         pass
     assert [number for what, number in told.everything if what == "twin"] == [0, 1]
-    assert told.everything[-1] == ("ended", "All 2 sentences were read.")
+    assert told.everything[-1] == ("ended", "All sentences asked for were read (2).")
     worker.close()
     assert told.everything[-1] == ("dropped: the session ended before it was read", 2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,14 +69,14 @@ def test_text_over_lsl_is_that_of_the_file_to_the_token(tmp_path: Path) -> None:
     assert len({entry["read"] for entry in entries}) > 1
 
 
-def check_same(entries: list[dict[str, Any]], expected: OfflineText) -> None:
+def check_same(entries: list[dict[str, Any]], expected: OfflineText, shown: Sequence[str] = SHOWN) -> None:
     """What a run folder holds of its sentences is what was read offline, to the bit."""
     for entry, reading, noise in zip(entries, expected.readings, expected.noise, strict=True):
         result = reading.result
         assert (entry["tokens"], entry["codes"]) == (list(result.tokens), result.codes.tolist())
         assert (entry["read"], entry["log_probability"]) == (result.text, result.log_probability)
         assert (entry["noise"], entry["noise_tokens"]) == (noise.text, list(noise.tokens))
-        assert entry["shown"] == SHOWN[entry["sentence"]]
+        assert entry["shown"] == shown[entry["sentence"]]
 
 
 def test_the_comparison_sees_a_shift_by_two_samples(tmp_path: Path) -> None:
