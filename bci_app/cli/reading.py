@@ -43,7 +43,11 @@ def demo(
     sentences: Sentences = None,
     generations: Generations = None,
     sham: Annotated[
-        bool, typer.Option("--sham", help="With --evolve: the control, in which scores are dealt at random.")
+        bool,
+        typer.Option(
+            "--sham",
+            help="The control: with --evolve scores are dealt at random, with --read the EEG tells nothing of the words.",
+        ),
     ] = False,
     resume: Resume = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the participant and of the pictures.")] = None,
@@ -68,16 +72,20 @@ def demo(
             offscreen=offscreen, device=device, require_gpu=require_gpu, light=light,
         )  # fmt: skip
         return
-    if sham or generations is not None or resume is not None:
-        raise SettingsError("--sham, --generations and --resume belong to an evolution. Add --evolve.")
+    if generations is not None or resume is not None:
+        raise SettingsError("--generations and --resume belong to an evolution. Add --evolve.")
     if reading:
         if trials is not None:
             raise SettingsError("A demo that reads sentences has --sentences, no --trials. Leave it out.")
         read_demo(
-            sentences=sentences, seed=seed, config=config, folder=folder, offscreen=offscreen, device=device,
+            sentences=sentences, sham=sham, seed=seed, config=config, folder=folder, offscreen=offscreen, device=device,
             require_gpu=require_gpu, light=light,
         )  # fmt: skip
         return
+    if sham:
+        raise SettingsError(
+            "--sham is the control of an evolution (--evolve) or of reading sentences (--read). Add one of them."
+        )
     from bci_app.engine.demo import demo_plan
     from bci_app.engine.settings import DemoSettings, parse_settings, read_settings
     from bci_app.engine.summary import run_folder

@@ -116,6 +116,7 @@ def replay_text(
 def read_demo(
     *,
     sentences: int | None,
+    sham: bool,
     seed: int | None,
     config: Path | None,
     folder: Path,
@@ -135,6 +136,8 @@ def read_demo(
     )
     if seed is not None:
         values["participant"]["seed"] = seed
+    if sham:
+        values["participant"]["reading"]["information"] = 0.0
     settings = parse_settings(TextDemoSettings, values, "The demo's command line")
     terminal.use_private_lsl()
     with run_folder(folder, "demo-read") as place, progress() as tell, text_demo_plan(settings, place, tell) as plan:

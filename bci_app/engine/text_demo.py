@@ -16,7 +16,7 @@ from bci_app.engine.settings import Frozen
 from bci_app.engine.text_plan import SHIPPED, TextPlan, open_text_decoder
 from bci_app.engine.text_settings import TextSettings
 from bci_app.simulation.process import ParticipantProcess
-from bci_app.simulation.settings import ParticipantSettings, ReadingSettings
+from bci_app.simulation.settings import SIMULATED_READER, ParticipantSettings
 
 
 class TextDemoSettings(Frozen):
@@ -25,12 +25,12 @@ class TextDemoSettings(Frozen):
     Attributes
     ----------
     participant : ParticipantSettings
-        With `reading`. With ``information: 0`` the EEG is the same but tells nothing of the words: the control.
+        With `reading`. With ``information: 0`` its EEG tells nothing of the words, only when they come: the control.
     session : TextSettings
         Its decoder is the one that comes with the program, unless another is named.
     """
 
-    participant: ParticipantSettings = ParticipantSettings(reading=ReadingSettings())
+    participant: ParticipantSettings = SIMULATED_READER
     session: TextSettings = TextSettings(n_sentences=24)
 
     @model_validator(mode="after")
@@ -68,13 +68,14 @@ def text_demo_plan(settings: TextDemoSettings, folder: Path, on_progress: OnProg
     decoder = open_text_decoder(session)
     on_progress(0, 1, "waking the participant")
     own = another_day(settings.participant)
+    told = own.reading is not None and own.reading.information > 0
     with ParticipantProcess(own):
         stream = session.stream.model_copy(
             update={"source_id": own.source_id, "markers": own.marker_name, "timeout_s": 15.0}
         )
         yield TextPlan(
             session.model_copy(update={"stream": stream}),
-            "bci-app demo: simulated reader",
+            "bci-app demo: simulated reader" + ("" if told else ", without information"),
             decoder,
             folder,
             watermark="SIMULATED PARTICIPANT",

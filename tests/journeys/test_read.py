@@ -103,7 +103,8 @@ def test_the_demo_reads_a_simulated_reader_live(tmp_path: Path, command: Command
         (("demo", "--read", "--evolve"), "choose one"),
         (("demo", "--read", "--trials", "3"), "has --sentences, no --trials"),
         (("demo", "--sentences", "3"), "Add --read."),
-        (("demo", "--read", "--sham"), "belong to an evolution"),
+        (("demo", "--read", "--generations", "3"), "belong to an evolution"),
+        (("demo", "--sham"), "Add one of them."),
         (("read", "--decoder", "{text}", "--markers", "m", "--beams", "0"), "n_beams"),
     ],
 )
