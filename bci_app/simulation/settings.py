@@ -46,7 +46,7 @@ class ReadingSettings(BaseModel):
     """What reading evokes in a participant, see `bci_app.simulation.reading` and `bci_app.simulation.word_features`.
 
     With the defaults, a word is 7.4 bits. Its features tell an ideal observer 5.2 of them; a linear reader gets 4.9 of its
-    features, 5.5 of the amplitudes of the eight bands in the EEG of 32 channels, and 7.2 of what stays in step with the word
+    features, 5.4 of the amplitudes of the eight bands in the EEG of 32 channels, and 7.2 of what stays in step with the word
     (``python -m tests.benchmarks text_information``).
 
     Attributes
