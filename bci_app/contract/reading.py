@@ -95,8 +95,10 @@ class SentenceTrial:
 
     @property
     def text(self) -> str:
-        """The sentence shown, as far as the markers tell it: their words, or what follows the start; else empty."""
-        return " ".join(filter(None, (word.label for word in self.words))) or self.start.label
+        """The sentence shown, as far as the markers tell it: what follows the start if it is more than one word (one may be a
+        number), since not every word may have been looked at; else the words; else whatever follows the start."""
+        words = " ".join(filter(None, (word.label for word in self.words)))
+        return self.start.label if " " in self.start.label or not words else words
 
 
 class SentenceTrials:

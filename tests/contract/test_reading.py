@@ -54,6 +54,14 @@ def test_without_windows_of_words_the_whole_stretch_is_cut_and_the_start_tells_t
     assert found.text == "The cat sat."
 
 
+@pytest.mark.parametrize(
+    ("told", "shown"), [("The cat sat down.", "The cat sat down."), ("17", "cat sat"), ("", "cat sat")]
+)
+def test_a_start_that_tells_the_sentence_counts_more_than_the_words_looked_at(told: str, shown: str) -> None:
+    (found,) = cut(WORDS, sentence(1.0, ("cat", "sat"), text=told), store_of(0)).due(store_of(400))
+    assert found.text == shown
+
+
 @pytest.mark.parametrize("spec", [WORDS, WAVES])
 def test_a_sentence_waits_for_its_last_sample_and_comes_once(spec: SentenceSpec) -> None:
     markers = sentence(1.0, ("a", "b"))  # the last window lies at 2.1 to 2.3 s, the stop at 2.5 s
