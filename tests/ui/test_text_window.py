@@ -101,6 +101,24 @@ def test_what_markers_do_not_tell_is_said_not_to_be_told(make_text: MakeText, qa
     assert window.sentence_view.texts["now"] == "a red house"
 
 
+def test_what_was_shown_is_what_the_start_tells_while_words_appear_as_they_are_looked_at(
+    make_text: MakeText, qapp: QApplication
+) -> None:
+    window, session = make_text()
+    _say(qapp, session, SentenceShown(0, "the old man reads a book"), WordShown(0, "old"), WordShown(0, "man"))
+    assert window.sentence_view.texts["now"] == "old man"
+    _say(qapp, session, word_read(0, 2))
+    assert window.sentence_view.texts["shown"] == "the old man reads a book"
+
+
+def test_sentences_shown_whole_appear_whole_from_the_second_on(make_text: MakeText, qapp: QApplication) -> None:
+    window, session = make_text()
+    _say(qapp, session, SentenceShown(0, "a red house"))
+    assert window.sentence_view.texts["now"] == "…"
+    _say(qapp, session, SentenceShown(1, "the old dog"))
+    assert window.sentence_view.texts["now"] == "the old dog"
+
+
 def test_a_sentence_from_the_models_training_is_marked_and_one_not_read_says_why(
     make_text: MakeText, qapp: QApplication
 ) -> None:
@@ -198,7 +216,7 @@ def test_text_from_a_model_or_the_network_is_never_read_as_markup(make_text: Mak
     window, session = make_text()
     hostile = "<b>bold</b> <img src=x>"
     _say(qapp, session, SentenceShown(0, hostile), SentenceRead(0, hostile, 1, hostile, hostile))
-    assert {window.sentence_view.texts[name] for name in ("now", "shown", "read", "noise")} == {hostile}
+    assert {window.sentence_view.texts[name] for name in ("shown", "read", "noise")} == {hostile}
     for label in window.findChildren(QLabel):
         assert label.textFormat() == Qt.TextFormat.PlainText
 

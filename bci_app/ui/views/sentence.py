@@ -62,11 +62,12 @@ class SentenceView(QWidget):
         return {name: getattr(self, name).text for name in ("now", "shown", "read", "noise")}
 
     def show_begun(self, event: SentenceShown) -> None:
-        """Another sentence appears on the reader's screen."""
+        """Another sentence appears on the reader's screen: whole, if the one before had no marks of words."""
+        whole = self._words.get(event.number - 1) == []
         self._told[event.number], self._words[event.number] = event.text, []
         for number in list(self._words)[:-_KEPT]:
             del self._told[number], self._words[number]
-        self.now.write(self._shown(event.number), f"sentence {event.number + 1}")
+        self.now.write((event.text if whole else "") or "…", f"sentence {event.number + 1}")
 
     def show_word(self, event: WordShown) -> None:
         """A word of it appears."""
@@ -98,7 +99,8 @@ class SentenceView(QWidget):
         if number == self._number:
             return
         self._number = number
-        self.shown.write(self._shown(number), f"sentence {number + 1}")
+        told = self._told.get(number, "")
+        self.shown.write(told if " " in told else self._shown(number), f"sentence {number + 1}")
         self.read.write("…", f"sentence {number + 1}")
         self.noise.write("…", "")
 
