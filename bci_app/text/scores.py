@@ -147,7 +147,6 @@ def verdict(gap: Gap, noise: Gap | None = None) -> tuple[bool, str]:
     noise : Gap, optional
         Of the same model fed noise of the same numbers of steps.
     """
-    low, high = gap.gap.low, gap.gap.high
     if gap.n_sentences < FEWEST_SENTENCES:
         return False, (
             f"{gap.n_sentences} sentences are too few to say whether text was read from the EEG; {FEWEST_SENTENCES} are the "
@@ -155,14 +154,14 @@ def verdict(gap: Gap, noise: Gap | None = None) -> tuple[bool, str]:
         )
     told = (
         f"BLEU-1 is {gap.matched:.1f} with the sentences shown and {gap.shuffled:.1f} with others of the same task and "
-        f"length: {gap.gap.value:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}"
+        f"length: {in_words(gap.gap)}"
     )
-    if low <= 0 or gap.p > LARGEST_P:
+    if gap.gap.low <= 0 or gap.p > LARGEST_P:
         return False, f"No EEG information was detected. {told}{_why_not(gap)}"
     if noise is not None and noise.gap.low > 0 and noise.p <= LARGEST_P:
         return False, (
-            f"Something else than the EEG tells the sentences apart: fed noise, the same model is {noise.gap.value:+.1f} "
-            f"points above the shuffle ({noise.gap.low:+.1f} to {noise.gap.high:+.1f}). With the EEG, {told}."
+            f"Something else than the EEG tells the sentences apart: fed noise, the same model differs from its shuffle by "
+            f"{in_words(noise.gap)}. With the EEG, {told}."
         )
     return True, f"Text was read from the EEG. {told}, above zero."
 
@@ -176,7 +175,14 @@ def _why_not(gap: Gap) -> str:
         return f"; but {100 * gap.p:.0f} % of shuffles reach that score, which is too many."
     if high - low < 1e-6:
         return ": what was read is the same for all sentences of a task and length."
-    return f", which contains zero. A difference of about {(high - low) / 2:.1f} points would have been seen."
+    return f", which contains zero. A difference of about {(high - low) / 2:.2g} points would have been seen."
+
+
+def in_words(points: Estimate) -> str:
+    """A difference in points with its interval; with two digits after the point where the interval is narrow."""
+    digits = 1 if points.high - points.low >= 1 else 2
+    value, low, high = (f"{round(each, digits) + 0.0:+.{digits}f}" for each in (points.value, points.low, points.high))
+    return f"{value} points, 95 % interval {low} to {high}"
 
 
 def resampled(

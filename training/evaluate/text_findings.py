@@ -37,7 +37,8 @@ class Said:
     similarity_shuffled : float
         The same with other sentences of the same task and number of steps.
     gap : Gap or None
-        None if no task has two sentences.
+        None if no task has two sentences, and of another sentence's EEG: it is a shuffle, and a shuffle of it would give some
+        rows the sentence of their EEG back.
     retrieval : Retrieval or None
         Only of signals.
     note : str
@@ -51,7 +52,7 @@ class Said:
     most_common_share: float
     figures: Mapping[str, Estimate]
     similarity: Estimate
-    similarity_shuffled: float
+    similarity_shuffled: float | None
     gap: Gap | None
     retrieval: Retrieval | None
     note: str = ""
@@ -169,10 +170,11 @@ class TextFindings:
 def bundle_scores(findings: TextFindings) -> tuple[Score, ...]:
     """The figures that a bundle keeps; the first is `MATCHED_MINUS_SHUFFLED`.
 
-    `noise_input` is the same model fed noise, `shuffled_pairing` the same model fed another sentence's EEG.
+    `noise_input` is the same model fed noise, `shuffled_pairing` the same model fed another sentence's EEG; of the first
+    figure it is how far that one deal lies from the mean of all.
     """
-    found: list[tuple[str, Of, float | None]] = [(MATCHED_MINUS_SHUFFLED, _gap, 0.0)]
-    found += [(name, _figure(name), findings.gap.shuffled if name == "BLEU-1" else None) for name in FIGURES]
+    chance = {"BLEU-1": findings.gap.shuffled}
+    found: list[tuple[str, Of, float | None]] = [(name, _figure(name), chance.get(name)) for name in FIGURES]
     found.append(("embedding similarity", lambda said: said.similarity, findings.inputs[0].similarity_shuffled))
     retrieved = findings.inputs[0].retrieval
     if retrieved is not None:
@@ -180,7 +182,10 @@ def bundle_scores(findings: TextFindings) -> tuple[Score, ...]:
         found.append((f"top-1 retrieval {among}", _retrieved("top_1"), retrieved.chance_1))
         found.append((f"top-5 retrieval {among}", _retrieved("top_5"), retrieved.chance_5))
         found.append((f"share of others that fit less well, {among}", _retrieved("rank"), 0.5))
-    return tuple(_score(findings, *each) for each in found)
+    first, others = _score(findings, MATCHED_MINUS_SHUFFLED, _gap, 0.0), [_score(findings, *each) for each in found]
+    dealt = others[0].shuffled_pairing
+    dealt = None if dealt is None else dealt - findings.gap.shuffled
+    return (first.model_copy(update={"shuffled_pairing": dealt}), *others)
 
 
 def _score(findings: TextFindings, name: str, of: Of, chance: float | None) -> Score:

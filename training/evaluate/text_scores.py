@@ -228,8 +228,8 @@ class _Scorer:
             most_common_share=times / len(rows),
             figures={key: resampled(sums, groups, figure, seed=self._seed) for key, figure in FIGURES.items()},
             similarity=resampled(own, groups, lambda total: total[..., 0] / total[..., 1], seed=self._seed),
-            similarity_shuffled=self._shuffled(likeness, rows),
-            gap=self._gap(texts, rows),
+            similarity_shuffled=None if name == OTHER_SENTENCE else self._shuffled(likeness, rows),
+            gap=None if name == OTHER_SENTENCE else self._gap(texts, rows),
             retrieval=retrieved,
             note=note,
         )

@@ -40,6 +40,7 @@ def test_who_reads_everything_is_found_out(found: dict[str, TextFindings]) -> No
         assert real.figures[figure].value == pytest.approx(100)
     assert real.figures["word error rate"].value == 0
     assert real.similarity.value == pytest.approx(1)
+    assert real.similarity_shuffled is not None
     assert real.similarity_shuffled < 0.7
     assert every.gap.gap.low > 40
     assert every.gap.p == pytest.approx(1 / 2001)
@@ -71,7 +72,11 @@ def test_controls_lose_what_the_signal_told(found: dict[str, TextFindings]) -> N
         f"model trained on noise, given {NOISE}",
     ]
     assert [each.name for each in every.baselines] == [CONSTANT, FREQUENT, OF_THAT_LENGTH, ALONE]
-    for name in (OTHER_SENTENCE, NOISE, ZEROS, CONSTANT, FREQUENT, OF_THAT_LENGTH, ALONE):
+    other = every.said(OTHER_SENTENCE)
+    assert other.gap is None
+    assert other.similarity_shuffled is None
+    assert other.figures["BLEU-1"].low < every.gap.shuffled < other.figures["BLEU-1"].high
+    for name in (NOISE, ZEROS, CONSTANT, FREQUENT, OF_THAT_LENGTH, ALONE):
         gap = every.said(name).gap
         assert gap is not None
         assert gap.gap.value < 8
@@ -146,7 +151,8 @@ def test_the_bundle_keeps_the_primary_figure_first_with_its_controls(found: dict
     noise = found["all"].said(NOISE).gap
     assert noise is not None
     assert first.noise_input == noise.gap.value
-    assert first.shuffled_pairing is not None
+    dealt = found["all"].said(OTHER_SENTENCE).figures["BLEU-1"].value
+    assert first.shuffled_pairing == pytest.approx(dealt - found["all"].gap.shuffled)
     names = [score.name for score in scores]
     assert names[1:5] == ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4"]
     assert "top-1 retrieval of 20 sentences" in names
