@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from bci_app.contract.errors import SignalError
 from bci_app.contract.manifest import Generation
 from bci_app.contract.reading import SentenceSpec, SentenceTrial, SentenceTrials
 from bci_app.contract.signal import Marker
@@ -273,6 +274,8 @@ class SentenceDecoding(Worker):
             self._read(self._queue[0])
         except _Stopped:
             return False
+        except SignalError as error:  # what cannot be read ends a sentence, not the session
+            self._hooks.dropped(self._queue[0].number, str(error))
         self._queue.popleft()
         if self._limit is not None and self._reader.n_read >= self._limit:
             self._hooks.ended(f"All sentences asked for were read ({self._limit}).")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from bci_app.contract.errors import SignalError
 from bci_app.contract.preprocessing import preprocess_recording
 from bci_app.contract.signal import Recording
 from bci_app.engine.live_text import NumberedSentences, SentenceMarkers, SentenceReading, TextReader
@@ -51,9 +52,13 @@ def read_text_offline(recording: Recording, decoder: TextDecoder, seed: int = 0)
         sentences.add(markers.hear(marker))
     found = sentences.due(store)
     sentences.drop_pending("the recording ended before it was complete")
-    reader = TextReader(decoder, lambda: math.nan, seed)
+    reader, dropped = TextReader(decoder, lambda: math.nan, seed), sentences.take_dropped()
+    pairs = []
+    for sentence in found:
+        try:
+            pairs.append((reader.read(sentence), reader.read_noise(sentence)))
+        except SignalError as error:
+            dropped.append((sentence.number, str(error)))
     return OfflineText(
-        tuple(reader.read(sentence) for sentence in found),
-        tuple(reader.read_noise(sentence) for sentence in found),
-        tuple(sentences.take_dropped()),
+        tuple(reading for reading, _ in pairs), tuple(noise for _, noise in pairs), tuple(sorted(dropped))
     )

@@ -185,8 +185,8 @@ class TextSession(SignalSession):
 
     def _twin_read(self, reading: SentenceReading, noise: ReadText) -> None:
         told = self._told(reading, noise.text)
-        self._evidence.add(told, reading.sentence.n_steps)
         self._telling.tell(told)
+        self._evidence.add(told, reading.sentence.n_steps)
         if self._live.recorder is not None:
             self._live.recorder.sentence(entry(reading, noise, told))
 
@@ -198,7 +198,7 @@ class TextSession(SignalSession):
     def _not_read(self, number: int, reason: str) -> None:
         self.n_not_read += 1
         self._telling.tell(SentenceNotRead(number, reason))
-        message = f"Sentence {number + 1} was not read: {reason}."
+        message = f"Sentence {number + 1} was not read: {reason.rstrip('.')}."
         self._telling.now_and_then(reason, message, self.clock())
 
 

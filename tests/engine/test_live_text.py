@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bci_app.contract.errors import SignalError
 from bci_app.contract.preprocessing import preprocess_recording
 from bci_app.contract.reading import SentenceSpec
 from bci_app.contract.signal import Chunk, Marker, Recording
 from bci_app.engine.events import WordRead
 from bci_app.engine.live_text import (
     NumberedSentences,
+    Sentence,
     SentenceDecoding,
     SentenceMarkers,
     SentenceReading,
@@ -139,6 +142,23 @@ def test_the_thread_ends_after_as_many_sentences_as_were_asked_for(windows: Text
     assert told.everything[-1] == ("ended", "All sentences asked for were read (2).")
     worker.close()
     assert told.everything[-1] == ("dropped: the session ended before it was read", 2)
+
+
+def test_a_sentence_that_the_model_refuses_is_told_and_the_next_one_is_read(windows: TextDecoder) -> None:
+    class Refusing(TextReader):
+        def read(self, sentence: Sentence, on_word: Callable[[WordRead], None] = lambda word: None) -> SentenceReading:
+            if sentence.number == 0:
+                raise SignalError("it must be shorter")
+            return super().read(sentence, on_word)
+
+    told, recording = Told(), reading_recording(SHOWN[:2])
+    worker, ring = decoding(windows, told, reader=Refusing(windows, lambda: 5.0))
+    hear(worker, windows, recording.markers)
+    pour(recording, windows, ring)
+    for _ in range(2):
+        worker.step()
+    assert told.everything[0] == ("dropped: it must be shorter", 0)
+    assert told.everything[-1] == ("twin", 1)
 
 
 def test_a_stop_in_the_middle_of_a_sentence_is_heard_at_the_next_word(windows: TextDecoder) -> None:
