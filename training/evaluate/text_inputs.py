@@ -10,13 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bci_app.calibration.ridge import fit_noise
-from bci_app.contract.noise import NoiseModel
-from bci_app.contract.reading import Reads
 from bci_app.inference.text_bundle import noise_signal
 from bci_app.text.rows import unigram_hits
 from bci_app.text.scores import numbered
 from bci_app.text.strata import LEAST, Indices, strata
+from training.data.reading_noise import reading_noise
 from training.data.readings import Floats, Readings, distinct_sentences
 
 REAL, OTHER_SENTENCE, OTHER_SUBJECT, NOISE, ZEROS = (
@@ -26,9 +24,6 @@ REAL, OTHER_SENTENCE, OTHER_SUBJECT, NOISE, ZEROS = (
     "matched noise",
     "zeros",
 )
-STRETCH_S = 1.0
-"""Stretches of waves that their noise is matched to, and joined from."""
-_MOST_WINDOWS = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,30 +96,6 @@ def matched_noise(train: Readings, like: Readings, seed: int) -> Given:
     noise, rng = reading_noise(train), np.random.default_rng((seed, 3))
     signals = tuple(noise_signal(noise, train.reads, rng, n_steps) for n_steps in like.n_steps)
     return Given(NOISE, signals, np.arange(len(like)))
-
-
-def reading_noise(train: Readings) -> NoiseModel:
-    """The noise model of words, or of stretches of waves; of features, the mean and covariance of one word."""
-    parts = [_windows(item.signal, train.reads, _stretch(train)) for item in train.items]
-    windows = np.concatenate(parts)
-    return fit_noise(windows[np.linspace(0, len(windows) - 1, min(len(windows), _MOST_WINDOWS)).astype(int)])
-
-
-def _stretch(train: Readings) -> int:
-    """Samples of a stretch: those of `STRETCH_S`, or the shortest reading."""
-    if train.preprocessing is None:
-        return 1
-    return min(round(STRETCH_S * train.preprocessing.output_sfreq), *train.n_steps)
-
-
-def _windows(signal: Floats, reads: Reads, n_times: int) -> Floats:
-    """The words or the whole stretches of a reading (n, n_rows, n_times)."""
-    if reads == "word-windows":
-        return signal
-    if reads == "word-features":
-        return signal[:, :, np.newaxis]
-    n_rows, n = signal.shape[0], signal.shape[1] // n_times
-    return signal[:, : n * n_times].reshape(n_rows, n, n_times).swapaxes(0, 1)
 
 
 def best_constant(train: Readings) -> str:

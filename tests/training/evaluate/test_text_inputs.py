@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
-from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.text.rows import FIGURES, row_statistics
 from tests.training.evaluate.text_world import word_readings
 from training.data.readings import Reading, Readings
@@ -25,7 +23,6 @@ from training.evaluate.text_inputs import (
     matched_noise,
     most_frequent,
     of_that_length,
-    reading_noise,
 )
 
 TEST = word_readings(40, n_subjects=3, seed=1)
@@ -72,20 +69,6 @@ def test_noise_has_mean_and_spread_of_training_words_and_length_of_test() -> Non
     error = words.std(axis=0) / np.sqrt(len(drawn))
     assert (np.abs(drawn.mean(axis=0) - words.mean(axis=0)) < 4 * error).all()
     np.testing.assert_allclose(drawn.std(axis=0), words.std(axis=0), rtol=0.12)
-
-
-@pytest.mark.parametrize(("reads", "shape"), [("word-windows", (5, 2, 20)), ("waves", (2, 250))])
-def test_noise_of_windows_and_waves_has_their_covariance(reads: str, shape: tuple[int, ...]) -> None:
-    rng, mixing = np.random.default_rng(0), np.array([[3.0, 0.0], [2.0, 0.5]])
-    spec = PreprocessingSpec.design(("O1", "O2"), 100.0, (1.0, 30.0))
-    items = [Reading("a", (mixing @ rng.normal(size=shape)).astype(np.float32), "s") for _ in range(200)]
-    readings = Readings(tuple(items), reads, ("O1", "O2"), spec)
-    model = reading_noise(readings)
-    assert model.mean.shape == (2, 20 if reads == "word-windows" else 100)
-    given = matched_noise(readings, readings, 1)
-    assert {signal.shape for signal in given.signals} == {shape}
-    channels = np.concatenate([np.moveaxis(signal, -2, 0).reshape(2, -1) for signal in given.signals], axis=1)
-    np.testing.assert_allclose(np.cov(channels), mixing @ mixing.T, rtol=0.12)
 
 
 def test_five_inputs_have_their_names_and_are_repeated_by_the_seed() -> None:
