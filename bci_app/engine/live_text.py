@@ -257,16 +257,17 @@ class SentenceDecoding(Worker):
         """Await what a marker belongs to; any thread."""
         with self._lock:
             self._arrivals.append(heard)
+        self._ring.nudge()  # the last marker may come after the last sample
 
     def finish(self, reason: str) -> None:
         """No more signal is to come: read what is complete, then end; any thread."""
         self._last_reason = reason
 
     def step(self) -> bool:
-        """Wait for new samples, cut what they completed, and read one sentence; decoding thread."""
+        """Wait for new samples or markers, cut what they completed, and read one sentence; decoding thread."""
         last_reason = self._last_reason  # asked before cutting: what came until then is cut
         if not self._queue:
-            self._ring.wait_newer(self._seen, 0.2)
+            self._ring.wait_newer(self._seen, 0.2, lambda: bool(self._arrivals))
         self._cut()
         if not self._queue:
             return self._still_expected(last_reason)

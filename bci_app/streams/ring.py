@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,10 +94,15 @@ class Ring:
                 self._place(chunk)
             self._grown.notify_all()
 
-    def wait_newer(self, index: int, timeout_s: float) -> bool:
-        """Whether a sample beyond `newest == index` was written within `timeout_s` seconds; waits for it."""
+    def wait_newer(self, index: int, timeout_s: float, or_if: Callable[[], bool] = lambda: False) -> bool:
+        """Whether a sample beyond `newest == index` was written within `timeout_s` seconds, or `or_if` holds; waits for it."""
         with self._grown:
-            return self._grown.wait_for(lambda: self._newest > index, timeout_s)
+            return self._grown.wait_for(lambda: self._newest > index or or_if(), timeout_s)
+
+    def nudge(self) -> None:
+        """Let those who wait ask again whether what they wait for is there."""
+        with self._grown:
+            self._grown.notify_all()
 
     def read(self, start: int, stop: int, rows: NDArray[np.intp] | None = None) -> tuple[Samples, Times]:
         """Copies of samples [start, stop): float32 (n_channels, n) and float64 (n,); only of `rows` if they are given.

@@ -144,6 +144,28 @@ def test_the_thread_ends_after_as_many_sentences_as_were_asked_for(windows: Text
     assert told.everything[-1] == ("dropped: the session ended before it was read", 2)
 
 
+def test_a_last_marker_that_comes_after_the_last_sample_is_not_waited_beside(windows: TextDecoder) -> None:
+    told, recording, ear = Told(), reading_recording(SHOWN[:1]), SentenceMarkers(windows.manifest.sentence)
+    worker, ring = decoding(windows, told)
+    *before, stop = (ear.hear(marker) for marker in recording.markers)
+    for heard in before:
+        worker.add(heard)
+    pour(recording, windows, ring)
+    worker.step()
+    asked: list[bool] = []
+
+    def wait_newer(index: int, timeout_s: float, or_if: Callable[[], bool]) -> bool:
+        asked.append(or_if())
+        worker.add(stop)
+        asked.append(or_if())
+        return True
+
+    ring.wait_newer = wait_newer  # type: ignore[method-assign, assignment]
+    worker.step()
+    assert asked == [False, True]
+    assert told.everything[-1] == ("twin", 0)
+
+
 def test_a_sentence_that_the_model_refuses_is_told_and_the_next_one_is_read(windows: TextDecoder) -> None:
     class Refusing(TextReader):
         def read(self, sentence: Sentence, on_word: Callable[[WordRead], None] = lambda word: None) -> SentenceReading:

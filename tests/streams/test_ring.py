@@ -102,6 +102,15 @@ def test_reader_waits_until_something_is_written() -> None:
     writer.join()
 
 
+def test_whoever_waits_for_something_else_as_well_is_woken_for_it() -> None:
+    ring, there = Ring(2, SFREQ, 1.0), list[int]()
+    other = threading.Timer(0.02, lambda: (there.append(1), ring.nudge()))
+    other.start()
+    assert ring.wait_newer(0, 5.0, lambda: bool(there))
+    other.join()
+    assert ring.newest == 0
+
+
 def test_window_iterator_reads_the_ring_as_it_reads_an_array() -> None:
     ring, windows = Ring(2, SFREQ, 1.0), HopWindows(WindowSpec(window_s=0.2, hop_s=0.1), SFREQ)
     found = []
