@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,10 @@ import yaml
 from PIL import Image
 
 from bci_app.contract.lines import read_lines
+from bci_app.engine import text_demo
 from bci_app.engine.text_offline import read_text_offline
 from bci_app.inference.text import TextDecoder
+from bci_app.simulation.live_reading import LiveReader
 from bci_app.simulation.settings import ParticipantSettings, ReadingSettings
 from bci_app.streams.recordings import write_recording
 from bci_app.streams.run_folder import read_run
@@ -69,7 +74,22 @@ def check_summary(summary: dict, printed: str) -> None:
     }  # fmt: skip
 
 
-def test_the_demo_reads_a_simulated_reader_live(tmp_path: Path, command: Command) -> None:
+@contextmanager
+def reader_in_a_thread(settings: ParticipantSettings) -> Iterator[None]:
+    """The reader of the demo without a process of its own, whose start takes seconds."""
+    reader, stop, ready = LiveReader(settings), threading.Event(), threading.Event()
+    thread = threading.Thread(target=reader.run, args=(stop, ready.set))
+    thread.start()
+    assert ready.wait(10.0)
+    yield
+    stop.set()
+    thread.join()
+
+
+def test_the_demo_reads_a_simulated_reader_live(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_demo, "ParticipantProcess", reader_in_a_thread)
     reading = ReadingSettings(soa_s=0.2, jitter_s=0.0, pause_s=0.5)
     participant = ParticipantSettings(n_channels=4, sfreq=128.0, drop_out_rate_hz=0, pop_rate_hz=0, reading=reading)
     tiny_text_bundle(tmp_path / "tiny", channels=("O1", "Oz", "Fpz", "O2"), sfreq=participant.sfreq)
