@@ -202,6 +202,10 @@ def style_sheet(theme: Theme) -> str:
     QTableWidget {{ background: transparent; border: none; color: {theme.text}; }}
     QHeaderView, QHeaderView::section {{ background: transparent; border: none; color: {theme.muted}; }}
     QHeaderView::section {{ padding: 2px 4px; }}
+    QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0px; }}
+    QScrollBar::handle:vertical {{ background: {theme.border}; border-radius: 4px; min-height: 24px; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ height: 0px; }}
+    QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
     QPushButton {{ background: {theme.window}; color: {theme.text}; {frame} {theme.border}; padding: 5px 10px; }}
     QPushButton:hover {{ border-color: {theme.decoder}; }}
     QPushButton:pressed {{ background: {theme.border}; }}

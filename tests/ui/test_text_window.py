@@ -210,6 +210,8 @@ def test_long_text_is_written_smaller_and_cut_with_a_sign_only_if_it_has_no_room
     assert size == SIZES_PT[-1]
     assert text.endswith("word …")
     assert read.text.count("word") == 300
+    _say(qapp, session, SentenceRead(301, "x", 1, "x" * 2000, ""))
+    assert read._label.text().endswith("x …")
 
 
 def test_text_from_a_model_or_the_network_is_never_read_as_markup(make_text: MakeText, qapp: QApplication) -> None:

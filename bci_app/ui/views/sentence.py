@@ -150,10 +150,10 @@ class _Block(QWidget):
             font = theme.font(points, bold=self._bold)
             if self._has_room(self.text, font):
                 break
-        words, shown = self.text.split(" "), self.text
-        while len(words) > 1 and not self._has_room(shown, font):
-            words.pop()
-            shown = f"{' '.join(words)} …"
+        kept = shown = self.text
+        while len(kept) > 1 and not self._has_room(shown, font):
+            kept = kept.rpartition(" ")[0] or kept[: len(kept) * 9 // 10]  # a word less, or of one word some letters
+            shown = f"{kept} …"
         self._label.setFont(font)
         self._label.setText(shown)
 

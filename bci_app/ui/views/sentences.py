@@ -51,12 +51,18 @@ class SentencesView(QWidget):
             item.setTextAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
             item.setToolTip(plain_tooltip(text))
             self._table.setItem(0, column, item)
-        self._table.resizeRowToContents(0)
+        self._fit(0)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Break lines anew."""
         super().resizeEvent(event)
-        self._table.resizeRowsToContents()
+        for row in range(self._table.rowCount()):
+            self._fit(row)
+
+    def _fit(self, row: int) -> None:
+        """As high as its texts, and a little more to tell it from the next."""
+        self._table.resizeRowToContents(row)
+        self._table.setRowHeight(row, self._table.rowHeight(row) + 6)
 
     def _text(self, row: int, column: int) -> str:
         item = self._table.item(row, column)
