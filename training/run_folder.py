@@ -28,21 +28,23 @@ from training.evolve_recipe import EvolveRecipe
 from training.gan_recipe import GanRecipe
 from training.reader_recipe import ReaderRecipe
 from training.settings import ClassifierRecipe, GeneratorRecipe, Recipe, problems
+from training.text_recipe import TextRecipe
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 CHECKPOINT = "checkpoint.safetensors"
-_ROOMS = ("contract", "pictures", "inference", "simulation", "calibration", "evolution")
+_ROOMS = ("contract", "pictures", "inference", "simulation", "calibration", "evolution", "text")
 SOURCES = ("models", "training", "configs/train", *(f"bci_app/{room}" for room in _ROOMS))
 """What the outcome of a training run depends on."""
-AnyRecipe = GeneratorRecipe | ReaderRecipe | ClassifierRecipe | GanRecipe | EvolveRecipe
+AnyRecipe = GeneratorRecipe | ReaderRecipe | ClassifierRecipe | GanRecipe | EvolveRecipe | TextRecipe
 KINDS: dict[str, type[AnyRecipe]] = {
     "train_gan": GanRecipe,
     "train_generator": GeneratorRecipe,
     "train_classifier": ClassifierRecipe,
     "train_reader": ReaderRecipe,
     "evolve": EvolveRecipe,
+    "train_text": TextRecipe,
 }
 
 

@@ -6,35 +6,19 @@ averages; Duan et al. 2023 (DeWave), section 3.2: 2,048 codes of 512 numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from vector_quantize_pytorch import VectorQuantize
 
 
-@dataclass(frozen=True, slots=True)
-class CodeUse:
-    """How a set of codes is used.
-
-    Attributes
-    ----------
-    share : float
-        Share of the codex that occurs.
-    perplexity : float
-        How many codes, used equally often, would be as hard to guess.
-    """
-
-    share: float
-    perplexity: float
-
-
 class Codex(nn.Module):
     """Vector quantisation between two projections.
 
     Codes follow the mean of what they stand for (moving averages); a code that stands for next to nothing is put where a
-    vector of the batch is. The gradient passes as if nothing had been replaced (straight-through).
+    vector of the batch is. The gradient passes as if nothing had been replaced (straight-through). Until `begin` is called
+    vectors pass as they are, all under code 0: codes of an encoder that has learnt nothing would collapse (Łańcucki et al. 2020,
+    "Robust training of vector quantized bottleneck models", section 3).
 
     Parameters
     ----------
@@ -67,7 +51,7 @@ class Codex(nn.Module):
     ) -> None:
         super().__init__()
         code_dim = code_dim or dim
-        self.dim, self.n_codes = dim, n_codes
+        self.dim, self.n_codes, self.begun = dim, n_codes, False
         self.enter = nn.Linear(width, code_dim)
         self.quantise = VectorQuantize(
             code_dim,
@@ -102,11 +86,16 @@ class Codex(nn.Module):
             Zero outside training.
         """
         entered = self.enter(vectors)
+        if not self.begun:
+            return self.leave(entered), vectors.new_zeros(vectors.shape[:2], dtype=torch.int64), vectors.new_zeros(())
         if not self.training:
             codes = self.nearest(entered)
             return self.leave(functional.embedding(codes, self.book)), codes, vectors.new_zeros(())
         there = torch.ones(vectors.shape[:2], dtype=torch.bool, device=vectors.device) if mask is None else mask
         chosen, chosen_codes, loss = self.quantise(entered[there][None])
+        self.quantise.zero.requires_grad_(
+            False
+        )  # a constant, which the library wants a gradient of and which must not leave
         codes = torch.zeros(there.shape, dtype=torch.int64, device=vectors.device).masked_scatter(
             there, chosen_codes[0]
         )
@@ -149,10 +138,4 @@ class Codex(nn.Module):
         codebook.init_embed_(self.enter(vectors)[None])
         codebook.cluster_size.mul_(per_step / len(vectors))
         codebook.embed_avg.mul_(per_step / len(vectors))
-
-
-def code_use(codes: Tensor, n_codes: int) -> CodeUse:
-    """Share and perplexity of codes, int64 of any shape, of a codex of `n_codes`."""
-    shares = torch.bincount(codes.flatten(), minlength=n_codes) / max(codes.numel(), 1)
-    used = shares[shares > 0]
-    return CodeUse(len(used) / n_codes, float((-(used * used.log()).sum()).exp()))
+        self.begun = True

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoTokenizer, BartConfig, BartForConditionalGeneration, GenerationConfig
+from transformers import AutoConfig, BartConfig, BartForConditionalGeneration, GenerationConfig
 
 PAD, FIRST, STOP, UNKNOWN, MASK = "<pad>", "<s>", "</s>", "<unk>", "<mask>"
 SPECIAL = (FIRST, PAD, STOP, UNKNOWN, MASK)
@@ -76,8 +75,8 @@ def pretrained_bart(source: str) -> tuple[BartForConditionalGeneration, Tokenize
         language = (
             BartForConditionalGeneration.from_pretrained(source, use_safetensors=True) if kind == "bart" else None
         )
-        tokenizer = AutoTokenizer.from_pretrained(source).backend_tokenizer
-    except (OSError, ValueError, AttributeError, KeyError, SafetensorError) as error:
+        tokenizer = _tokenizer(source)
+    except Exception as error:  # tokenizers raises nothing more special
         reason = " ".join(str(error).split())[:300]
         raise ValueError(
             f"A language model is a folder, or a name on the hub, of a BART with its tokenizer; '{source}' is none: {reason}"
@@ -90,6 +89,12 @@ def pretrained_bart(source: str) -> tuple[BartForConditionalGeneration, Tokenize
             f"{tokenizer.get_vocab_size()}. Take both from the same place"
         )
     return without_habits(language), tokenizer
+
+
+def _tokenizer(source: str) -> Tokenizer:
+    """As it was saved: transformers' own class for BART would cut words in another way than a tokenizer of ours."""
+    file = Path(source) / "tokenizer.json"
+    return Tokenizer.from_file(str(file)) if Path(source).is_dir() else Tokenizer.from_pretrained(source)
 
 
 def _refuse_unsafe(folder: Path) -> None:

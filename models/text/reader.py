@@ -15,28 +15,22 @@ from models.text.wave_encoder import WaveEncoder
 from models.text.word_encoder import WordEncoder
 
 
-class Read(NamedTuple):
-    """What a signal becomes on its way.
+class Quantised(NamedTuple):
+    """What a signal becomes before the language model.
 
     Attributes
     ----------
-    states : Tensor (batch, n, d_model)
-        Last hidden state of the language model's encoder.
-    codes : int64 Tensor (batch, n)
-    embedding : Tensor (batch, dim)
-        Of the whole sentence.
     words : Tensor (batch, n, d_model)
         What the language model is given in place of embedded words.
+    codes : int64 Tensor (batch, n)
     commitment : Tensor ()
         Loss of the codex; zero outside training.
     mask : bool Tensor (batch, n) or None
         Which steps are there.
     """
 
-    states: Tensor
-    codes: Tensor
-    embedding: Tensor
     words: Tensor
+    codes: Tensor
     commitment: Tensor
     mask: Tensor | None
 
@@ -115,11 +109,19 @@ class SentenceReader(nn.Module):
         return self.states(signal, mask)
 
     def states(self, signal: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """States (batch, n, d_model), codes (batch, n) and embeddings (batch, dim) of signals; see `read`."""
-        return self.read(signal, mask)[:3]
+        """Last hidden states (batch, n, d_model) of BART's encoder, codes (batch, n) and embeddings (batch, dim) of signals.
 
-    def read(self, signal: Tensor, mask: Tensor | None = None) -> Read:
-        """The signal on its way to words.
+        Parameters
+        ----------
+        signal, mask
+            See `quantise`.
+        """
+        read = self.quantise(signal, mask)
+        states, embedding = self.understand(read)
+        return states, read.codes, embedding
+
+    def quantise(self, signal: Tensor, mask: Tensor | None = None) -> Quantised:
+        """The codes of signals, as words.
 
         Parameters
         ----------
@@ -131,12 +133,16 @@ class SentenceReader(nn.Module):
         """
         vectors, mask = self.encode(signal, mask)
         quantised, codes, commitment = self.codex.read(vectors, mask)
-        words = self.enter(quantised)
-        states = self._understand(words, mask)
-        return Read(states, codes, self.read_pool(states, mask), words, commitment, mask)
+        return Quantised(self.enter(quantised), codes, commitment, mask)
+
+    def understand(self, read: Quantised) -> tuple[Tensor, Tensor]:
+        """Last hidden states (batch, n, d_model) of BART's encoder, and embeddings (batch, dim)."""
+        states = self._encoded(read.words, read.mask)
+        embedding: Tensor = self.read_pool(states, read.mask)
+        return states, embedding
 
     def encode(self, signal: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Vectors (batch, n, width) before the codex, and which of them are there; see `read`."""
+        """Vectors (batch, n, width) before the codex, and which of them are there; see `quantise`."""
         features = signal if self.bands is None else self.bands(signal)
         vectors = self.encoder(self.standardise(features), mask)
         return vectors, None if mask is None else self.encoder.shorten(mask)
@@ -151,11 +157,11 @@ class SentenceReader(nn.Module):
         mask : bool Tensor (batch, n_tokens), optional
             True where there is a token.
         """
-        states = self._understand(self.language.get_input_embeddings()(token_ids), mask)
+        states = self._encoded(self.language.get_input_embeddings()(token_ids), mask)
         embedding: Tensor = self.shown_pool(states, mask)
         return embedding
 
-    def _understand(self, words: Tensor, mask: Tensor | None) -> Tensor:
+    def _encoded(self, words: Tensor, mask: Tensor | None) -> Tensor:
         numbers = None if mask is None else mask.long()
         states: Tensor = self.language.get_encoder()(inputs_embeds=words, attention_mask=numbers).last_hidden_state
         return states

@@ -116,7 +116,7 @@ def _codex() -> Codex:
 def _sentence_reader() -> SentenceReader:
     bands = BandAmplitudes(64, 128.0, {"low": (4.0, 8.0), "high": (20.0, 40.0)})
     encoder = WordEncoder(2 * N_CHANNELS, WIDTH, 1, 2, 16, max_words=N_WORDS)
-    scale = Standardise(torch.zeros(2 * N_CHANNELS), torch.ones(2 * N_CHANNELS))
+    scale = Standardise(torch.zeros(2 * N_CHANNELS), torch.eye(2 * N_CHANNELS))
     return SentenceReader(scale, encoder, _codex(), small_bart(20, 8, 1, 2, 16, 16), DIM, bands)
 
 
@@ -132,7 +132,7 @@ CASES = {
         has_gradient=False,
     ),
     "Standardise": Case(
-        lambda: Standardise(torch.ones(WIDTH), torch.full((WIDTH,), 2.0)),
+        lambda: Standardise(torch.ones(WIDTH), torch.eye(WIDTH)),
         _steps,
         ((3, N_WORDS, WIDTH),),
         has_gradient=False,

@@ -8,7 +8,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 
-from models.text.language import SPECIAL, UNKNOWN
+from bci_app.contract.errors import SettingsError
+from models.text.language import MASK, SPECIAL, UNKNOWN
 
 Ids = Sequence[int]
 
@@ -39,9 +40,27 @@ def train_tokenizer(sentences: Sequence[str], vocab_size: int) -> Tokenizer:
     return tokenizer
 
 
+def mask_id(tokenizer: Tokenizer) -> int:
+    """The token that stands for what is hidden; SettingsError if there is none."""
+    found = tokenizer.token_to_id(MASK)
+    if found is None:
+        raise SettingsError(f"The tokenizer of a BART has a token {MASK}; this one has none. Take another.")
+    return found
+
+
 def ids_of(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     """Tokens of each text, without special ones."""
     return [each.ids for each in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+
+def refuse_long(texts: Sequence[str], ids: Sequence[Ids], n_places: int) -> None:
+    """SettingsError if one of the texts has more tokens than a language model has places for, first and stop token included."""
+    longest = max(range(len(ids)), key=lambda number: len(ids[number]), default=None)
+    if longest is not None and len(ids[longest]) + 2 > n_places:
+        raise SettingsError(
+            f"A sentence has up to {n_places - 2} tokens, as many as the language model has places for; "
+            f"'{texts[longest][:60]}' has {len(ids[longest])}. Make language.n_places larger, or leave long sentences out."
+        )
 
 
 def text_of(tokenizer: Tokenizer, ids: Sequence[Ids]) -> list[str]:

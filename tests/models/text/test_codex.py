@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
-from models.text.codex import Codex, code_use
+from models.text.codex import Codex
 
 WIDTH, N_CODES = 6, 32
 
@@ -84,11 +82,3 @@ def test_codes_begin_as_the_means_of_what_they_stand_for() -> None:
     assert float(codex.quantise._codebook.cluster_size.sum()) == pytest.approx(40.0)
     with pytest.raises(ValueError, match="4 codes begin from at least as many vectors; got 3"):
         codex.begin(torch.randn(3, WIDTH), 4)
-
-
-def test_use_is_counted() -> None:
-    even = code_use(torch.arange(8).repeat(3), 32)
-    assert (even.share, even.perplexity) == (0.25, pytest.approx(8.0))
-    assert code_use(torch.zeros(5, dtype=torch.int64), 32).perplexity == pytest.approx(1.0)
-    uneven = code_use(torch.tensor([0, 0, 0, 1]), 4)
-    assert uneven.perplexity == pytest.approx(math.exp(-0.75 * math.log(0.75) - 0.25 * math.log(0.25)))

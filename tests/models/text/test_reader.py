@@ -19,10 +19,9 @@ N_ROWS = 6
 def _reader(waves: bool) -> SentenceReader:
     torch.manual_seed(0)
     encoder = WaveEncoder(N_ROWS, 8, (2, 4), 2, 2, 16, 3, max_steps=32) if waves else WordEncoder(N_ROWS, 8, 2, 2, 16)
-    shape = (N_ROWS, 1) if waves else (N_ROWS,)
     codex = Codex(8, 10, 16, 4)
     codex.begin(torch.randn(40, 8), 10)
-    scale = Standardise(torch.zeros(shape), torch.ones(shape))
+    scale = Standardise(torch.zeros(N_ROWS), torch.eye(N_ROWS), waves)
     return SentenceReader(scale, encoder, codex, small_bart(20, 8, 1, 2, 16, 64), 5).eval()
 
 
@@ -35,13 +34,13 @@ def test_padding_changes_nothing(waves: bool) -> None:
     mask = torch.arange(37)[None] < torch.tensor(lengths)[:, None]
     for row, signal in zip(batch, signals, strict=True):
         row.narrow(axis - 1, 0, signal.shape[axis]).copy_(signal[0])
-    together = reader.read(batch, mask)
-    assert together.mask is not None
+    states, codes, embedding = reader(batch, mask)
+    steps = reader.encoder.shorten(mask)
     for number, signal in enumerate(signals):
-        alone, there = reader.read(signal), together.mask[number]
-        assert torch.equal(together.codes[number][there], alone.codes[0])
-        torch.testing.assert_close(together.states[number][there], alone.states[0], atol=1e-5, rtol=1e-4)
-        torch.testing.assert_close(together.embedding[number], alone.embedding[0], atol=1e-5, rtol=1e-4)
+        alone = reader(signal)
+        assert torch.equal(codes[number][steps[number]], alone[1][0])
+        torch.testing.assert_close(states[number][steps[number]], alone[0][0], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(embedding[number], alone[2][0], atol=1e-5, rtol=1e-4)
 
 
 def test_steps_of_waves_are_their_samples_over_the_strides() -> None:
@@ -66,23 +65,26 @@ def test_a_vector_of_a_word_depends_on_its_place() -> None:
 @pytest.mark.parametrize("waves", [False, True])
 def test_in_training_a_gradient_reaches_all_weights(waves: bool) -> None:
     reader = _reader(waves).train()
-    read = reader.read(torch.randn(3, N_ROWS, 24) if waves else torch.randn(3, 7, N_ROWS))
+    read = reader.quantise(torch.randn(3, N_ROWS, 24) if waves else torch.randn(3, 7, N_ROWS))
+    states, embedding = reader.understand(read)
     shown, tokens = torch.randint(5, 20, (3, 4)), torch.randint(5, 20, (3, 6))
-    written = reader.language(encoder_outputs=(read.states,), labels=tokens).loss
-    parts: list[Tensor] = [read.embedding.square().sum(), reader.sentence_embedding(shown).square().sum()]
+    written = reader.language(encoder_outputs=(states,), labels=tokens).loss
+    parts: list[Tensor] = [embedding.square().sum(), reader.sentence_embedding(shown).square().sum()]
     (written + read.commitment + sum(parts)).backward()
     idle = [name for name, weight in reader.named_parameters() if weight.grad is None or not weight.grad.any()]
     # a bias that all keys share changes no attention; no token stands at places that nothing reaches
     assert [name for name in idle if not name.endswith("k_proj.bias")] == []
 
 
-def test_values_far_out_are_cut() -> None:
-    scale = Standardise(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 0.0]), limit=3.0)
-    torch.testing.assert_close(scale(torch.tensor([[3.0, 2.0], [1e6, 3.0]])), torch.tensor([[1.0, 0.0], [3.0, 3.0]]))
+def test_rows_are_mixed_after_their_mean_is_taken_out_and_values_far_out_are_cut() -> None:
+    mean, matrix = torch.tensor([1.0, 2.0]), torch.tensor([[0.5, 0.0], [1.0, -1.0]])
+    signal, wanted = torch.tensor([[3.0, 2.0], [1e6, 3.0]]), torch.tensor([[1.0, 2.0], [8.0, 8.0]])
+    torch.testing.assert_close(Standardise(mean, matrix)(signal), wanted)
+    torch.testing.assert_close(Standardise(mean, matrix, waves=True)(signal.T), wanted.T)
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    scale, codex = Standardise(torch.zeros(N_ROWS), torch.ones(N_ROWS)), Codex(8, 10, 16, 4)
+    scale, codex = Standardise(torch.zeros(N_ROWS), torch.eye(N_ROWS)), Codex(8, 10, 16, 4)
     with pytest.raises(ValueError, match="has 40 places; the encoder gives up to 56 steps"):
         SentenceReader(scale, WordEncoder(N_ROWS, 8, 1, 2, 16), codex, small_bart(20, 8, 1, 2, 16, 40), 5)
     with pytest.raises(ValueError, match="3 heads must divide a width of 8"):

@@ -1,0 +1,82 @@
+"""The text that tokenizer and language model learn from, in which no held-out sentence is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from tokenizers import Tokenizer
+from transformers import BartForConditionalGeneration
+
+from bci_app.contract.errors import SettingsError
+from bci_app.simulation.sentences import TASKS, sentences
+from models.text.language import pretrained_bart
+from training.data.reading_settings import matching
+from training.data.readings import Readings, distinct_sentences
+from training.data.texts import leave_out, read_texts
+from training.interrupts import Asked
+from training.run_folder import RunFolder
+from training.text.denoising import train_language
+from training.text.tokens import train_tokenizer
+from training.text_recipe import PretrainedBart, TextRecipe
+
+SHARE, MOST = 0.05, 500
+"""Of the text, what is kept to choose the language model's weights by: this share, and no more sentences than these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Sentences to learn from, and others to choose by."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+
+
+def gather(recipe: TextRecipe, train: Readings, kept: Readings) -> Corpus:
+    """All text of a recipe without the sentences that are kept.
+
+    Parameters
+    ----------
+    recipe : TextRecipe
+    train : Readings
+        Training readings; their sentences are learnt from.
+    kept : Readings
+        Readings that are chosen by or scored: none of their sentences, nor what differs from one by no more than a word in
+        eight, is learnt from, wherever else it is printed. Of the simulated reader's grammar, whose sentences are all alike,
+        only the sentences themselves are left out.
+    """
+    texts = [*distinct_sentences(train.items)]
+    if recipe.text.files:
+        found = leave_out(read_texts(matching(recipe.text.files)), set(kept.keys), nearly=True)
+        texts += found
+    for number, task in enumerate(TASKS if recipe.text.n_simulated else ()):
+        texts += leave_out(sentences(task, recipe.text.n_simulated, recipe.seed + number, "train"), set(kept.keys))
+    distinct = np.array(leave_out(dict.fromkeys(texts), set(kept.keys)), dtype=object)
+    if len(distinct) < 2:
+        raise SettingsError("A language model needs two sentences at least. Give text.files, or more readings.")
+    shuffled = np.random.default_rng((recipe.seed, 1)).permutation(distinct).tolist()
+    n = max(min(round(SHARE * len(shuffled)), MOST), 1)
+    return Corpus(tuple(shuffled[n:]), tuple(shuffled[:n]))
+
+
+def language_model(
+    recipe: TextRecipe, corpus: Corpus, run: RunFolder | None = None, asked: Asked | None = None
+) -> tuple[BartForConditionalGeneration, Tokenizer]:
+    """The recipe's language model with its tokenizer: trained on the corpus, or one that others have trained.
+
+    Raises
+    ------
+    SettingsError
+        If the pretrained one cannot be read.
+    TrainingError
+        If the loss is no longer finite.
+    """
+    if isinstance(recipe.language, PretrainedBart):
+        try:
+            return pretrained_bart(recipe.language.source)
+        except ValueError as error:
+            raise SettingsError(f"{error}.") from None
+    tokenizer = train_tokenizer(corpus.train, recipe.text.vocab_size)
+    return train_language(
+        tokenizer, corpus.train, corpus.validation, recipe.language, recipe.seed, run, asked
+    ), tokenizer

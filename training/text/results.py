@@ -1,0 +1,121 @@
+"""What a trained reader of text leaves: its findings, the bundle, and the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from bci_app.contract.bundle import Bundle
+from bci_app.contract.manifest import Generation, Provenance
+from training.data.simulated_readings import SimulatedReadingsSettings
+from training.evaluate.text_findings import TextFindings, bundle_scores
+from training.evaluate.text_report import TextReport, write_text_report
+from training.run_folder import RunFolder, writing
+from training.text.export import export_text
+from training.text.reader import TrainedTextReader
+from training.text.training import Record, Sides
+from training.text_recipe import TextRecipe
+
+VERSIONS = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "vector-quantize-pytorch",
+    "onnx",
+    "onnxscript",
+    "numpy",
+    "sacrebleu",
+)
+
+
+def export(
+    recipe: TextRecipe, run: RunFolder, reader: TrainedTextReader, sides: Sides, findings: TextFindings
+) -> Bundle:
+    """The bundle of the reader that was scored; BundleError if the program does not read what torch reads."""
+    return export_text(
+        Path(recipe.bundle.folder) if recipe.bundle.folder else run.path / "bundle",
+        reader.network,
+        reader.tokenizer,
+        sides.train,
+        name=recipe.bundle.name,
+        n_codes=reader.n_codes,
+        generation=recipe.generation,
+        metrics=bundle_scores(findings),
+        provenance=_provenance(recipe, run, sides),
+        about=(in_words(recipe),),
+    )
+
+
+def report(
+    recipe: TextRecipe,
+    run: RunFolder,
+    reader: TrainedTextReader,
+    findings: TextFindings,
+    records: Sequence[Record],
+    provenance: Provenance,
+) -> None:
+    """One page and the same numbers as JSON, in the run folder."""
+    page = TextReport(
+        title=recipe.name,
+        model=in_words(recipe),
+        findings=findings,
+        splits=f"Scored: {findings.held_out}. Weights were chosen by validation sentences, which are on neither side.",
+        sizes=sizes(reader),
+        generation=generated_in_words(recipe.generation),
+        records=records,
+        recipe=recipe.model_dump(mode="json"),
+        provenance=provenance,
+    )
+    write_text_report(run.path / "report.html", page)
+    with writing(run.path):
+        (run.path / "scores.json").write_text(json.dumps(findings.as_json(), indent=1) + "\n", "utf-8")
+
+
+def in_words(recipe: TextRecipe) -> str:
+    """What reads."""
+    codex, language = recipe.codex, recipe.language
+    what = {"word-features": "features of each word", "word-windows": "a window of EEG per word", "waves": "waves"}
+    writes = "a small BART trained on text" if language.kind == "small" else f"the pretrained BART {language.source}"
+    frozen = f"after the stage in which it was left as it was, tuned at {recipe.second.language:g} of the rate"
+    tuned = frozen if recipe.second.epochs and recipe.second.language else "left as it was"
+    return (
+        f"{what[recipe.reads].capitalize()}, read by a network after DeWave, through a codex of {codex.n_codes:,} codes, into "
+        f"{writes}, {tuned}."
+    )
+
+
+def generated_in_words(generation: Generation) -> str:
+    """How text is generated."""
+    how = (
+        "greedy"
+        if generation.n_beams == 1
+        else f"{generation.n_beams} beams, length penalty {generation.length_penalty:g}"
+    )
+    repeats = f", repetition penalty {generation.repetition_penalty:g}" if generation.repetition_penalty != 1 else ""
+    return f"free-running, {how}, up to {generation.max_tokens} tokens{repeats}"
+
+
+def sizes(reader: TrainedTextReader) -> dict[str, int]:
+    """Weights of each part; of the codex, its codes too."""
+    network = reader.network
+    parts = {"encoder": network.encoder, "codex": network.codex, "language model": network.language}
+    counts = {name: sum(weight.numel() for weight in part.parameters()) for name, part in parts.items()}
+    return counts | {"codex": counts["codex"] + network.codex.book.numel()}
+
+
+def _provenance(recipe: TextRecipe, run: RunFolder, sides: Sides) -> Provenance:
+    ours = (
+        isinstance(recipe.data, SimulatedReadingsSettings) and recipe.language.kind == "small" and not recipe.text.files
+    )
+    return Provenance(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=run.origin("command"),
+        commit=run.origin("commit"),
+        recipe=recipe.model_dump(mode="json"),
+        data=(sides.train.name, *(Path(file).name for file in recipe.text.files)),
+        licence=recipe.bundle.licence or ("BSD-3-Clause" if ours else "not stated"),
+        versions={name: version(name) for name in VERSIONS},
+    )
