@@ -180,7 +180,8 @@ def bundle_scores(findings: TextFindings) -> tuple[Score, ...]:
     if retrieved is not None:
         among = f"of {retrieved.n_candidates:.0f} sentences"
         found.append((f"top-1 retrieval {among}", _retrieved("top_1"), retrieved.chance_1))
-        found.append((f"top-5 retrieval {among}", _retrieved("top_5"), retrieved.chance_5))
+        if retrieved.chance_5 < 1:
+            found.append((f"top-5 retrieval {among}", _retrieved("top_5"), retrieved.chance_5))
         found.append((f"share of others that fit less well, {among}", _retrieved("rank"), 0.5))
     first, others = _score(findings, MATCHED_MINUS_SHUFFLED, _gap, 0.0), [_score(findings, *each) for each in found]
     dealt = others[0].shuffled_pairing

@@ -19,6 +19,8 @@ Record = Mapping[str, float | int | str]
 """What a step or an epoch of training gave: ``part`` names the stage, ``epoch`` or ``step`` its place, the rest are figures."""
 _BESIDE = "validation_"
 _PLACES = ("epoch", "step", "part")
+_FEW = 5
+"""Points below which each is marked: one alone makes no line."""
 
 
 def gaps_svg(gaps: Sequence[tuple[str, Estimate]]) -> str:
@@ -84,8 +86,14 @@ def _panel(axes: Axes, title: str, records: Sequence[Record]) -> None:
         if name not in colours:  # how many codes are in use has a drawing of its own
             continue
         points = [(float(r.get(place, n)), float(r[key])) for n, r in enumerate(records, 1) if _is_number(r.get(key))]
-        axes.plot(*np.array(points).reshape(-1, 2).T, color=colours[name], linestyle="--" if beside else "-",
-                  linewidth=1.4, label=name.replace("_", " ") if not beside or name not in keys else None)  # fmt: skip
+        axes.plot(
+            *np.array(points).reshape(-1, 2).T,
+            color=colours[name],
+            linestyle="--" if beside else "-",
+            marker="." if len(points) < _FEW else "",
+            linewidth=1.4,
+            label=None if beside and name in keys else name.replace("_", " "),
+        )
     axes.set_title(title, fontsize=10, loc="left")
     axes.set_xlabel(place or "record", fontsize=9)
     plain(axes)

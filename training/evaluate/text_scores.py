@@ -96,7 +96,8 @@ def score_text(
         if each.name in (REAL, NOISE)
     }
     steps.tell("use of codes")
-    known = set(train.keys)
+    codes, known = _codes(model, train, test, seed), set(train.keys)
+    steps.tell("scored")
     return TextFindings(
         data=test.name,
         reads=test.reads,
@@ -112,7 +113,7 @@ def score_text(
         baselines=tuple(baselines),
         best_constant=without[CONSTANT][0],
         teacher_forced=forced,
-        codes=_codes(model, train, test, seed),
+        codes=codes,
         by_task=scorer.parts(answers[REAL], scorer.tasks),
         by_subject=scorer.parts(answers[REAL], [item.subject for item in test.items]),
         examples=_examples(test, given, answers, seed),
