@@ -102,6 +102,10 @@ def _read_or_guessed(metrics: Sequence[Score]) -> str:
         f"With the sentence that was shown, BLEU-1 is {score.value:.1f} points (95 % interval {score.low:.1f} to "
         f"{score.high:.1f}) above BLEU-1 with other sentences of the same task and number of steps."
     )
+    if score.low > 0 and score.noise_input is not None and score.noise_input >= score.low:
+        return (
+            f"{figure} But fed noise, the same model scores {score.noise_input:.1f}: it is not the signal that tells."
+        )
     if score.low > 0:
         return f"{figure} So much of what it writes is owed to the signal; all the rest any sentence of its kind would earn."
     return f"{figure} The interval is not above zero: no information of the signal was detected in what it writes."

@@ -157,23 +157,21 @@ def _tell_input(manifest: DecoderManifest) -> None:
 
 
 def _tell_text(manifest: TextManifest) -> None:
-    """What a reader of text takes of a sentence, and what it writes with."""
-    sentence, spec = manifest.sentence, manifest.preprocessing
-    if spec is None:
-        what = (
-            f"rows of {manifest.inputs[0].shape[-1]} features, computed elsewhere from EEG; no live stream carries them"
-        )
-    else:
+    """What a reader of text takes of a sentence, what it writes with, and whether it was found to read."""
+    from bci_app.engine.text_views import OwnTest
+
+    sentence, spec, how = manifest.sentence, manifest.preprocessing, manifest.generation
+    what = "features computed elsewhere from EEG, which no live stream carries"
+    if spec is not None:
         what = f"EEG of {len(spec.channels)} channels at {spec.sfreq:g} Hz"
-    cut = (
-        f"the whole sentence, up to {sentence.max_s:g} s"
-        if manifest.reads == "waves"
-        else (f"word by word, up to {sentence.max_words} words a sentence")
+    whole = manifest.reads == "waves"
+    limit = (
+        f"whole sentences of up to {sentence.max_s:g} s" if whole else f"up to {sentence.max_words} words a sentence"
     )
-    out.print(f"Reads: {what}; {cut}", markup=False, highlight=False)
-    how = manifest.generation
-    beams = "greedy" if how.n_beams == 1 else f"{how.n_beams} beams"
-    out.print(
-        f"Writes: {manifest.tokens.vocab_size:,} tokens by way of {manifest.n_codes:,} codes, free-running, {beams}",
-        markup=False, highlight=False,
-    )  # fmt: skip
+    beams = "greedy" if how.n_beams == 1 else f"with {how.n_beams} beams"
+    for line in (
+        f"Reads: {what}; {limit}",
+        f"Writes: free-running, {beams}, {manifest.tokens.vocab_size:,} tokens, from {manifest.n_codes:,} codes",
+        f"{OwnTest.of(manifest).verdict}.",
+    ):
+        out.print(line, markup=False, highlight=False)

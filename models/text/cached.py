@@ -71,8 +71,8 @@ class CachedStep(nn.Module):
         grown_keys, grown_values = [], []
         for number, layer in enumerate(decoder.layers):
             own = layer.self_attn
-            keys = torch.cat((past_keys[number], _heads(own.k_proj(hidden), own)), dim=2)
-            values = torch.cat((past_values[number], _heads(own.v_proj(hidden), own)), dim=2)
+            keys = torch.cat((past_keys[number], _alone(own.k_proj(hidden), own)), dim=2)
+            values = torch.cat((past_values[number], _alone(own.v_proj(hidden), own)), dim=2)
             hidden = layer.self_attn_layer_norm(hidden + _attend(own, hidden, keys, values))
             other = _attend(layer.encoder_attn, hidden, cross_keys[number], cross_values[number])
             hidden = layer.encoder_attn_layer_norm(hidden + other)
@@ -104,10 +104,14 @@ def _heads(numbers: Tensor, attention: BartAttention) -> Tensor:
     return numbers.view(batch, n, attention.num_heads, attention.head_dim).transpose(1, 2)
 
 
+def _alone(numbers: Tensor, attention: BartAttention) -> Tensor:
+    """One token (batch, 1, d_model) -> (batch, n_heads, 1, head_dim): in memory the same numbers, nothing is moved."""
+    return numbers.view(numbers.shape[0], attention.num_heads, 1, attention.head_dim)
+
+
 def _attend(attention: BartAttention, hidden: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """What one token (batch, 1, d_model) takes from places (batch, n_heads, n, head_dim)."""
-    asked = _heads(attention.q_proj(hidden), attention)
-    weights = torch.softmax(asked @ keys.transpose(2, 3) * attention.scaling, dim=3)
-    taken = (weights @ values).transpose(1, 2)
+    asked = _alone(attention.q_proj(hidden), attention) * attention.scaling
+    taken = torch.softmax(asked @ keys.transpose(2, 3), dim=3) @ values
     given: Tensor = attention.out_proj(taken.reshape(hidden.shape))
     return given

@@ -27,6 +27,7 @@ ORDER = (
     "evolution_live",
     "evolution_onsets",
     "text_session",
+    "text_live",
     "suite",
 )
 

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from transformers import BartForConditionalGeneration, GenerationConfig
 from transformers.modeling_outputs import BaseModelOutput
 
-from bci_app.calibration.ridge import fit_noise
 from bci_app.contract.bundle import Bundle, pack_arrays, write_bundle
 from bci_app.contract.errors import BundleError, SettingsError
 from bci_app.contract.manifest import Generation, Golden, Provenance, Score, TextManifest, Tokens
@@ -27,18 +26,16 @@ from bci_app.inference.text import TextDecoder
 from bci_app.inference.text_bundle import GRAPHS, noise_signal, text_tensors
 from models.text.cached import CachedStep, EncodedSentence, empty_cache
 from training.bundle_card import write_text_card
+from training.data.reading_noise import reading_noise
 from training.data.readings import Readings, distinct_sentences
 from training.export import graph_to_onnx, settled
 
 Floats = NDArray[np.float32]
 
-STRETCH_S = 1.0
-"""Length of the stretches that the noise of waves is joined from."""
 N_COMPARED = 8
 """Sentences of noise that torch and the program must read alike before a bundle exists."""
 _N_GOLDEN = 5
 """Words, or stretches of waves, of the golden sentence."""
-_MOST_WINDOWS = 4000
 _TOLERANCE = 1e-3
 """Of states and logits, some ten in size; and, as a share, of both."""
 _FREE = torch.export.Dim.AUTO
@@ -100,7 +97,7 @@ def export_text(
         If a weight is not finite, the graphs are refused, or the program does not read what torch reads.
     """
     network = settled(cast(nn.Module, reader)).float()
-    noise, longest = fit_noise(_windows(train)), _longest(train.reads, train.preprocessing, train.spec)
+    noise, longest = reading_noise(train), _longest(train.reads, train.preprocessing, train.spec)
     manifest = TextManifest(
         name=name,
         **_shapes(network, train, noise, longest, generation),
@@ -157,28 +154,6 @@ def _as_transformers(
         pad_token_id=language.config.pad_token_id,
         **beams,
     )
-
-
-def _windows(train: Readings) -> Floats:
-    """Words, or stretches of waves, (n, n_rows, n_times) that the noise is matched to: at most `_MOST_WINDOWS`, evenly taken."""
-    if train.reads == "waves":
-        assert train.preprocessing is not None
-        n_times = min(round(STRETCH_S * train.preprocessing.output_sfreq), *train.n_steps)
-        parts = [
-            np.stack(np.split(_whole(item.signal, n_times), item.signal.shape[1] // n_times, 1)) for item in train.items
-        ]
-    else:
-        parts = [item.signal if item.signal.ndim == 3 else item.signal[:, :, np.newaxis] for item in train.items]
-    n = sum(map(len, parts))
-    keep = np.zeros(n, bool)
-    keep[np.linspace(0, n - 1, min(n, _MOST_WINDOWS)).astype(int)] = True
-    ends = np.cumsum([len(part) for part in parts])[:-1]
-    return np.concatenate([part[kept] for part, kept in zip(parts, np.split(keep, ends), strict=True)])
-
-
-def _whole(waves: Floats, n_times: int) -> Floats:
-    """Waves (n_channels, n) without what is left over behind the last whole stretch."""
-    return waves[:, : waves.shape[1] // n_times * n_times]
 
 
 def _longest(reads: Reads, preprocessing: PreprocessingSpec | None, sentence: SentenceSpec) -> int:
@@ -248,13 +223,16 @@ def _graphs(network: nn.Module, manifest: TextManifest, noise: NoiseModel, longe
     language = cast(Reader, network).language
     signal = torch.from_numpy(noise_signal(noise, manifest.reads, np.random.default_rng(0), longest)[np.newaxis])
     axis = 2 if manifest.reads == "waves" else 1
-    given = _step_inputs(language, torch.Generator().manual_seed(0))
+    encode = EncodedSentence(network).eval()
+    encoder = graph_to_onnx(encode, {"signal": signal}, GRAPHS["encoder"][1], ({axis: _FREE},))
+    return {"encoder.onnx": encoder, "step.onnx": export_step(language)}
+
+
+def export_step(language: BartForConditionalGeneration) -> bytes:
+    """The graph of one token more, for any number of rows, of tokens before and of states."""
     free = ({0: _FREE}, {1: _FREE, 3: _FREE}, {1: _FREE, 3: _FREE}, {3: _FREE}, {3: _FREE})
-    encode, step = EncodedSentence(network).eval(), CachedStep(language).eval()
-    return {
-        "encoder.onnx": graph_to_onnx(encode, {"signal": signal}, GRAPHS["encoder"][1], ({axis: _FREE},)),
-        "step.onnx": graph_to_onnx(step, given, GRAPHS["step"][1], free),
-    }
+    given = _step_inputs(language, torch.Generator().manual_seed(0))
+    return graph_to_onnx(CachedStep(language).eval(), given, GRAPHS["step"][1], free)
 
 
 def _step_inputs(language: BartForConditionalGeneration, drawn: torch.Generator) -> dict[str, Tensor]:

@@ -38,10 +38,11 @@ BEAMS = Generation(max_tokens=12, n_beams=4, length_penalty=0.8, repetition_pena
 MAX_WORDS, N_TIMES, N_CODES = 12, 32, 16
 
 
-def _gap(low: float) -> Score:
+def _gap(low: float, noise: float = 0.1) -> Score:
     return Score(
-        name=MATCHED_MINUS_SHUFFLED, value=3.0, low=low, high=5.0, chance=0.0, n=20, held_out="Other sentences."
-    )
+        name=MATCHED_MINUS_SHUFFLED, value=3.0, low=low, high=5.0, chance=0.0, noise_input=noise, n=20,
+        held_out="Other sentences.",
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def reader(tokenizer: Tokenizer) -> SentenceReader:
     """An untrained reader of windows of two channels whose states and logits differ from word to word."""
     torch.manual_seed(0)
     scale, encoder = (
-        Standardise(torch.full((4,), 2.0), torch.ones(4)),
+        Standardise(torch.full((4,), 2.0), torch.eye(4)),
         WordEncoder(4, 16, 1, 2, 16, max_words=MAX_WORDS),
     )
     codex = Codex(16, 16, N_CODES, 4)
@@ -157,7 +158,11 @@ def ready_graphs(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("ready_graphs")
 @pytest.mark.parametrize(
     ("metrics", "says"),
-    [((_gap(-1.0),), "no information of the signal was detected"), ((), "take what it writes for guesses")],
+    [
+        ((_gap(-1.0),), "no information of the signal was detected"),
+        ((_gap(1.0, noise=1.5),), "fed noise, the same model scores 1.5"),
+        ((), "take what it writes for guesses"),
+    ],
 )
 def test_a_card_without_a_figure_above_zero_claims_nothing(
     export_it: Callable[..., Bundle], tmp_path: Path, metrics: tuple[Score, ...], says: str
