@@ -34,8 +34,8 @@ class Said:
         BLEU-1 to BLEU-4, ROUGE-1, word error rate, all in hundredths.
     similarity : Estimate
         Cosine of the mean word vectors of what was said and shown, mean over rows.
-    similarity_shuffled : float
-        The same with other sentences of the same task and number of steps.
+    similarity_shuffled : float or None
+        The same with other sentences of the same task and number of steps; None of another sentence's EEG, as `gap`.
     gap : Gap or None
         None if no task has two sentences, and of another sentence's EEG: it is a shuffle, and a shuffle of it would give some
         rows the sentence of their EEG back.

@@ -74,27 +74,21 @@ def score_text(
     """
     _check(train, test)
     given, missing = _given(train, test, seed)
-    steps = _Steps(progress, len(given) + 2 * (noise_model is not None) + 3)
+    twice = [each for each in given if each.name in (REAL, NOISE)]
+    steps = _Steps(progress, len(given) + len(twice) * (noise_model is not None) + 3)
     scorer = _Scorer(model, test, seed)
-    inputs, answers = [], {}
-    for each in given:
-        steps.tell(each.name)
-        answers[each.name] = model.generate(each.signals)
-        inputs.append(scorer.answered(each.name, model, answers[each.name], each))
-    for each in given if noise_model is not None else ():
-        if noise_model is not None and each.name in (NOISE, REAL):
-            steps.tell(f"{TRAINED_ON_NOISE}, given {each.name}")
-            texts = noise_model.generate(each.signals)
-            inputs.append(scorer.answered(f"{TRAINED_ON_NOISE}, given {each.name}", noise_model, texts, each))
+    answers = _answers(model, given, steps)
+    inputs = [scorer.answered(each.name, model, answers[each.name], each) for each in given]
+    if noise_model is not None:
+        texts = _answers(noise_model, twice, steps, f"{TRAINED_ON_NOISE}, given ")
+        inputs += [
+            scorer.answered(f"{TRAINED_ON_NOISE}, given {each.name}", noise_model, texts[each.name], each)
+            for each in twice
+        ]
     steps.tell("what can be said without any signal")
     without = _without_signal(model, train, test, seed)
-    baselines = [scorer.said(name, texts, np.arange(len(test))) for name, texts in without.items()]
     steps.tell("teacher forcing")
-    forced = {
-        each.name: scorer.bleu_1(model.teacher_forced(each.signals, scorer.shown))
-        for each in given
-        if each.name in (REAL, NOISE)
-    }
+    forced = {each.name: scorer.bleu_1(model.teacher_forced(each.signals, scorer.shown)) for each in twice}
     steps.tell("use of codes")
     codes, known = _codes(model, train, test, seed), set(train.keys)
     steps.tell("scored")
@@ -110,7 +104,7 @@ def score_text(
         tasks=tuple(dict.fromkeys(scorer.tasks)),
         held_out=held_out,
         inputs=tuple(inputs),
-        baselines=tuple(baselines),
+        baselines=tuple(scorer.said(name, texts, np.arange(len(test))) for name, texts in without.items()),
         best_constant=without[CONSTANT][0],
         teacher_forced=forced,
         codes=codes,
@@ -146,6 +140,15 @@ def _given(train: Readings, test: Readings, seed: int) -> tuple[list[Given], lis
         [each for each in every if len(each.rows)],
         [f"{each.name[:1].upper()}{each.name[1:]}: {each.note}" for each in every if each.note],
     )
+
+
+def _answers(reader: TextReader, given: Sequence[Given], steps: _Steps, prefix: str = "") -> dict[str, list[str]]:
+    """What `reader` generates, by input."""
+    found = {}
+    for each in given:
+        steps.tell(prefix + each.name)
+        found[each.name] = reader.generate(each.signals)
+    return found
 
 
 def _without_signal(model: TextReader, train: Readings, test: Readings, seed: int) -> dict[str, list[str]]:
