@@ -26,6 +26,7 @@ ORDER = (
     "evolution_v4",
     "evolution_live",
     "evolution_onsets",
+    "text_metrics",
     "text_session",
     "text_live",
     "suite",
