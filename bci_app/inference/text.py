@@ -183,6 +183,8 @@ class TextDecoder:
         made = self._generate(encoded, how, words.add)
         words.finish()
         finished_s = self._clock()
+        for name in ("codes", "embedding"):
+            encoded[name].setflags(write=False)
         return ReadText(
             words.text,
             tuple(words.complete),

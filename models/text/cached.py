@@ -67,7 +67,7 @@ class CachedStep(nn.Module):
         """
         decoder: Any = self.language.model.decoder
         place = decoder.embed_positions.weight.narrow(0, past_keys.shape[3] + decoder.embed_positions.offset, 1)
-        hidden = decoder.layernorm_embedding(decoder.embed_tokens(token) + place)
+        hidden = decoder.layernorm_embedding(decoder.embed_tokens(token[:, 0]) + place)
         grown_keys, grown_values = [], []
         for number, layer in enumerate(decoder.layers):
             own = layer.self_attn
@@ -79,7 +79,7 @@ class CachedStep(nn.Module):
             hidden = layer.final_layer_norm(hidden + layer.fc2(layer.activation_fn(layer.fc1(hidden))))
             grown_keys.append(keys)
             grown_values.append(values)
-        logits = functional.linear(hidden[:, 0], self.language.lm_head.weight) + self.language.final_logits_bias
+        logits = functional.linear(hidden, self.language.lm_head.weight) + self.language.final_logits_bias
         return logits, torch.stack(grown_keys), torch.stack(grown_values)
 
 
@@ -105,12 +105,12 @@ def _heads(numbers: Tensor, attention: BartAttention) -> Tensor:
 
 
 def _alone(numbers: Tensor, attention: BartAttention) -> Tensor:
-    """One token (batch, 1, d_model) -> (batch, n_heads, 1, head_dim): in memory the same numbers, nothing is moved."""
+    """One token (batch, d_model) -> (batch, n_heads, 1, head_dim): in memory the same numbers, nothing is moved."""
     return numbers.view(numbers.shape[0], attention.num_heads, 1, attention.head_dim)
 
 
 def _attend(attention: BartAttention, hidden: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """What one token (batch, 1, d_model) takes from places (batch, n_heads, n, head_dim)."""
+    """What one token (batch, d_model) takes from places (batch, n_heads, n, head_dim)."""
     asked = _alone(attention.q_proj(hidden), attention) * attention.scaling
     taken = torch.softmax(asked @ keys.transpose(2, 3), dim=3) @ values
     given: Tensor = attention.out_proj(taken.reshape(hidden.shape))

@@ -112,7 +112,7 @@ def small_bundle(folder: Path) -> tuple[Bundle, SentenceReader]:
 
 
 def parity(decoder: TextDecoder, reader: SentenceReader) -> tuple[dict[str, int], int]:
-    """Signals read alike by program and transformers in each way, and different texts among the greedy ones."""
+    """Signals read alike by program and transformers in each way, and how many different texts that were."""
     same, texts = dict.fromkeys(WAYS, 0), set()
     for number in range(N_SIGNALS):
         signal = decoder.noise_signal(np.random.default_rng(number), 1 + number % 50)
@@ -206,7 +206,7 @@ def main() -> int:
             Row(f"signals of {N_SIGNALS} read as the same tokens, {name}", f"{n}", f"{N_SIGNALS}", n == N_SIGNALS)
             for name, n in same.items()
         ),
-        Row("different texts among them", f"{n_texts}"),
+        Row("different texts among both", f"{n_texts}"),
         Row(f"end of a sentence of {N_WORDS} words to its first word: p50 / p99", _spread(firsts)),
         Row("from word to word: p50 / p99", _spread(per_word)),
         *(row for size in SIZES for row in cache_rows(size)),

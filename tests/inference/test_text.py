@@ -45,6 +45,7 @@ def test_the_words_of_the_signal_are_read(make: Callable[..., Bundle], reads: Re
     assert (read.text, read.words) == (" ".join(SENTENCE), SENTENCE)
     assert read.codes.tolist() == numbers
     assert read.tokens == (0, *(len(SPECIALS) + number for number in numbers), 2)
+    assert [array.flags.writeable for array in (read.codes, read.embedding)] == [False, False]
     np.testing.assert_allclose(read.embedding, np.bincount(numbers, minlength=len(WORDS)) / len(SENTENCE), atol=1e-6)
 
 
