@@ -60,7 +60,7 @@ class Gap:
     n_joined : int
         Rows in strata of several numbers of steps, because too few sentences had the same.
     n_alone : int
-        Rows left out, since their task has no other sentence.
+        Rows left out, since they could only be dealt a sentence of another task or length.
     """
 
     matched: float
@@ -109,19 +109,18 @@ def matched_minus_shuffled(
             "Each row needs a text read, a sentence, a task and a number of steps; got "
             f"{len(read)}, {len(shown)}, {len(tasks)} and {len(n_steps)}."
         )
-    rows, keys = _Rows.of(read, shown), [sentence_key(each) for each in shown]
-    narrow, wide = (
-        [each for each in strata(keys, tasks, steps, at_least) if len(set(rows.key[each.rows])) > 1]
-        for steps in (n_steps, [0] * len(n_steps))
-    )
-    if not narrow:
+    scored = _not_alone([sentence_key(each) for each in shown], tasks, n_steps, at_least)
+    if not scored:
         raise SettingsError(
             f"A shuffle needs two sentences of the same task; the {len(read)} rows have one in each. Test on more sentences."
         )
-    scored = np.concatenate([each.rows for each in narrow])
-    columns = np.column_stack([_by_key(rows, scored), _surplus(rows, narrow), _surplus(rows, wide)])
-    weights = _weights(len(set(rows.key[scored])), n_draws, seed)
-    hits, n_read, n_shown, beyond, beyond_plain = (weights @ columns[np.unique(rows.key[scored])]).T
+    rows = _Rows.of([read[row] for row in scored], [shown[row] for row in scored])
+    keys, labels = [str(key) for key in rows.key], [tasks[row] for row in scored]
+    narrow = strata(keys, labels, [n_steps[row] for row in scored], at_least)
+    wide = strata(keys, labels, [0] * len(scored))
+    weights = _weights(int(rows.key.max()) + 1, n_draws, seed)
+    columns = np.column_stack([_by_key(rows), _surplus(rows, narrow), _surplus(rows, wide)])
+    hits, n_read, n_shown, beyond, beyond_plain = (weights @ columns).T
     matched, shuffled, plain = (_bleu_1(hits - less, n_read, n_shown) for less in (0, beyond, beyond_plain))
     return Gap(
         matched=float(matched[0]),
@@ -260,13 +259,17 @@ def _bleu_1(hits: Doubles, n_read: Doubles, n_shown: Doubles) -> Doubles:
     return np.asarray(100 * np.maximum(hits, 0) / some * np.exp(np.minimum(0, 1 - n_shown / some)))
 
 
-def _by_key(rows: _Rows, scored: Indices) -> Doubles:
+def _not_alone(keys: Sequence[str], tasks: Sequence[str], n_steps: Sequence[int], at_least: int) -> list[int]:
+    """Numbers of the rows that share their stratum with another sentence."""
+    several = [each for each in strata(keys, tasks, n_steps, at_least) if len({keys[row] for row in each.rows}) > 1]
+    return sorted(int(row) for each in several for row in each.rows)
+
+
+def _by_key(rows: _Rows) -> Doubles:
     """Hits, tokens read and tokens shown of all rows of each sentence (n_keys, 3)."""
-    output, text = rows.output[scored], rows.text[scored]
     sums = np.zeros((int(rows.key.max()) + 1, 3))
-    np.add.at(
-        sums, rows.key[scored], np.column_stack([rows.hits[output, text], rows.n_read[output], rows.n_shown[text]])
-    )
+    hits = rows.hits[rows.output, rows.text]
+    np.add.at(sums, rows.key, np.column_stack([hits, rows.n_read[rows.output], rows.n_shown[rows.text]]))
     return sums
 
 

@@ -37,10 +37,11 @@ class Stratum:
 def strata(
     sentences: Sequence[str], tasks: Sequence[str], n_steps: Sequence[int], at_least: int = 2
 ) -> tuple[Stratum, ...]:
-    """Rows of the same task and the same number of steps; those with too few sentences are joined with the nearest.
+    """Rows of the same task and the same number of steps; where these have too few sentences, the nearest are joined.
 
     The number of steps alone tells a sentence's length, and with it what an output of that length scores; shuffled among
-    rows of the same number it earns nothing. Joining keeps each stratum a set of rows that may be dealt to one another.
+    rows of the same number it earns nothing. Only strata with too few sentences are joined, and with one another: a single
+    long sentence among many that are a word shorter would let length show in all of them.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def strata(
     Returns
     -------
     tuple of Stratum
-        By task and steps. A task with fewer sentences than `at_least` is one stratum.
+        By task and steps. One of a task may have fewer sentences than `at_least`, for want of another to join.
     """
     by_task: dict[str, list[int]] = {}
     for row, task in enumerate(tasks):
@@ -68,11 +69,24 @@ def _of_task(rows: Sequence[int], sentences: Sequence[str], n_steps: Sequence[in
         by_steps.setdefault(n_steps[row], []).append(row)
     found = [Stratum(np.array(by_steps[steps], np.intp), steps, steps) for steps in sorted(by_steps)]
     held = [{sentences[row] for row in each.rows} for each in found]
-    while len(found) > 1 and min(map(len, held)) < at_least:
-        left = _left_of_nearest(found, min(range(len(found)), key=lambda place: len(held[place])))
-        found[left : left + 2] = [_joined(*found[left : left + 2])]
+    enough, few = (
+        [each for each, names in zip(found, held, strict=True) if (len(names) >= at_least) == many]
+        for many in (True, False)
+    )
+    return sorted(enough + _pooled(few, [names for names in held if len(names) < at_least], at_least), key=_steps)
+
+
+def _pooled(few: list[Stratum], held: list[set[str]], at_least: int) -> list[Stratum]:
+    """Neighbours joined, those with the fewest sentences first, until all hold enough or one is left."""
+    while len(few) > 1 and min(map(len, held)) < at_least:
+        left = _left_of_nearest(few, min(range(len(few)), key=lambda place: len(held[place])))
+        few[left : left + 2] = [_joined(*few[left : left + 2])]
         held[left : left + 2] = [held[left] | held[left + 1]]
-    return found
+    return few
+
+
+def _steps(stratum: Stratum) -> tuple[int, int]:
+    return stratum.fewest, stratum.most
 
 
 def _left_of_nearest(found: Sequence[Stratum], place: int) -> int:

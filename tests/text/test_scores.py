@@ -83,13 +83,24 @@ def test_rows_of_a_sentence_are_resampled_together() -> None:
 def test_sentences_are_the_same_by_their_words() -> None:
     read, shown, tasks, steps = world("guess", 2, n_subjects=2)
     printed = [text.upper() + "." if number % 2 else text + "." for number, text in enumerate(shown)]
-    assert matched_minus_shuffled(read, printed, tasks, steps, n_draws=10).n_sentences == 40
+    plain, found = (matched_minus_shuffled(read, texts, tasks, steps, n_draws=10) for texts in (shown, printed))
+    assert (found.n, found.n_sentences) == (plain.n, plain.n_sentences)
+    assert found.n == 2 * found.n_sentences
 
 
 def test_joined_rows_and_rows_alone_are_counted() -> None:
-    read = ["w1", "w2", "w3", "w4"]
-    found = matched_minus_shuffled(read, read, ["t", "t", "t", "other"], [3, 3, 4, 3], n_draws=10)
-    assert (found.n, found.n_joined, found.n_alone) == (3, 3, 1)
+    read = ["w1", "w2", "w3", "w4", "w5"]
+    found = matched_minus_shuffled(read, read, ["t", "t", "t", "t", "other"], [3, 3, 4, 6, 3], n_draws=10)
+    assert (found.n, found.n_joined, found.n_alone) == (4, 2, 1)
+    without = matched_minus_shuffled(read[:4], read[:4], ["t"] * 4, [3, 3, 4, 6], n_draws=10)
+    assert (without.gap, without.plain) == (found.gap, found.plain)
+
+
+def test_one_sentence_of_another_length_does_not_let_length_show() -> None:
+    rng, words = np.random.default_rng(0), "abcdefghij"
+    shown = [" ".join(rng.permutation(list(words))) for _ in range(20)] + ["x"]
+    found = matched_minus_shuffled([" ".join(words)] * 20 + ["x"], shown, ["t"] * 21, [10] * 20 + [1], n_draws=50)
+    assert (found.gap.value, found.n_alone) == (0, 1)
 
 
 def test_no_shuffle_without_another_sentence() -> None:

@@ -66,7 +66,7 @@ def another_sentence(test: Readings, seed: int) -> Given:
             others = [each for each in stratum.rows if test.items[each].key != test.items[row].key]
             if others:
                 found[int(row)] = int(rng.choice(others))
-    return _lent(OTHER_SENTENCE, test, found, "their tasks have no other sentence")
+    return _lent(OTHER_SENTENCE, test, found, "no other sentence of their task has as many steps")
 
 
 def another_subject(test: Readings, seed: int) -> Given:

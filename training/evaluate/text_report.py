@@ -122,7 +122,7 @@ def beside(found: TextFindings) -> str:
             "had the same."
         )
     if gap.n_alone:
-        told += f" {gap.n_alone:,} rows, alone in their task, could not be shuffled and do not count."
+        told += f" {gap.n_alone:,} rows could only be dealt a sentence of another task or length: they do not count."
     return told
 
 
