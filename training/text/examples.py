@@ -106,7 +106,7 @@ class Examples:
         if not len(readings):
             raise SettingsError(f"'{readings.name}' must hold readings on each side of the split; a side has none.")
         keys = {key: number for number, key in enumerate(dict.fromkeys(readings.keys))}
-        self.signals = [torch.from_numpy(np.ascontiguousarray(each.signal)) for each in readings.items]
+        self.signals = [each.signal for each in readings.items]
         self.ids = ids_of(tokenizer, [each.sentence for each in readings.items])
         self.sentence = torch.tensor([keys[key] for key in readings.keys], dtype=torch.int64)
         self.n_steps, self.waves = np.array(readings.n_steps), readings.reads == "waves"
@@ -149,17 +149,17 @@ class Examples:
         return torch.tensor(numbers, dtype=torch.int64)
 
 
-def stacked(signals: Sequence[Tensor], waves: bool) -> tuple[Tensor, Tensor]:
+def stacked(signals: Sequence[Floats], waves: bool) -> tuple[Tensor, Tensor]:
     """Signals of different lengths as one Tensor, zeros behind the end, and True where there is signal."""
     axis = -1 if waves else 0
     lengths = torch.tensor([signal.shape[axis] for signal in signals])
     longest = int(lengths.max())
     shape = list(signals[0].shape)
     shape[axis] = longest
-    batch = torch.zeros(len(signals), *shape)
+    batch = np.zeros((len(signals), *shape), np.float32)
     for row, signal in zip(batch, signals, strict=True):
-        row.narrow(axis, 0, signal.shape[axis]).copy_(signal)
-    return batch, torch.arange(longest)[None] < lengths[:, None]
+        row[tuple(slice(length) for length in signal.shape)] = signal
+    return torch.from_numpy(batch), torch.arange(longest)[None] < lengths[:, None]
 
 
 def _cut(order: NDArray[np.intp], size: int) -> list[NDArray[np.intp]]:

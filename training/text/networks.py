@@ -122,7 +122,7 @@ def measured(train: Readings, bands: BandAmplitudes | None, whiten: bool) -> Sta
     n, n_rows = 0, len(train.rows) * (bands.n_bands if bands else 1)
     total, products = torch.zeros(n_rows, dtype=torch.float64), torch.zeros(n_rows, n_rows, dtype=torch.float64)
     for reading in train.items:
-        rows = _rows(torch.from_numpy(np.ascontiguousarray(reading.signal)), waves, bands).double()
+        rows = _rows(torch.tensor(reading.signal), waves, bands).double()
         n, total, products = n + len(rows), total + rows.sum(dim=0), products + rows.T @ rows
     mean = total / n
     covariance = products / n - mean[:, None] * mean

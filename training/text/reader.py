@@ -153,9 +153,8 @@ class TrainedTextReader:
         """Signals of about the same length together: their places, and what the network makes of them."""
         lengths = [signal.shape[-1 if self.waves else 0] for signal in signals]
         for places in _together(lengths):
-            tensors = [torch.from_numpy(np.ascontiguousarray(signals[place], np.float32)) for place in places]
             with torch.no_grad():
-                quantised = self.network.quantise(*stacked(tensors, self.waves))
+                quantised = self.network.quantise(*stacked([signals[place] for place in places], self.waves))
                 assert quantised.mask is not None
                 states, embedding = self.network.understand(quantised)
             yield places, _Read(states, quantised.codes, embedding, quantised.mask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,8 +96,7 @@ def train_stage(
     TrainingError
         If a loss is no longer finite; the best weights of before are put back.
     """
-    optimiser = _optimiser(reader, progress.temperatures, recipe, stage)
-    per_epoch = -(-len(train) // recipe.optimiser.batch_size)
+    loop = _Stage(name, stage, recipe, reader, progress, _optimiser(reader, progress.temperatures, recipe, stage))
     chosen_by = "tokens" if stage.losses.tokens else "loss"
     best, best_loss, best_epoch = _kept(reader), evaluate(reader, validation, stage, progress)[chosen_by], 0
     with training_progress(len(train), run is not None, "sentences") as bar:
@@ -105,12 +105,12 @@ def train_stage(
             for epoch in range(stage.epochs):
                 if progress.asked.is_set or epoch - best_epoch >= stage.patience:
                     break
-                trained = _epoch(reader, train, optimiser, recipe, name, stage, progress, epoch, per_epoch)
+                trained = loop.epoch(train, epoch)
                 held_out = evaluate(reader, validation, stage, progress)
                 facts = trained | {f"validation_{key}": value for key, value in held_out.items()}
                 progress.curve.append({"part": name, "epoch": epoch + 1, **facts})
                 if run:
-                    run.log(part=name, step=(epoch + 1) * per_epoch, epoch=epoch + 1, **facts)
+                    run.log(part=name, epoch=epoch + 1, **facts)
                 if held_out[chosen_by] < best_loss:
                     best, best_loss, best_epoch = _kept(reader), held_out[chosen_by], epoch + 1
                 told = f"{name}: {chosen_by} {trained[chosen_by]:.3f} validation {held_out[chosen_by]:.3f}"
@@ -135,65 +135,65 @@ def evaluate(reader: SentenceReader, examples: Examples, stage: StageSettings, p
     return sums
 
 
-def _epoch(
-    reader: SentenceReader,
-    train: Examples,
-    optimiser: AdamW,
-    recipe: TextRecipe,
-    name: str,
-    stage: StageSettings,
-    progress: Progress,
-    epoch: int,
-    per_epoch: int,
-) -> dict[str, float]:
-    """One pass over the training sentences: the mean parts of the loss, and how the codex was used."""
-    reader.train()
-    if not stage.language:
-        reader.language.train(False)
-    sums, used = dict[str, float](), list[Tensor]()
-    rng = np.random.default_rng((recipe.seed, len(name), epoch))
-    for number, batch in enumerate(train.batches(recipe.optimiser.batch_size, rng)):
-        share = share_of_rate(epoch * per_epoch + number, per_epoch * stage.epochs, recipe.optimiser.warm_up)
-        for group in optimiser.param_groups:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stage:
+    """All that an epoch of a stage needs."""
+
+    name: str
+    settings: StageSettings
+    recipe: TextRecipe
+    reader: SentenceReader
+    progress: Progress
+    optimiser: AdamW
+
+    def epoch(self, train: Examples, epoch: int) -> dict[str, float]:
+        """One pass over the training sentences, or up to Ctrl-C: the mean parts of the loss, and how the codex was used."""
+        self.reader.train()
+        if not self.settings.language:
+            self.reader.language.train(False)
+        batch_size = self.recipe.optimiser.batch_size
+        per_epoch, steps = -(-len(train) // batch_size), list[dict[str, float]]()
+        used = list[Tensor]()
+        rng = np.random.default_rng((self.recipe.seed, zlib.crc32(self.name.encode()), epoch))
+        for number, batch in enumerate(train.batches(batch_size, rng)):
+            self._set_rate(epoch * per_epoch + number, per_epoch * self.settings.epochs)
+            parts, codes = self._step(batch, train, int(rng.integers(2**31)))
+            steps.append(parts)
+            used.append(codes)
+            if self.progress.asked.is_set:
+                break
+        means = {key: float(np.mean([parts[key] for parts in steps])) for key in steps[0]}
+        if not self.reader.codex.begun:
+            return means
+        use = code_use(self.name, [codes.numpy() for codes in used], self.reader.codex.n_codes)
+        return {**means, "code_share": use.share_used, "code_perplexity": use.perplexity}
+
+    def _set_rate(self, step: int, n_steps: int) -> None:
+        share = share_of_rate(step, n_steps, self.recipe.optimiser.warm_up)
+        for group in self.optimiser.param_groups:
             group["lr"] = group["own_rate"] * share
-        parts, codes = _step(reader, batch, train, optimiser, stage, progress, int(rng.integers(2**31)))
-        used.append(codes)
-        for key, value in parts.items():
-            sums[key] = sums.get(key, 0.0) + value / per_epoch
-    if not reader.codex.begun:
-        return sums
-    use = code_use(name, [codes.numpy() for codes in used], reader.codex.n_codes)
-    return {**sums, "code_share": use.share_used, "code_perplexity": use.perplexity}
 
+    def _step(self, batch: Batch, train: Examples, seed: int) -> tuple[dict[str, float], Tensor]:
+        """One update; the parts of the loss, and the codes used.
 
-def _step(
-    reader: SentenceReader,
-    batch: Batch,
-    train: Examples,
-    optimiser: AdamW,
-    stage: StageSettings,
-    progress: Progress,
-    seed: int,
-) -> tuple[dict[str, float], Tensor]:
-    """One update; the parts of the loss, and the codes used.
-
-    Raises
-    ------
-    TrainingError
-        If the loss is not finite; the weights are then still those of before the update.
-    """
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(seed)  # for dropout, noise, and the codes that come back
-        parts, codes = parts_of_loss(reader, batch, train.lexicon, progress.temperatures, stage.losses)
-    values = {key: float(value.detach()) for key, value in parts.items()}
-    _refuse_not_finite(values, "training")
-    optimiser.zero_grad(set_to_none=True)
-    torch.autograd.backward(parts["loss"])
-    for group in optimiser.param_groups:
-        nn.utils.clip_grad_norm_(group["params"], 1.0)
-    optimiser.step()
-    progress.temperatures.constrain()
-    return values, codes
+        Raises
+        ------
+        TrainingError
+            If the loss is not finite; the weights are then still those of before the update.
+        """
+        temperatures = self.progress.temperatures
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(seed)  # for dropout, and the codes that come back
+            parts, codes = parts_of_loss(self.reader, batch, train.lexicon, temperatures, self.settings.losses)
+        values = {key: float(value.detach()) for key, value in parts.items()}
+        _refuse_not_finite(values, "training")
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(parts["loss"])
+        for group in self.optimiser.param_groups:
+            nn.utils.clip_grad_norm_(group["params"], 1.0)
+        self.optimiser.step()
+        temperatures.constrain()
+        return values, codes
 
 
 def _optimiser(reader: SentenceReader, temperatures: Temperatures, recipe: TextRecipe, stage: StageSettings) -> AdamW:

@@ -63,7 +63,7 @@ def test_words_of_a_batch_are_those_of_the_readings_and_strangers_are_absent(tok
 
 
 def test_signals_of_one_length_are_not_padded() -> None:
-    batch, mask = stacked([torch.ones(2, 3), torch.zeros(2, 3)], waves=True)
+    batch, mask = stacked([np.ones((2, 3), np.float32), np.zeros((2, 3), np.float32)], waves=True)
     assert batch.shape == (2, 2, 3)
     assert bool(mask.all())
 

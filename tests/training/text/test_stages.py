@@ -89,7 +89,7 @@ def test_a_loss_that_is_not_finite_is_told_and_the_weights_of_before_are_kept(
 ) -> None:
     reader, train, validation = _parts(recipe, language, tokenizer)
     before = _weights(reader)
-    train.signals[5][:] = torch.nan
+    train.signals[5] = np.full_like(train.signals[5], np.nan)
     with pytest.raises(TrainingError, match=r"on training sentences must be finite and loss, words is not"):
         train_stage(reader, train, validation, recipe, "alignment", WORDS, Progress())
     assert _same(before, _weights(reader))
