@@ -36,6 +36,8 @@ class Given:
     signals : tuple of array
     rows : int array (n,)
         Which test reading each belongs to; not all, where some have none.
+    n_steps : tuple of int
+        Steps of each signal, which are all that noise can tell.
     note : str
         What the user should know of it.
     """
@@ -43,17 +45,19 @@ class Given:
     name: str
     signals: tuple[Floats, ...]
     rows: Indices
+    n_steps: tuple[int, ...]
     note: str = ""
 
 
 def five_inputs(train: Readings, test: Readings, seed: int) -> tuple[Given, ...]:
     """The real EEG, another sentence's, another subject's, noise matched to training, and zeros; real first."""
+    every = np.arange(len(test))
     return (
-        Given(REAL, tuple(item.signal for item in test.items), np.arange(len(test))),
+        Given(REAL, tuple(item.signal for item in test.items), every, test.n_steps),
         another_sentence(test, seed),
         another_subject(test, seed),
         matched_noise(train, test, seed),
-        Given(ZEROS, tuple(np.zeros_like(item.signal) for item in test.items), np.arange(len(test))),
+        Given(ZEROS, tuple(np.zeros_like(item.signal) for item in test.items), every, test.n_steps),
     )
 
 
@@ -85,17 +89,17 @@ def another_subject(test: Readings, seed: int) -> Given:
 
 
 def _lent(name: str, test: Readings, lender: dict[int, int], why: str) -> Given:
-    rows = sorted(lender)
-    n_none = len(test) - len(rows)
+    rows, n_none, n_steps = sorted(lender), len(test) - len(lender), test.n_steps
     note = f"{n_none:,} of {len(test):,} test readings have none: {why}." if n_none else ""
-    return Given(name, tuple(test.items[lender[row]].signal for row in rows), np.array(rows, np.intp), note)
+    signals = tuple(test.items[lender[row]].signal for row in rows)
+    return Given(name, signals, np.array(rows, np.intp), tuple(n_steps[lender[row]] for row in rows), note)
 
 
 def matched_noise(train: Readings, like: Readings, seed: int) -> Given:
     """Gaussian noise with the mean and covariance of the training signals, and the numbers of steps of `like`."""
     noise, rng = reading_noise(train), np.random.default_rng((seed, 3))
     signals = tuple(noise_signal(noise, train.reads, rng, n_steps) for n_steps in like.n_steps)
-    return Given(NOISE, signals, np.arange(len(like)))
+    return Given(NOISE, signals, np.arange(len(like)), like.n_steps)
 
 
 def best_constant(train: Readings) -> str:

@@ -104,7 +104,7 @@ def score_text(
         tasks=tuple(dict.fromkeys(scorer.tasks)),
         held_out=held_out,
         inputs=tuple(inputs),
-        baselines=tuple(scorer.said(name, texts, np.arange(len(test))) for name, texts in without.items()),
+        baselines=tuple(scorer.said(name, texts) for name, texts in without.items()),
         best_constant=without[CONSTANT][0],
         teacher_forced=forced,
         codes=codes,
@@ -211,13 +211,14 @@ class _Scorer:
         self.tasks = [item.task for item in test.items]
         self._keys, self._n_steps, self._least = test.keys, test.n_steps, LEAST[test.reads]
         self._model, self._seed = model, seed
+        self._all = np.arange(len(test))
         self._vectors = model.word_vectors(self.shown)
         self._candidates = candidates(test, seed=seed)
 
-    def said(
-        self, name: str, texts: Sequence[str], rows: Indices, retrieved: Retrieval | None = None, note: str = ""
-    ) -> Said:
-        """Everything about `texts`, said for `rows`."""
+    def said(self, name: str, texts: Sequence[str], given: Given | None = None, found: Retrieval | None = None) -> Said:
+        """Everything about `texts`, said to `given`, or without any signal to all rows."""
+        rows = self._all if given is None else given.rows
+        n_steps = self._n_steps if given is None else given.n_steps
         sums = row_statistics(texts, [self.shown[row] for row in rows])
         groups = numbered([self._keys[row] for row in rows])[1]
         likeness = cosines(self._model.word_vectors(texts), self._vectors[rows])
@@ -232,10 +233,10 @@ class _Scorer:
             most_common_share=times / len(rows),
             figures={key: resampled(sums, groups, figure, seed=self._seed) for key, figure in FIGURES.items()},
             similarity=resampled(own, groups, lambda total: total[..., 0] / total[..., 1], seed=self._seed),
-            similarity_shuffled=None if name == OTHER_SENTENCE else self._shuffled(likeness, rows),
-            gap=None if name == OTHER_SENTENCE else self._gap(texts, rows),
-            retrieval=retrieved,
-            note=note,
+            similarity_shuffled=None if name == OTHER_SENTENCE else self._shuffled(likeness, rows, n_steps),
+            gap=None if name == OTHER_SENTENCE else self._gap(texts, rows, n_steps),
+            retrieval=found,
+            note=given.note if given else "",
         )
 
     def answered(self, name: str, reader: TextReader, texts: Sequence[str], given: Given) -> Said:
@@ -243,7 +244,7 @@ class _Scorer:
         embedded = reader.embed_signals(given.signals)
         sentences = reader.embed_sentences(self._candidates.sentences)
         found = retrieval(embedded, sentences, self._candidates, given.rows, self._seed)
-        return self.said(name, texts, given.rows, found, given.note)
+        return self.said(name, texts, given, found)
 
     def bleu_1(self, texts: Sequence[str]) -> Estimate:
         """Of texts for all rows."""
@@ -252,23 +253,24 @@ class _Scorer:
 
     def parts(self, texts: Sequence[str], labels: Sequence[str]) -> tuple[Part, ...]:
         """Matched minus shuffled within each label, where it has two sentences of a task."""
-        rows = {label: np.flatnonzero([each == label for each in labels]) for label in dict.fromkeys(labels)}
-        found = {label: self._gap([texts[row] for row in each.tolist()], each) for label, each in rows.items()}
+        rows = {label: [row for row, each in enumerate(labels) if each == label] for label in dict.fromkeys(labels)}
+        found = {
+            label: self._gap([texts[row] for row in each], each, [self._n_steps[row] for row in each])
+            for label, each in rows.items()
+        }
         return tuple(Part(label, gap) for label, gap in found.items() if gap is not None)
 
-    def _gap(self, texts: Sequence[str], rows: Indices) -> Gap | None:
+    def _gap(self, texts: Sequence[str], rows: Indices | Sequence[int], n_steps: Sequence[int]) -> Gap | None:
         shown, tasks, keys = ([column[row] for row in rows] for column in (self.shown, self.tasks, self._keys))
-        n_steps = [self._n_steps[row] for row in rows]
         if not _may_be_shuffled(keys, tasks):
             return None
         return matched_minus_shuffled(texts, shown, tasks, n_steps, at_least=self._least, seed=self._seed)
 
-    def _shuffled(self, likeness: Doubles, rows: Indices) -> float:
+    def _shuffled(self, likeness: Doubles, rows: Indices, n_steps: Sequence[int]) -> float:
         """Mean likeness (n, n) with other sentences of the same stratum; zero if there are none."""
         keys = numbered([self._keys[row] for row in rows])[1]
-        of = ([str(key) for key in keys], [self.tasks[row] for row in rows], [self._n_steps[row] for row in rows])
-        means = []
-        for each in strata(*of, self._least):
+        means: list[float] = []
+        for each in strata([str(key) for key in keys], [self.tasks[row] for row in rows], n_steps, self._least):
             other = keys[each.rows][:, np.newaxis] != keys[each.rows]
             some = other.any(axis=1)
             sums = (likeness[np.ix_(each.rows, each.rows)] * other).sum(axis=1)

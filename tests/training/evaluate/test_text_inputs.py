@@ -78,6 +78,7 @@ def test_five_inputs_have_their_names_and_are_repeated_by_the_seed() -> None:
         assert all(np.array_equal(a, b) for a, b in zip(one.signals, two.signals, strict=True))
     assert not np.array_equal(given[3].signals[0], other[3].signals[0])
     assert not any(signal.any() for signal in given[4].signals)
+    assert all(each.n_steps == tuple(map(len, each.signals)) for each in given)
     assert all(signal is item.signal for signal, item in zip(given[0].signals, TEST.items, strict=True))
 
 

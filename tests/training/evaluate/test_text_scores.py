@@ -12,7 +12,7 @@ from bci_app.contract.errors import SettingsError
 from bci_app.text.rows import FIGURES, row_statistics
 from bci_app.text.scores import MATCHED_MINUS_SHUFFLED
 from tests.training.evaluate.text_world import N_CODES, TellingReader, word_readings
-from training.data.readings import Readings
+from training.data.readings import Reading, Readings
 from training.evaluate.text_findings import TextFindings, bundle_scores
 from training.evaluate.text_inputs import NOISE, OTHER_SENTENCE, OTHER_SUBJECT, REAL, ZEROS
 from training.evaluate.text_scores import ALONE, CONSTANT, FREQUENT, OF_THAT_LENGTH, score_text
@@ -179,6 +179,19 @@ def test_an_input_that_is_missing_is_told() -> None:
     assert found.notes[0] == (
         "Another subject's EEG: 30 of 30 test readings have none: nobody else read their sentences."
     )
+
+
+def test_what_another_subject_read_is_shuffled_by_its_own_length() -> None:
+    def skipping(item: Reading, n_skipped: int) -> Reading:
+        return replace(item, signal=item.signal[: len(item.signal) - n_skipped])
+
+    rng, many = np.random.default_rng(0), word_readings(120, seed=4, n_tasks=1)
+    items = tuple(skipping(item, int(rng.integers(0, 3))) for item in many.items)
+    lent = score_text(TellingReader("length"), TRAIN, replace(many, items=items)).said(OTHER_SUBJECT).gap
+    assert lent is not None
+    assert lent.n_joined == 0
+    assert lent.gap.value == 0
+    assert lent.plain.value > 0
 
 
 def test_progress_is_told_and_ends() -> None:
