@@ -200,7 +200,7 @@ def _score(findings: TextFindings, name: str, of: Of, chance: float | None) -> S
         chance=chance,
         noise_input=None if noise is None else noise.value,
         shuffled_pairing=None if other is None else other.value,
-        n=findings.gap.n,
+        n=findings.gap.n if name == MATCHED_MINUS_SHUFFLED else findings.n_test,
         held_out=findings.held_out,
     )
 

@@ -147,7 +147,12 @@ def test_the_bundle_keeps_the_primary_figure_first_with_its_controls(found: dict
     scores = bundle_scores(found["all"])
     first = scores[0]
     assert first.name == MATCHED_MINUS_SHUFFLED
-    assert (first.value, first.chance, first.n, first.held_out) == (found["all"].gap.gap.value, 0, 80, "sentences")
+    assert (first.value, first.chance, first.n, first.held_out) == (
+        found["all"].gap.gap.value,
+        0,
+        found["all"].gap.n,
+        "sentences",
+    )
     noise = found["all"].said(NOISE).gap
     assert noise is not None
     assert first.noise_input == noise.gap.value
@@ -157,6 +162,7 @@ def test_the_bundle_keeps_the_primary_figure_first_with_its_controls(found: dict
     assert names[1:5] == ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4"]
     assert "top-1 retrieval of 20 sentences" in names
     assert all(score.low is not None for score in scores)
+    assert [score.n for score in scores[1:]] == [80] * (len(scores) - 1)
 
 
 def test_findings_are_plain_values(found: dict[str, TextFindings]) -> None:
