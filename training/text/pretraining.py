@@ -69,6 +69,8 @@ def pretrain_waves(
     with training_progress(len(train), run is not None, "sentences") as bar:
         task = bar.add_task("waves", total=settings.epochs)
         for epoch in range(settings.epochs):
+            if progress.asked.is_set:
+                break
             encoder.train()
             rng, total = np.random.default_rng((recipe.seed, epoch)), 0.0
             for number, batch in enumerate(train.batches(recipe.optimiser.batch_size, rng)):
@@ -89,12 +91,10 @@ def pretrain_waves(
             facts = {"restoring": total, "validation_restoring": held_out}
             progress.curve.append({"part": "waves", "epoch": epoch + 1, **facts})
             if run:
-                run.log(part="waves", step=(epoch + 1) * per_epoch, epoch=epoch + 1, **facts)
+                run.log(part="waves", epoch=epoch + 1, **facts)
             if held_out < best_loss:
                 best, best_loss = {key: value.clone() for key, value in encoder.state_dict().items()}, held_out
             bar.update(task, advance=1, description=f"waves {total:.3f} validation {held_out:.3f}")
-            if progress.asked.is_set:
-                break
     encoder.load_state_dict(best)
     encoder.eval()
 

@@ -17,7 +17,7 @@ from training.text.tokens import ids_of
 from training.text_recipe import NoisySettings, SmallBart
 
 NOTHING = {"mask": 0.0, "swap": 0.0, "drop": 0.0, "infill": 0.0, "nothing": 0.0}
-SMALL = SmallBart(d_model=16, n_layers=1, n_heads=2, hidden=32, n_places=32, steps=40, batch_size=16, warm_up=5)
+SMALL = SmallBart(d_model=16, n_layers=1, n_heads=2, hidden=32, n_places=32, steps=30, batch_size=16, warm_up=5)
 
 
 def _noise(tokenizer: Tokenizer, **shares: float) -> Noise:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from transformers import BartForConditionalGeneration
@@ -10,6 +11,8 @@ from bci_app.contract.errors import SettingsError
 from bci_app.contract.reading import Reads
 from models.text.bands import BandAmplitudes
 from tests.training.text.readings import N_CHANNELS, known_readings
+from training.data.readings import Reading, Readings
+from training.settings import read_any_recipe
 from training.text.networks import build_reader, measured, vectors_per_step
 from training.text_recipe import TextRecipe
 
@@ -54,6 +57,23 @@ def test_every_kind_of_signal_has_its_network(
     per_step = vectors_per_step(recipe, readings, network.encoder)
     mean_steps = sum(readings.n_steps) / len(readings) / (16 if reads == "waves" else 1)
     assert per_step == pytest.approx(16 * mean_steps)
+
+
+def test_the_recipe_for_zuco_has_the_sizes_of_dewave_and_can_be_built(language: BartForConditionalGeneration) -> None:
+    recipe = read_any_recipe(TextRecipe, "configs/train/text_zuco.yaml")
+    published, codex = recipe.encoder, recipe.codex
+    assert (published.width, published.n_layers, published.n_heads, published.hidden) == (840, 6, 8, 2048)
+    assert (codex.n_codes, codex.dim, codex.code_dim, codex.commitment) == (2048, 512, None, 0.25)
+    small = recipe.model_copy(update={"encoder": published.model_copy(update={"n_layers": 1, "hidden": 16})})
+    rng = np.random.default_rng(0)
+    items = tuple(
+        Reading(f"Sentence {number}.", rng.standard_normal((number + 2, 840), np.float32), "ZAB") for number in range(3)
+    )
+    readings = Readings(items, "word-features", tuple(map(str, range(840))))
+    network = build_reader(small, readings, language, 0).eval()
+    states, codes, embedding = network.states(torch.tensor(items[2].signal)[None])
+    assert (states.shape, codes.shape, embedding.shape) == ((1, 4, 16), (1, 4), (1, 512))
+    assert network.codex.book.shape == (2048, 512)
 
 
 def test_the_same_seed_makes_the_same_network(recipe: TextRecipe, language: BartForConditionalGeneration) -> None:
