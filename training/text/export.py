@@ -84,7 +84,7 @@ def export_text(
     generation : Generation
         How the bundle generates, unless it is asked otherwise.
     metrics : sequence of Score
-        The first is the one that is shown beside what is read.
+        The one called `bci_app.text.scores.MATCHED_MINUS_SHUFFLED` is shown beside what is read.
     provenance : Provenance
     about : sequence of str
         Paragraphs for the card.
