@@ -2,8 +2,8 @@
 
 The readers are untrained, so what they write is gibberish; neither its time nor whether two programs write the same depends on
 that. Without a cache means what transformers does without one: for each token, the keys and values of all tokens so far and of
-all states of the sentence are made again. Both run on one thread, as the program runs them. A step reads every weight once, so one as large as BART-base's waits for
-memory (350 million bytes a token) and gains less from a cache.
+all states of the sentence are made again. Both run on one thread, as the program runs them. A step reads every weight once, so
+one as large as BART-base's waits for memory (350 million bytes a token) and gains less from a cache.
 """
 
 from __future__ import annotations
