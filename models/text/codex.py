@@ -18,7 +18,7 @@ class Codex(nn.Module):
     Codes follow the mean of what they stand for (moving averages); a code that stands for next to nothing is put where a
     vector of the batch is. The gradient passes as if nothing had been replaced (straight-through). Until `begin` is called
     vectors pass as they are, all under code 0: codes of an encoder that has learnt nothing would collapse (Łańcucki et al. 2020,
-    "Robust training of vector quantized bottleneck models", section 3).
+    "Robust training of vector quantized bottleneck models").
 
     Parameters
     ----------
@@ -93,14 +93,11 @@ class Codex(nn.Module):
             return self.leave(functional.embedding(codes, self.book)), codes, vectors.new_zeros(())
         there = torch.ones(vectors.shape[:2], dtype=torch.bool, device=vectors.device) if mask is None else mask
         chosen, chosen_codes, loss = self.quantise(entered[there][None])
-        self.quantise.zero.requires_grad_(
-            False
-        )  # a constant, which the library wants a gradient of and which must not leave
-        codes = torch.zeros(there.shape, dtype=torch.int64, device=vectors.device).masked_scatter(
-            there, chosen_codes[0]
-        )
+        # a constant that the library asks a gradient of, of which an exporter would warn
+        self.quantise.zero.requires_grad_(False)
+        none = torch.zeros(there.shape, dtype=torch.int64, device=vectors.device)
         quantised = torch.zeros_like(entered).masked_scatter(there[..., None], chosen[0])
-        return self.leave(quantised), codes, loss.sum()
+        return self.leave(quantised), none.masked_scatter(there, chosen_codes[0]), loss.sum()
 
     @property
     def book(self) -> Tensor:
@@ -114,14 +111,14 @@ class Codex(nn.Module):
         return (squared - 2.0 * entered @ self.book.T).argmin(dim=-1)
 
     @torch.no_grad()
-    def begin(self, vectors: Tensor, per_step: int) -> None:
+    def begin(self, vectors: Tensor, per_step: float) -> None:
         """Put the codes where vectors are dense (k-means), so that most are in use from the first step on.
 
         Parameters
         ----------
         vectors : Tensor (n, width)
             As many as there are codes, or more.
-        per_step : int
+        per_step : float
             Vectors that a training step will bring: the moving averages begin as if such steps had been.
 
         Raises

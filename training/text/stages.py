@@ -60,7 +60,7 @@ def begin_codex(reader: SentenceReader, train: Examples, recipe: TextRecipe, per
             break
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(recipe.seed)
-        reader.codex.begin(torch.cat(vectors), round(per_step))
+        reader.codex.begin(torch.cat(vectors), per_step)
 
 
 def train_stage(
