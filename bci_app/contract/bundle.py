@@ -22,7 +22,7 @@ from bci_app.contract.errors import BundleCorruptError, BundleError, BundleUnsaf
 from bci_app.contract.manifest import FileEntry, Manifest, parse_manifest
 
 MANIFEST = "manifest.json"
-_LARGEST_FILE = 2**28
+_LARGEST_FILE = 2**30
 _UNREADABLE = (
     ValueError, OSError, EOFError, NotImplementedError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error,
     tokenize.TokenError,
