@@ -77,12 +77,12 @@ def report(
 def in_words(recipe: TextRecipe) -> str:
     """What reads."""
     codex, language = recipe.codex, recipe.language
-    what = {"word-features": "features of each word", "word-windows": "a window of EEG per word", "waves": "waves"}
+    what = {"word-features": "Features of each word", "word-windows": "A window of EEG per word", "waves": "Waves"}
     writes = "a small BART trained on text" if language.kind == "small" else f"the pretrained BART {language.source}"
     frozen = f"after the stage in which it was left as it was, tuned at {recipe.second.language:g} of the rate"
     tuned = frozen if recipe.second.epochs and recipe.second.language else "left as it was"
     return (
-        f"{what[recipe.reads].capitalize()}, read by a network after DeWave, through a codex of {codex.n_codes:,} codes, into "
+        f"{what[recipe.reads]}, read by a network after DeWave, through a codex of {codex.n_codes:,} codes, into "
         f"{writes}, {tuned}."
     )
 
