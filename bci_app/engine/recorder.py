@@ -1,8 +1,8 @@
 """The recorder thread: raw signal first, then what was made of it, in a folder that opens after a crash.
 
-Files only ever grow and are flushed every second: ``eeg.f32`` (float32, one row of channels per sample, whatever the signal is),
-``eeg_times.f64`` (LSL seconds), ``eeg.json`` (channels, rate, unit), ``markers.jsonl``, and what was read: ``trials.jsonl``
-with ``pictures/``, or ``sentences.jsonl``.
+Files only ever grow and are handed to the system ten times a second: ``eeg.f32`` (float32, one row of channels per
+sample, whatever the signal is), ``eeg_times.f64`` (LSL seconds), ``eeg.json`` (channels, rate, unit), ``markers.jsonl``,
+and what was read: ``trials.jsonl`` with ``pictures/``, or ``sentences.jsonl``.
 `bci_app.streams.run_folder` reads them, cut at any byte.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import logging
 import queue
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -28,7 +27,6 @@ from bci_app.engine.worker import Worker
 logger = logging.getLogger(__name__)
 
 _QUEUE = 20_000
-_FLUSH_S = 1.0
 _WRITE_S = 0.1
 
 Item = tuple[str, Any]
@@ -73,11 +71,13 @@ class Recorder(Worker):
         self._items: queue.Queue[Item] = queue.Queue(_QUEUE)
         self._told_full = False
         self._files: dict[str, IO[bytes]] = {}
-        self._flushed_at = 0.0
         self._broken = False
         description = {"channels": channels, "sfreq": sfreq, "unit": unit, "data": "eeg.f32", "times": "eeg_times.f64"}
         try:
-            (folder / "eeg.json").write_text(json.dumps(description, indent=1) + "\n", "utf-8")
+            for name in ("eeg.f32", "eeg_times.f64"):
+                (folder / name).touch()  # a folder that was killed before the first sample opens, too
+            (folder / "eeg.json.part").write_text(json.dumps(description, indent=1) + "\n", "utf-8")
+            (folder / "eeg.json.part").replace(folder / "eeg.json")
         except OSError as error:
             raise self._refused(error) from error
 
@@ -107,18 +107,20 @@ class Recorder(Worker):
         return self._items.qsize()
 
     def step(self) -> bool:
-        """Write what has come since the last time; recorder thread.
+        """Write what has come since the last time, and hand it to the system: it survives a crash of the program.
 
         Ten times a second and not with every piece: a thread that wakes with each chunk gets in the decoder's way.
+        Recorder thread.
         """
         self.pause(_WRITE_S)
         try:
             for _ in range(self._items.qsize()):
                 self._write(*self._items.get_nowait())
+            for file in self._files.values():
+                file.flush()
         except OSError as error:
             self._broken = True
             raise self._refused(error) from error
-        self._flush_now_and_then()
         return True
 
     def late(self, timeout_s: float) -> None:
@@ -177,15 +179,3 @@ class Recorder(Worker):
         if name not in self._files:
             self._files[name] = (self.folder / name).open("ab")
         return self._files[name]
-
-    def _flush_now_and_then(self) -> None:
-        """Hand the files to the system once a second: what it has survives a crash of the program."""
-        if time.monotonic() - self._flushed_at < _FLUSH_S:
-            return
-        self._flushed_at = time.monotonic()
-        try:
-            for file in self._files.values():
-                file.flush()
-        except OSError as error:
-            self._broken = True
-            raise self._refused(error) from error
