@@ -133,10 +133,10 @@ def replay_of(
     pace, name = Pace(speed=speed), f"Replay of {file.name}"
     with ReplayProcess(file, name=name, pace=pace, stream=stream, unit=unit, partial=partial) as player:
         found = choice.model_copy(update={"source_id": player.source_id, "markers": player.marker_description.name})
-        yield Playing(found, player.speed, lambda: _has_ended(player))
+        yield Playing(found, player.speed, lambda: has_ended(player))
 
 
-def _has_ended(player: ReplayProcess) -> bool:
+def has_ended(player: ReplayProcess) -> bool:
     """Whether the whole recording was played; StreamError if the player ended before."""
     if player.running:
         return False

@@ -1,0 +1,174 @@
+"""What the desktop program remembers between two starts: who is recorded, from which stream, with which models."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from platformdirs import user_config_path, user_data_path
+from pydantic import AfterValidator, Field, ValidationError
+
+from bci_app.contract.checks import faults
+from bci_app.contract.errors import SettingsError
+from bci_app.engine.settings import Frozen, StreamChoice, parse_settings
+
+FILE = "workplace.json"
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
+_LARGEST = 1_000_000
+"""Bytes of a file that is read at all."""
+
+
+def check_code(code: str) -> str:
+    """`code`, if it can stand for a participant without naming one.
+
+    Raises
+    ------
+    SettingsError
+        If it holds anything but 1 to 32 letters of a to z, digits, "-" and "_".
+    """
+    if not _CODE.fullmatch(code):
+        raise SettingsError(
+            "A participant's code is made of 1 to 32 letters (a to z), digits, '-' and '_', so that it cannot be a name or an "
+            f"address; got {code[:40]!r}. Use a code such as P07, and keep the list of names elsewhere."
+        )
+    return code
+
+
+def default_runs() -> Path:
+    """Where sessions are kept unless another folder is chosen: in the user's data folder."""
+    return user_data_path("bci-app", appauthor=False) / "runs"
+
+
+def default_file() -> Path:
+    """Where the workplace is kept: in the user's configuration folder."""
+    return user_config_path("bci-app", appauthor=False) / FILE
+
+
+def _code_or_none(code: str) -> str:
+    return check_code(code) if code else code
+
+
+class Workplace(Frozen):
+    """What is remembered; every field has a default, so the first start needs no file.
+
+    Attributes
+    ----------
+    participant : str
+        A code, never a name; empty before one was given.
+    stream : StreamChoice or None
+        The stream that was chosen, by name and source_id, with its marker stream.
+    decoder, generator, text_decoder : Path or None
+        Bundles; None before one was chosen, or for those that come with the program.
+    device : {"auto", "cpu", "gpu"}
+        Where models run.
+    appearance : {"dark", "light"}
+        Of the window.
+    geometry : str
+        Size and place of the window, as the window wrote it.
+    page : str
+        Title of the page that was open.
+    runs : Path
+        The folder of sessions.
+    bad_channels : dict of str to tuple of str
+        Channels marked bad, by `stream_key`.
+    """
+
+    participant: Annotated[str, AfterValidator(_code_or_none)] = ""
+    stream: StreamChoice | None = None
+    decoder: Path | None = None
+    generator: Path | None = None
+    text_decoder: Path | None = None
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    appearance: Literal["dark", "light"] = "dark"
+    geometry: str = Field(default="", max_length=10_000)
+    page: str = Field(default="", max_length=100)
+    runs: Path = Field(default_factory=default_runs)
+    bad_channels: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @property
+    def bad(self) -> tuple[str, ...]:
+        """Channels of the chosen stream that are marked bad."""
+        return () if self.stream is None else self.bad_channels.get(stream_key(self.stream), ())
+
+    def with_bad(self, channels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """`bad_channels` with those of the chosen stream replaced by `channels`.
+
+        Raises
+        ------
+        SettingsError
+            If no stream is chosen.
+        """
+        if self.stream is None:
+            raise SettingsError("Channels are marked bad for a stream; none is chosen. Choose one on the page Connect.")
+        others = {key: names for key, names in self.bad_channels.items() if key != stream_key(self.stream)}
+        return others | ({stream_key(self.stream): channels} if channels else {})
+
+    def changed(self, **fields: Any) -> Workplace:
+        """The same with other `fields`; SettingsError names those that cannot be meant."""
+        return parse_settings(Workplace, self.model_dump() | fields, "The choice")
+
+
+def stream_key(stream: StreamChoice) -> str:
+    """What a stream is remembered by: its source_id, or its name if it has none."""
+    return stream.source_id or stream.name or ""
+
+
+def load_workplace(file: Path) -> tuple[Workplace, str]:
+    """What was remembered in `file`, and what the user should know of the reading: empty if all went well.
+
+    A file that cannot be read is kept aside under another name, and the program begins with the defaults.
+    """
+    try:
+        if file.stat().st_size > _LARGEST:
+            return Workplace(), _aside(file, f"it holds more than {_LARGEST:,} bytes")
+        return Workplace.model_validate_json(file.read_text("utf-8")), ""
+    except FileNotFoundError:
+        return Workplace(), ""
+    except OSError as error:
+        return (
+            Workplace(),
+            f"What was chosen last time cannot be read: {file}: {error.strerror}. Check its permissions.",
+        )
+    except ValidationError as error:
+        return Workplace(), _aside(file, faults(error))
+    except (SettingsError, ValueError, RecursionError) as error:
+        return Workplace(), _aside(file, str(error))
+
+
+def _aside(file: Path, reason: str) -> str:
+    """Put a broken file out of the way; what to tell of it."""
+    for number in range(1, 100):
+        aside = file.with_name(f"{file.stem}.broken-{number}{file.suffix}")
+        if aside.exists():
+            continue
+        with suppress(OSError):
+            file.rename(aside)
+            return f"What was chosen last time cannot be meant: {reason}. It is kept as '{aside}'; choose anew."
+        break
+    return f"What was chosen last time cannot be meant: {reason}. Choose anew; '{file}' is replaced."
+
+
+def save_workplace(file: Path, workplace: Workplace) -> None:
+    """Write whole or not at all; the folder is made, and both are for the user alone.
+
+    Raises
+    ------
+    SettingsError
+        If the disk refuses.
+    """
+    draft = file.with_suffix(".part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as opened:
+            opened.write(workplace.model_dump_json(indent=1) + "\n")
+            opened.flush()
+            os.fsync(opened.fileno())
+        os.replace(draft, file)
+    except OSError as error:
+        raise SettingsError(
+            f"What you choose is remembered in '{file}'; it cannot be written: {error.strerror}. Free space or change its "
+            "permissions; until then the choice holds for this start alone."
+        ) from None

@@ -1,0 +1,1 @@
+"""The pages of the instrument's window, each with one purpose."""

@@ -1,0 +1,128 @@
+"""What a page of the instrument's window is, and what all pages hold in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from bci_app.contract.errors import BciError, SettingsError
+from bci_app.engine.workplace import Workplace, load_workplace, save_workplace
+from bci_app.ui import theme
+from bci_app.ui.theme import Theme
+
+if TYPE_CHECKING:
+    from bci_app.engine.senders import Sender
+
+
+class Holder(QObject):
+    """The workplace of all pages: what is chosen, kept in its file with every change; GUI thread.
+
+    Parameters
+    ----------
+    file : Path or None
+        Where it is kept; None keeps nothing.
+    parent : QObject, optional
+        Owner.
+
+    Attributes
+    ----------
+    current : Workplace
+        What is chosen.
+    trouble : str
+        What went wrong with the file, in words; empty if nothing.
+    own_sender : Sender or None
+        The simulated participant or the replay that was started from the window.
+    """
+
+    changed = Signal(object)
+    """The new `Workplace`."""
+    stream_told = Signal(str, bool)
+    """The stream in plain words, and whether it is there."""
+    device_told = Signal(str, bool)
+    """Where models really run, and whether that is what was asked for."""
+
+    def __init__(self, file: Path | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._file = file
+        self.own_sender: Sender | None = None
+        self.current, self.trouble = (Workplace(), "") if file is None else load_workplace(file)
+
+    @property
+    def colours(self) -> Theme:
+        """The colours of the window's appearance."""
+        return theme.THEMES[self.current.appearance]
+
+    def choose(self, **fields: Any) -> None:
+        """Change `fields` of the workplace, tell everybody, and save.
+
+        Raises
+        ------
+        SettingsError
+            If a value cannot be meant; then nothing has changed.
+        """
+        chosen = self.current.changed(**fields)
+        if chosen != self.current:
+            self.current = chosen
+            self.save()
+            self.changed.emit(chosen)
+
+    def save(self) -> None:
+        """Write the file; what goes wrong is said in `trouble`, since the choice itself holds."""
+        if self._file is None:
+            return
+        try:
+            save_workplace(self._file, self.current)
+            self.trouble = ""
+        except BciError as error:
+            self.trouble = str(error)
+
+    def participant(self) -> str:
+        """The participant's code.
+
+        Raises
+        ------
+        SettingsError
+            If none was given.
+        """
+        if not self.current.participant:
+            raise SettingsError("A session needs a participant's code; none was given. Type one on the page Connect.")
+        return self.current.participant
+
+
+class Page(QWidget):
+    """One page: made when it is first visited, made anew when the appearance changes.
+
+    Parameters
+    ----------
+    holder : Holder
+        The workplace.
+    """
+
+    title: ClassVar[str] = ""
+    hint: ClassVar[str] = ""
+    """One line: what to do here, and with which keys."""
+
+    said = Signal(str, str)
+    """A message for the banner and its tone, "warn" or "info"; an empty one takes the banner away."""
+
+    def __init__(self, holder: Holder) -> None:
+        super().__init__()
+        self.holder = holder
+        self.setObjectName("body")
+
+    @property
+    def busy(self) -> str | None:
+        """What runs here and would end with the page, as the beginning of a sentence; None if nothing does."""
+        return None
+
+    def entered(self) -> None:
+        """The page has come to the front."""
+
+    def left(self) -> None:
+        """Another page has come to the front; whatever is busy goes on."""
+
+    def close_page(self) -> None:
+        """End whatever runs and let go of it, within a second and a half; may be called twice."""

@@ -1,0 +1,46 @@
+"""All pages share one workplace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bci_app.contract.errors import SettingsError
+from bci_app.engine.workplace import Workplace, load_workplace
+from bci_app.ui import theme
+from bci_app.ui.pages.page import Holder
+
+
+def test_choice_is_kept_at_once_and_told_once(tmp_path: Path) -> None:
+    holder, told = Holder(tmp_path / "workplace.json"), list[Workplace]()
+    holder.changed.connect(told.append)
+    holder.choose(participant="P07")
+    holder.choose(participant="P07")
+    assert [each.participant for each in told] == ["P07"]
+    assert load_workplace(tmp_path / "workplace.json") == (holder.current, "")
+
+
+def test_choice_that_cannot_be_meant_changes_nothing(tmp_path: Path) -> None:
+    holder = Holder(tmp_path / "workplace.json")
+    before = holder.current
+    with pytest.raises(SettingsError, match="code"):
+        holder.choose(participant="Ann Lee")
+    assert holder.current is before
+    assert not (tmp_path / "workplace.json").exists()
+
+
+def test_disk_that_refuses_loses_no_choice(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    holder = Holder(tmp_path / "file" / "workplace.json")
+    holder.choose(appearance="light")
+    assert holder.colours is theme.LIGHT
+    assert "cannot be" in holder.trouble
+
+
+def test_session_without_a_code_is_refused_with_the_way_out() -> None:
+    holder = Holder()
+    with pytest.raises(SettingsError, match="Connect"):
+        holder.participant()
+    holder.choose(participant="P07")
+    assert holder.participant() == "P07"
