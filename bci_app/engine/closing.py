@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bci_app.contract.errors import SettingsError
@@ -39,16 +39,36 @@ def run_and_report(plan: SessionPlan, show: Callable[[Session], int], command_st
     if plan.folder is None:
         raise SettingsError("A session with a report needs a folder to write it to; none was given.")
     session = Session(plan)
-    offset = time.time() - session.clock()
     try:
         status = show(session)
     finally:
-        session.stop()
-        summary = summarise(session)
-        first = session.latency.first_handed_s
-        summary["first_picture_at"] = None if first is None else first + offset
-        summary["first_picture_after_s"] = None if first is None else first + offset - command_started_s
-        write_json(plan.folder / "summary.json", summary)
-        report = write_report(plan.folder, summary, session.identification())
-    failed = bool(status) or summary["failed"]
-    return RunResult(report, paragraph(summary), failed, summary["ended"] if summary["failed"] else "")
+        result = close_and_report(session, command_started_s)
+    return replace(result, failed=result.failed or bool(status))
+
+
+def close_and_report(session: Session, command_started_s: float | None = None) -> RunResult:
+    """Stop a session with a folder, and write ``summary.json`` and ``report.html`` into it; any one thread.
+
+    Parameters
+    ----------
+    session : Session
+        Started, and it may be stopped.
+    command_started_s : float, optional
+        See `run_and_report`.
+
+    Raises
+    ------
+    RecordingError
+        If the disk refuses.
+    """
+    folder = session.plan.folder
+    assert folder is not None, "a session without a folder has no report"
+    session.stop()
+    summary = summarise(session)
+    first = session.latency.first_handed_s
+    at = None if first is None else first + time.time() - session.clock()
+    summary["first_picture_at"] = at
+    summary["first_picture_after_s"] = None if at is None or command_started_s is None else at - command_started_s
+    write_json(folder / "summary.json", summary)
+    report = write_report(folder, summary, session.identification())
+    return RunResult(report, paragraph(summary), summary["failed"], summary["ended"] if summary["failed"] else "")

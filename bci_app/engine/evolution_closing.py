@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +39,25 @@ def run_evolution_and_report(plan: EvolutionPlan, show: Callable[[EvolutionSessi
     try:
         status = show(session)
     finally:
-        session.stop()
-        summary = summarise_evolution(session)
-        report = _write(plan.folder, summary, session)
-    failed = bool(status) or summary["failed"]
-    return RunResult(
-        report,
-        evolution_paragraph(summary),
-        failed,
-        summary["ended"] if summary["failed"] else "",
-    )
+        result = close_evolution_and_report(session)
+    return replace(result, failed=result.failed or bool(status))
+
+
+def close_evolution_and_report(session: EvolutionSession) -> RunResult:
+    """Stop a session with a folder, and write ``summary.json`` and ``report.html`` into it; any one thread.
+
+    Raises
+    ------
+    RecordingError
+        If the disk refuses what it has not refused during the session.
+    """
+    folder = session.plan.folder
+    assert folder is not None, "a session without a folder has no report"
+    session.stop()
+    summary = summarise_evolution(session)
+    report = _write(folder, summary, session)
+    reason = summary["ended"] if summary["failed"] else ""
+    return RunResult(report, evolution_paragraph(summary), summary["failed"], reason)
 
 
 def _write(folder: Path, summary: dict[str, Any], session: EvolutionSession) -> Path:

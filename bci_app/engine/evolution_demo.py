@@ -11,9 +11,9 @@ from pydantic import model_validator
 
 from bci_app.contract.errors import SettingsError
 from bci_app.engine.demo import OnProgress, awake
-from bci_app.engine.evolution_files import SESSION
 from bci_app.engine.evolution_plan import EvolutionPlan, open_evolution
 from bci_app.engine.evolution_settings import ComponentResponse, EvolutionSettings, Limits, References, Timing
+from bci_app.engine.session_file import SESSION
 from bci_app.engine.settings import Frozen, read_settings
 from bci_app.engine.summary import write_json
 from bci_app.evolution.genetic import Genetic

@@ -11,7 +11,6 @@ import json
 import math
 import os
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
@@ -26,12 +25,13 @@ from bci_app.engine.evolution_pictures import GenerationPictures
 from bci_app.engine.evolution_plan import EvolutionPlan
 from bci_app.engine.evolution_run import is_sham
 from bci_app.engine.evolution_showing import Outcome
+from bci_app.engine.session_file import SESSION, now
 from bci_app.engine.summary import versions
 from bci_app.evolution.state import State
 
 FORMAT = 1
 """Of session.json and of the states; newer ones are refused."""
-SESSION, STATES, RESPONSES = "session.json", "generations", "responses.jsonl"
+STATES, RESPONSES = "generations", "responses.jsonl"
 
 
 def identity_of(plan: EvolutionPlan) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class RunFiles:
                 f"A new run needs a folder of its own; '{folder}' holds a run already. Resume that one, or choose another."
             )
         files = cls(folder, uuid4().hex)
-        about = {"format": FORMAT, "run": files.run, "began": _now(), "resumed": [], "identity": identity_of(plan)}
+        about = {"format": FORMAT, "run": files.run, "began": now(), "resumed": [], "identity": identity_of(plan)}
         files._describe(about, plan)
         if plan.settings.sham == "blind":
             write_whole(folder / "sham.json", as_json({"sham": is_sham(plan.settings)}))
@@ -89,7 +89,7 @@ class RunFiles:
     def go_on(cls, plan: EvolutionPlan, folder: Path, about: dict[str, Any], generation: int) -> RunFiles:
         """The files of a run that is resumed, `about` being its session.json, before `generation`."""
         files = cls(folder, str(about["run"]))
-        about = {**about, "resumed": [*about["resumed"], {"at": _now(), "generation": generation}]}
+        about = {**about, "resumed": [*about["resumed"], {"at": now(), "generation": generation}]}
         files._describe(about, plan)
         files._open()
         return files
@@ -141,15 +141,7 @@ class RunFiles:
     def _describe(self, about: dict[str, Any], plan: EvolutionPlan) -> None:
         for name in (STATES, "pictures"):
             make_folder(self.folder / name)
-        manifest = plan.generator.manifest
-        more = {
-            "title": plan.title,
-            "generator": {"name": manifest.name, "digest": plan.generator.bundle.digest},
-            "response": plan.responder.words,
-            "settings": plan.settings.model_dump(mode="json"),
-            "versions": versions(),
-        }
-        write_whole(self.folder / SESSION, as_json({**about, **more}))
+        write_whole(self.folder / SESSION, as_json({**about, **plan.about, "ended": None, "versions": versions()}))
 
     def _open(self) -> None:
         """Unbuffered, so that a kill loses nothing; a line that was cut by one is ended first."""
@@ -237,7 +229,3 @@ def _refused(path: Path, error: OSError) -> RecordingError:
         f"The run was to be kept in '{path}'; writing failed: {error.strerror or error}. All generations before are kept. "
         "Free space on the disk, then resume the run."
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,21 @@ class EvolutionPlan:
     notes: tuple[str, ...] = ()
     """What the user should know from the start; told as problems that end nothing."""
     resume: bool = False
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is kept of it beside what was shown, so that a report can be written whenever there is one to write."""
+        responder, generator = self.responder, self.generator
+        return {
+            "kind": "evolution",
+            "title": self.title,
+            "participant": self.settings.participant,
+            "watermark": self.watermark,
+            "response": {"words": responder.words, "unit": responder.unit, "identity": dict(responder.identity)},
+            "generator": {"name": generator.manifest.name, "digest": generator.bundle.digest},
+            "references": [picture.id for picture in self.references],
+            "settings": self.settings.model_dump(mode="json"),
+        }
 
     def signal(self, folder: Path | None) -> SignalPlan | None:
         """Which signal the response is read from, recorded to `folder`; None if it needs none."""

@@ -17,12 +17,13 @@ from bci_app.contract.bundle import read_arrays
 from bci_app.contract.checks import check_shape
 from bci_app.contract.errors import BciError, RecordingError, SettingsError
 from bci_app.contract.lines import read_lines
-from bci_app.engine.evolution_files import FORMAT, RESPONSES, SESSION, STATES, identity_of
+from bci_app.engine.evolution_files import FORMAT, RESPONSES, STATES, identity_of
 from bci_app.engine.evolution_history import GenerationResult, History
 from bci_app.engine.evolution_plan import EvolutionPlan
 from bci_app.engine.evolution_settings import EvolutionSettings
 from bci_app.engine.evolution_showing import NEVER_PAINTED
 from bci_app.engine.evolution_views import Member
+from bci_app.engine.session_file import SESSION
 from bci_app.engine.settings import parse_settings
 from bci_app.evolution.space import SearchSpace
 from bci_app.evolution.state import Best, State

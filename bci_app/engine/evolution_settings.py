@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from bci_app.contract.errors import SettingsError
+from bci_app.engine.participant_code import Code
 from bci_app.engine.settings import Frozen, StreamChoice
 from bci_app.evolution.guided import Guided
 from bci_app.evolution.optimisers import AnyOptimiser
@@ -172,6 +173,8 @@ class EvolutionSettings(Frozen):
     sham : {"off", "on", "blind"}
         ``on``: the scores of each generation are dealt to its pictures at random, with the same timing. ``blind``: whether they
         are is drawn from the seed, and neither window nor report tells; it stands in ``sham.json`` in the run folder.
+    participant : str
+        A code, never a name; empty if nobody's.
     """
 
     stream: StreamChoice = StreamChoice()
@@ -190,6 +193,7 @@ class EvolutionSettings(Frozen):
     sham: Literal["off", "on", "blind"] = "off"
     buffer_s: float = Field(default=60.0, ge=2, le=3600)
     seed: int = Field(default=0, ge=0)
+    participant: Code = ""
 
     @model_validator(mode="before")
     @classmethod

@@ -6,15 +6,15 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from bci_app.engine.evolution_history import GenerationResult
 from bci_app.engine.evolution_session import EvolutionSession
-from bci_app.engine.evolution_views import MeanCurve, Numbers
-from bci_app.engine.summary import versions
+from bci_app.engine.evolution_views import EvolutionSnapshot, MeanCurve, Numbers
+from bci_app.engine.session_file import now
+from bci_app.engine.summary import CLOSED, versions
 
 _DRAWS = 2000
 SEALED = "sham.json"
@@ -25,17 +25,27 @@ def summarise_evolution(session: EvolutionSession) -> dict[str, Any]:
 
     Of a blind session nothing here tells whether it was a sham.
     """
-    plan, ended, seen = session.plan, session.ended, session.evolution()
-    results, curves = session.run.history.results, seen.curves
-    return {
+    ended, seen = session.ended, session.evolution()
+    outcome = evolution_outcome(seen, session.run.history.results, int(session.run.state.generation))
+    return session.plan.about | {
         "title": session.title,
-        "ended": "The session was closed before its end." if ended is None else ended.reason,
+        "ended": CLOSED if ended is None else ended.reason,
         "failed": ended is not None and ended.fatal,
         "problems": session.problems,
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "watermark": plan.watermark,
-        "response": {"words": seen.response, "unit": seen.unit, "identity": dict(plan.responder.identity)},
-        "generations": {"scored": int(session.run.state.generation), "planned": seen.n_generations},
+        "written": now(),
+        **outcome,
+        "counts": session.counts,
+        "stream": session.status().stream,
+        "device": session.status().device,
+        "versions": versions(),
+    }
+
+
+def evolution_outcome(seen: EvolutionSnapshot, results: Sequence[GenerationResult], n_scored: int) -> dict[str, Any]:
+    """What came of an evolution of which `n_scored` generations are over, as data."""
+    curves = seen.curves
+    return {
+        "generations": {"scored": n_scored, "planned": seen.n_generations},
         "sham": seen.sham,
         "gain": {"natural": gain(results, "natural"), "prior": gain(results, "prior")},
         "curves": {
@@ -47,13 +57,6 @@ def summarise_evolution(session: EvolutionSession) -> dict[str, Any]:
         },
         "best": None if seen.best is None else {"id": seen.best.id, "score": seen.best.score},
         "onsets": {name: _number(value) for name, value in asdict(seen.onsets).items()},
-        "counts": session.counts,
-        "stream": session.status().stream,
-        "device": session.status().device,
-        "generator": {"name": plan.generator.manifest.name, "digest": plan.generator.bundle.digest},
-        "references": [picture.id for picture in plan.references],
-        "settings": plan.settings.model_dump(mode="json"),
-        "versions": versions(),
     }
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bci_app.contract.errors import SettingsError, StreamError
-from bci_app.contract.windowing import TrialSpec, reach_s
+from bci_app.contract.windowing import TrialSpec, marker_latency_s, reach_s
 from bci_app.engine.live_signal import SignalPlan
 from bci_app.engine.settings import SessionSettings
+from bci_app.engine.summary import decoder_facts
 from bci_app.engine.views import SignalWords
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
@@ -81,6 +83,24 @@ class SessionPlan:
             self.folder,
             self.source_ended,
         )
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is kept of it beside what was recorded, so that a report can be written whenever there is one to write."""
+        manifest, generator = self.decoder.manifest, self.generator
+        own = {
+            "marker_latency_ms": 1000 * marker_latency_s(manifest.cut),
+            "latent_mean": self.decoder.latent_mean.tolist(),
+        }
+        return {
+            "kind": "pictures",
+            "participant": self.settings.participant,
+            "watermark": self.watermark,
+            "signal": manifest.signal,
+            "decoder": decoder_facts(self.decoder, manifest.preprocessing) | own,
+            "generator": {"name": generator.manifest.name, "digest": generator.bundle.digest},
+            "settings": self.settings.model_dump(mode="json"),
+        }
 
     @property
     def buffer_s(self) -> float:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from bci_app.calibration.recipe import CalibrationRecipe
 from bci_app.contract.checks import faults
 from bci_app.contract.errors import SettingsError
+from bci_app.engine.participant_code import Code
 from bci_app.simulation.settings import ParticipantSettings
 
 S = TypeVar("S", bound=BaseModel)
@@ -36,6 +37,8 @@ class StreamChoice(Frozen):
     """After how many seconds without a sample the session ends; until then it waits for the stream to come back."""
     markers: str | None = None
     """Name of the marker stream whose events cut the trials; None for none, or for pictures shown by this program."""
+    bad: tuple[str, ...] = ()
+    """Channels that the user marked bad."""
 
 
 class Presentation(Frozen):
@@ -78,6 +81,8 @@ class SessionSettings(Frozen):
         End after so many seconds.
     seed : int
         For the order of pictures and the noise twin.
+    participant : str
+        A code, never a name; empty if nobody's.
     """
 
     stream: StreamChoice = StreamChoice()
@@ -89,6 +94,7 @@ class SessionSettings(Frozen):
     buffer_s: float = Field(default=60.0, ge=2, le=3600)
     duration_s: float | None = Field(default=None, gt=0)
     seed: int = Field(default=0, ge=0)
+    participant: Code = ""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
@@ -13,14 +13,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bci_app.contract.errors import RecordingError
-from bci_app.contract.identification import bootstrap_interval, pairwise_identification, shuffled_identification
+from bci_app.contract.identification import (
+    Floats,
+    bootstrap_interval,
+    pairwise_identification,
+    shuffled_identification,
+)
 from bci_app.contract.preprocessing import PreprocessingSpec
-from bci_app.contract.windowing import marker_latency_s
-from bci_app.engine.session import Session
 from bci_app.engine.verdict import verdict
 
 if TYPE_CHECKING:
+    from bci_app.engine.session import Session
     from bci_app.engine.text_session import TextSession
+    from bci_app.inference.decoder import Decoder
+    from bci_app.inference.text import TextDecoder
+
+CLOSED = "The session was closed before its end."
 
 
 @contextmanager
@@ -62,52 +70,54 @@ def summarise(session: Session) -> dict[str, Any]:
     Scores stand with their 95 % intervals: the decoder, its noise twin, and the decoder's readings dealt to the
     trials at random (the interval of the latter is that of 500 deals).
     """
-    plan = session.plan
-    facts = session_facts(session, plan.decoder.manifest.preprocessing)
-    facts["decoder"]["marker_latency_ms"] = 1000 * marker_latency_s(plan.decoder.manifest.cut)
-    return facts | {
-        "identification": identification_summary(session),
-        "generator": {"name": plan.generator.manifest.name, "digest": plan.generator.bundle.digest},
-    }
+    identification = identification_summary(session.trial_latents(), session.plan.decoder.latent_mean)
+    return session_facts(session) | {"identification": identification}
 
 
-def session_facts(session: Session | TextSession, spec: PreprocessingSpec) -> dict[str, Any]:
-    """What is told of every session whose signal is preprocessed by `spec` and read by a bundle, whatever it reads."""
-    plan, ended = session.plan, session.ended
-    return {
+def session_facts(session: Session | TextSession) -> dict[str, Any]:
+    """What is told of every session whose signal is read by a bundle, whatever it reads."""
+    ended = session.ended
+    return session.plan.about | {
         "title": session.title,
-        "ended": "The session was closed before its end." if ended is None else ended.reason,
+        "ended": CLOSED if ended is None else ended.reason,
         "failed": ended is not None and ended.fatal,
         "problems": session.problems,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "watermark": plan.watermark,
         "latency_ms": {
             row.step: {"p50": row.p50_ms, "p95": row.p95_ms, "p99": row.p99_ms, "max": row.max_ms, "n": row.n}
             for row in session.latencies()
         },
         "counts": session.counts,
-        "signal": plan.decoder.manifest.signal,
         "stream": session.status().stream,
         "device": session.status().device,
-        "decoder": {
-            "name": plan.decoder.manifest.name,
-            "digest": plan.decoder.bundle.digest,
-            "metrics": [score.model_dump() for score in plan.decoder.manifest.metrics],
-            "filter_delay_hz": spec.told_hz,
-            "filter_delay_ms": 1000 * spec.delay_s(spec.told_hz),
-        },
-        "settings": plan.settings.model_dump(mode="json"),
         "versions": versions(),
     }
 
 
-def identification_summary(session: Session) -> dict[str, Any]:
-    """Pairwise identification of the session with its controls; only ``n_trials`` below two trials."""
-    latents = session.trial_latents()
+def decoder_facts(decoder: Decoder | TextDecoder, spec: PreprocessingSpec) -> dict[str, Any]:
+    """What is told of a model whose signal is preprocessed by `spec`: its name, digest, own figures and delay."""
+    return {
+        "name": decoder.manifest.name,
+        "digest": decoder.bundle.digest,
+        "metrics": [score.model_dump() for score in decoder.manifest.metrics],
+        "filter_delay_hz": spec.told_hz,
+        "filter_delay_ms": 1000 * spec.delay_s(spec.told_hz),
+    }
+
+
+def identification_summary(latents: Mapping[str, Floats], centre: Floats) -> dict[str, Any]:
+    """Pairwise identification with its controls; only ``n_trials`` below two trials.
+
+    Parameters
+    ----------
+    latents : mapping of str to array (n_trials, latent_dim)
+        ``read``, read from ``noise``, and ``shown``.
+    centre : array (latent_dim,)
+        Mean training latent.
+    """
     n = len(latents["shown"])
     if n < 2:
         return {"n_trials": n}
-    centre = session.plan.decoder.latent_mean
     return {
         "n_trials": n,
         "chance": 0.5,

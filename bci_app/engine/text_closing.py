@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from bci_app.contract.errors import SettingsError
 from bci_app.engine.closing import RunResult
@@ -36,9 +37,22 @@ def run_text_and_report(plan: TextPlan, show: Callable[[TextSession], int]) -> R
     try:
         status = show(session)
     finally:
-        session.stop()
-        summary = summarise_text(session)
-        write_json(plan.folder / "summary.json", summary)
-        report = write_text_report(plan.folder, summary)
-    failed = bool(status) or summary["failed"]
-    return RunResult(report, text_paragraph(summary), failed, summary["ended"] if summary["failed"] else "")
+        result = close_text_and_report(session)
+    return replace(result, failed=result.failed or bool(status))
+
+
+def close_text_and_report(session: TextSession) -> RunResult:
+    """Stop a session with a folder, and write ``summary.json`` and ``report.html`` into it; any one thread.
+
+    Raises
+    ------
+    RecordingError
+        If the disk refuses.
+    """
+    folder = session.plan.folder
+    assert folder is not None, "a session without a folder has no report"
+    session.stop()
+    summary = summarise_text(session)
+    write_json(folder / "summary.json", summary)
+    report = write_text_report(folder, summary)
+    return RunResult(report, text_paragraph(summary), summary["failed"], summary["ended"] if summary["failed"] else "")

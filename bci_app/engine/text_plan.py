@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bci_app.contract.bundle import Bundle, open_bundle
 from bci_app.contract.errors import BundleError, SettingsError
@@ -13,7 +14,9 @@ from bci_app.contract.manifest import Generation, TextManifest
 from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.engine.live_signal import SignalPlan
 from bci_app.engine.opening import replay_of
+from bci_app.engine.summary import decoder_facts
 from bci_app.engine.text_settings import TextSettings
+from bci_app.engine.text_views import OwnTest
 from bci_app.engine.views import SignalWords
 from bci_app.inference.text import TextDecoder
 
@@ -54,6 +57,27 @@ class TextPlan:
             self.folder,
             self.source_ended,
         )
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is kept of it beside what was recorded, so that a report can be written whenever there is one to write."""
+        manifest = self.decoder.manifest
+        tested = OwnTest.of(manifest)
+        reads = {"reads": manifest.reads, "n_codes": manifest.n_codes}
+        return {
+            "kind": "text",
+            "participant": self.settings.participant,
+            "watermark": self.watermark,
+            "signal": manifest.signal,
+            "decoder": decoder_facts(self.decoder, live_spec(manifest)) | reads,
+            "tested": {
+                "convincing": tested.convincing,
+                "verdict": tested.verdict,
+                "score": None if tested.score is None else tested.score.model_dump(),
+            },
+            "generation": self.generation.model_dump(),
+            "settings": self.settings.model_dump(mode="json"),
+        }
 
     @property
     def generation(self) -> Generation:

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from bci_app.contract.errors import SettingsError
+from bci_app.engine.participant_code import Code
 from bci_app.engine.settings import Frozen, StreamChoice
 
 
@@ -35,6 +36,8 @@ class TextSettings(Frozen):
         End when so many sentences were read.
     seed : int
         For the noise twin.
+    participant : str
+        A code, never a name; empty if nobody's.
     """
 
     stream: StreamChoice = StreamChoice()
@@ -46,6 +49,7 @@ class TextSettings(Frozen):
     duration_s: float | None = Field(default=None, gt=0)
     n_sentences: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0)
+    participant: Code = ""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

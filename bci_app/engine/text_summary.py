@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from bci_app.engine.summary import session_facts
-from bci_app.engine.text_plan import live_spec
 from bci_app.engine.text_session import STEPS, TextSession
+from bci_app.engine.text_views import SessionScores
 from bci_app.text.scores import MATCHED_MINUS_SHUFFLED
 
 
@@ -17,18 +17,12 @@ def summarise_text(session: TextSession) -> dict[str, Any]:
     ``scores`` holds BLEU-1 of what was read from the EEG and from noise, matched and shuffled, each with its interval;
     ``tested`` what the bundle's own test says.
     """
-    manifest, tested, scores = session.plan.decoder.manifest, session.tested, session.final_scores()
-    facts = session_facts(session, live_spec(manifest))
-    facts["decoder"] |= {"reads": manifest.reads, "n_codes": manifest.n_codes}
-    return facts | {
-        "scores": asdict(scores) | {"figure": MATCHED_MINUS_SHUFFLED, "chance": 0.0, "enough": scores.enough},
-        "tested": {
-            "convincing": tested.convincing,
-            "verdict": tested.verdict,
-            "score": None if tested.score is None else tested.score.model_dump(),
-        },
-        "generation": session.plan.generation.model_dump(),
-    }
+    return session_facts(session) | {"scores": scores_summary(session.final_scores())}
+
+
+def scores_summary(scores: SessionScores) -> dict[str, Any]:
+    """What a session comes to, as data."""
+    return asdict(scores) | {"figure": MATCHED_MINUS_SHUFFLED, "chance": 0.0, "enough": scores.enough}
 
 
 def text_paragraph(summary: dict[str, Any]) -> str:
