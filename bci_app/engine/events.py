@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_app.engine.nearest import Nearest
 from bci_app.pictures.picture import Picture
 from bci_app.streams.source import StreamState
 
@@ -36,12 +37,31 @@ class BlankPicture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrialRead:
-    """A trial has been read: `image` uint8 (h, w, 3); `identified` is its pairwise score, NaN for the first."""
+    """A trial has been read: `image` uint8 (h, w, 3); `identified` is its pairwise score, NaN for the first; `nearest`, the
+    pictures of the session so far that fit it best."""
 
     trial: int
     picture: Picture
     image: NDArray[np.uint8]
     identified: float
+    nearest: Nearest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsChanged:
+    """Other models read from now on: `name` with their digests; opened and verified at `ready_s`, in use since
+    `changed_s` (LSL seconds)."""
+
+    name: str
+    ready_s: float
+    changed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsRefused:
+    """Models that were asked for do not take over, those in use go on; `reason` in plain words."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +165,8 @@ Event = (
     | ShowPicture
     | BlankPicture
     | TrialRead
+    | ModelsChanged
+    | ModelsRefused
     | RatingWanted
     | GenerationScored
     | SentenceShown

@@ -33,6 +33,20 @@ class RunningIdentification:
         self._latents: dict[str, list[Floats]] = {"read": [], "noise": [], "shown": []}
         self._points: dict[str, list[tuple[int, float, float, float]]] = {"read": [], "noise": []}
 
+    def __len__(self) -> int:
+        """Trials so far; any thread."""
+        return len(self._latents["shown"])
+
+    @property
+    def text(self) -> str:
+        """Both scores as they stand, with their intervals and chance, in one sentence; the thread that adds."""
+        with self._lock:
+            newest = {name: points[-1] for name, points in self._points.items() if points}
+        if not newest:
+            return "too few to be scored."
+        said = {name: f"{mean:.2f} (95 %: {low:.2f} to {high:.2f})" for name, (_, mean, low, high) in newest.items()}
+        return f"identification {said['read']}, of the noise twin {said['noise']}; chance 0.50."
+
     def add(self, read: Floats, noise: Floats, shown: Floats) -> float:
         """Add a trial: latent read, latent its twin read from noise, latent of the picture shown (latent_dim,).
 

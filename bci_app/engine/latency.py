@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_app.contract.preprocessing import PreprocessingSpec
+from bci_app.contract.windowing import TrialSpec, WindowSpec
 from bci_app.engine.views import LatencyRow, Reconstruction
 
 STEPS = (
@@ -45,6 +48,11 @@ class StepLog:
         """Note how long each step of a result took, in seconds; NaN for a step that it did not have."""
         with self._lock:
             self._steps.append(seconds)
+
+    def clear(self) -> None:
+        """Forget all results: those to come are of something else."""
+        with self._lock:
+            self._steps.clear()
 
     def milliseconds(self) -> NDArray[np.float64]:
         """All results held (n, n_steps), in milliseconds."""
@@ -89,6 +97,39 @@ class LatencyLog(StepLog):
         )
         if self.first_handed_s is None:
             self.first_handed_s = handed_s
+
+
+@dataclass(frozen=True, slots=True)
+class AlgorithmicLatency:
+    """How late a picture must be whatever the machine: known from the configuration, not measured.
+
+    Attributes
+    ----------
+    window_ms : float
+        From the marker to the last sample of its trial; of sliding windows their length, from the oldest sample read.
+    filter_ms : float
+        Group delay of all filters at `at_hz`.
+    """
+
+    window_ms: float
+    filter_ms: float
+    at_hz: float
+
+    @property
+    def total_ms(self) -> float:
+        """Both together."""
+        return self.window_ms + self.filter_ms
+
+
+def algorithmic_latency(spec: PreprocessingSpec, cut: TrialSpec | WindowSpec) -> AlgorithmicLatency:
+    """What the windows and filters of a decoder cost, at the rhythm of `spec` that users are told of."""
+    window_s = cut.window_s if isinstance(cut, WindowSpec) else max(cut.stop_s + cut.latency_s, 0.0)
+    return AlgorithmicLatency(1000 * window_s, 1000 * spec.delay_s(spec.told_hz), spec.told_hz)
+
+
+def display_ms(refresh_hz: float) -> float:
+    """From Qt to light, an estimate: half a frame of waiting and one of scanning out; what the panel adds is not known."""
+    return 1500.0 / refresh_hz
 
 
 def _row(step: str, values: NDArray[np.float64]) -> LatencyRow:

@@ -1,4 +1,4 @@
-"""The decoding thread: window or trial -> latent -> picture -> mailbox."""
+"""The decoding thread: window or trial -> latent -> picture -> mailbox; between two of them models may be exchanged."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bci_app.contract.signal import Marker, Trial, Window
 from bci_app.contract.windowing import HopWindows, MarkerTrials
 from bci_app.engine.mailbox import Mailbox
+from bci_app.engine.swap import Models
 from bci_app.engine.views import Reconstruction
 from bci_app.engine.worker import Worker
 from bci_app.inference.decoder import Decoder
@@ -48,7 +49,9 @@ class SlidingDecoding(Worker):
 
     def step(self) -> bool:
         """Wait for the sample that completes a window, then read it; decoding thread."""
-        if self._ring.wait_newer(self.windows.next_end - 1, 0.2):
+        complete = self._ring.wait_newer(self.windows.next_end - 1, 0.2)
+        self._reader.turn()
+        if complete:
             for window in self.windows.due(self._ring, latest_only=True):
                 self._reconstructions.put(self._reader.read(window))
         return True
@@ -97,6 +100,7 @@ class TrialDecoding(Worker):
         """Wait for new samples, then read the trials they completed; decoding thread."""
         self._ring.wait_newer(self._seen, 0.2)
         self._seen = self._ring.newest
+        self._reader.turn()
         with self._lock:
             arrivals, self._arrivals = self._arrivals, []
         for marker, shown in arrivals:
@@ -133,27 +137,66 @@ class Reader:
 
     The same object reads live and offline, so both give the same pictures.
 
+    Parameters
+    ----------
+    decoder, generator
+        What it reads with until others are handed in.
+    clock : callable
+        LSL seconds.
+    on_exchange : callable
+        Takes the models that have just taken over, in the thread that reads.
+
     Attributes
     ----------
+    models : Models
+        What it reads with.
     n_read : int
         Windows read so far.
     reading : bool
         Whether a window is being read at this moment.
     """
 
-    def __init__(self, decoder: Decoder, generator: Generator, clock: Callable[[], float]) -> None:
-        self.decoder = decoder
-        self.generator = generator
+    def __init__(
+        self,
+        decoder: Decoder,
+        generator: Generator,
+        clock: Callable[[], float],
+        on_exchange: Callable[[Models], None] = lambda models: None,
+    ) -> None:
+        self.models = Models(decoder, generator)
         self.n_read = 0
         self.reading = False
         self._clock = clock
+        self._on_exchange = on_exchange
+        self._handed_in: Mailbox[Models] = Mailbox()
+
+    @property
+    def decoder(self) -> Decoder:
+        """The decoder in use; any thread."""
+        return self.models.decoder
+
+    @property
+    def generator(self) -> Generator:
+        """The generator in use; any thread."""
+        return self.models.generator
+
+    def hand_in(self, models: Models) -> None:
+        """Read with `models` from the next turn on; any thread."""
+        self._handed_in.put(models)
+
+    def turn(self) -> None:
+        """Between two windows: let models that were handed in take over; the thread that reads."""
+        models = self._handed_in.take()
+        if models is not None:
+            self.models = models
+            self._on_exchange(models)
 
     def read(self, window: Window, shown: Shown | None = None) -> Reconstruction:
         """The picture read from one window; any one thread."""
-        cut_s, self.reading = self._clock(), True
-        latent = self.decoder.decode(window.data)
+        cut_s, self.reading, models = self._clock(), True, self.models
+        latent = models.decoder.decode(window.data)
         decoded_s = self._clock()
-        image = self.generator.generate(latent[np.newaxis])[0]
+        image = models.generator.generate(latent[np.newaxis])[0]
         generated_s, self.reading = self._clock(), False
         self.n_read += 1
         return Reconstruction(
@@ -167,6 +210,7 @@ class Reader:
             generated_s=generated_s,
             sampled_s=float(window.times[-1]),
             first_sample=window.first_sample,
+            model=models.name,
         )
 
     def read_noise(self, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.contract.signal import Marker, Trial
 from bci_app.contract.windowing import AHEAD_S, HopWindows, MarkerTrials, TrialSpec, marker_latency_s, reach_s
-from bci_app.engine.events import TrialRead
+from bci_app.engine.events import ModelsChanged, ModelsRefused, TrialRead
 from bci_app.engine.evidence import RunningIdentification
-from bci_app.engine.latency import LatencyLog
+from bci_app.engine.latency import AlgorithmicLatency, LatencyLog, algorithmic_latency
 from bci_app.engine.listening import MarkerListener, listen_to_markers
 from bci_app.engine.live_image import Reader, Shown, SlidingDecoding, TrialDecoding
 from bci_app.engine.live_signal import LiveSignal
 from bci_app.engine.mailbox import Mailbox
+from bci_app.engine.nearest import KnownPictures
 from bci_app.engine.plan import REPLAY_AHEAD_S, SessionPlan
 from bci_app.engine.presentation import Presenter
 from bci_app.engine.signal_session import SignalSession
+from bci_app.engine.swap import Found, Models, Opening, check_exchange, find_decoders
 from bci_app.engine.views import Identification, LatencyRow, Reconstruction, Status
 from bci_app.engine.worker import Worker
-from bci_app.pictures.picture import Picture
+from bci_app.pictures.picture import Picture, resize
 from bci_app.streams.lsl import local_clock
 from bci_app.streams.source import StreamState
 
@@ -45,6 +49,11 @@ class Session(SignalSession):
         If the stream is not there, or not of the kind the decoder was made for.
     RecordingError
         If the plan's folder cannot be written.
+
+    Attributes
+    ----------
+    plan : SessionPlan
+        What is run; after an exchange of models it names the new ones.
     """
 
     def __init__(self, plan: SessionPlan, clock: Callable[[], float] = local_clock) -> None:
@@ -54,8 +63,12 @@ class Session(SignalSession):
         self.reconstructions: Mailbox[Reconstruction] = Mailbox()
         self.latency = LatencyLog(with_age=plan.stamps_are_live)
         self.n_dropped = 0
-        self._reader = Reader(plan.decoder, plan.generator, clock)
+        self._reader = Reader(plan.decoder, plan.generator, clock, self._exchanged)
         self._evidence = RunningIdentification(plan.decoder.latent_mean)
+        self._known = KnownPictures()
+        self._opening: Opening | None = None
+        self._ready_s = np.nan
+        self._encoded_by = plan.generator
         self._rng = np.random.default_rng(plan.settings.seed)
         self._presenter: Presenter | None = None
         self._n_foreign = 0
@@ -133,6 +146,55 @@ class Session(SignalSession):
         """Whether a window is being read at this moment. Any thread."""
         return self._reader.reading
 
+    def swap(self, decoder: Path, generator: Path | None = None) -> None:
+        """Read with other models as soon as they are opened and verified; GUI thread, returns at once.
+
+        Nothing else changes: acquisition, filters and ring go on. `ModelsChanged` or `ModelsRefused` follows.
+
+        Parameters
+        ----------
+        decoder, generator : Path
+            Bundles; None for the generator in use.
+        """
+        if self._opening is not None and not self._opening.done:
+            self._refused("Other models are being opened at this moment. Wait until they read, and ask again.")
+            return
+        settings = self.plan.settings
+        self._opening = Opening(
+            decoder,
+            generator,
+            lambda: self._reader.models,
+            settings.device,
+            settings.require_gpu,
+            self.exchange,
+            self._refused,
+        )
+        self._opening.start()
+
+    def exchange(self, models: Models) -> None:
+        """Read with `models`, which are open, from the next window on; any thread.
+
+        Raises
+        ------
+        SettingsError, BundleError
+            If they cannot take over from those in use, see `check_exchange`.
+        """
+        check_exchange(self._reader.models, models, self.shows_pictures)
+        self._ready_s = self.clock()
+        self._reader.hand_in(models)
+
+    def decoders(self) -> tuple[Found, ...]:
+        """Decoders that lie near the one in use or in the folder of runs. Any thread; a look at the disk."""
+        places = [self.plan.decoder.bundle.folder.parent]
+        if self.plan.folder is not None:
+            places.append(self.plan.folder.parent)
+        return find_decoders(*places)
+
+    def algorithmic(self) -> AlgorithmicLatency:
+        """How late a picture must be by its window and filters. Any thread."""
+        manifest = self.plan.decoder.manifest
+        return algorithmic_latency(manifest.preprocessing, manifest.cut)
+
     def identification(self) -> Identification:
         """Running identification of decoder and noise twin. Any thread."""
         return self._evidence.curves()
@@ -149,7 +211,7 @@ class Session(SignalSession):
         return Status(
             stream=self._live.text,
             stream_ok=self._live.connected,
-            model=f"{decoder.manifest.name}{later} → {self.plan.generator.manifest.name}",
+            model=f"{self._reader.models.name}{later}",
             device=decoder.device,
             device_ok=decoder.fell_back is None,
             progress="" if self._presenter is None else self._presenter.text,
@@ -175,8 +237,33 @@ class Session(SignalSession):
     # -- from the workers --------------------------------------------------------------------------------------------
 
     def _workers(self) -> tuple[Worker, ...]:
-        everyone = (self._live.recorder, self._live.acquisition, self._decoding, self._listener, self._presenter)
+        everyone = (
+            self._live.recorder,
+            self._live.acquisition,
+            self._decoding,
+            self._listener,
+            self._presenter,
+            self._opening,
+        )
         return tuple(worker for worker in everyone if worker is not None)
+
+    def _refused(self, reason: str) -> None:
+        self._telling.remember(f"Other models were asked for: {reason}")
+        self._telling.tell(ModelsRefused(reason))
+
+    def _exchanged(self, models: Models) -> None:
+        """Other models have taken over: what is counted from now on is theirs alone; decoding thread."""
+        if (n_trials := len(self._evidence)) or self._reader.n_read:
+            self._telling.remember(
+                f"After {self._reader.n_read} pictures read other models took over: {models.name}. Scores and latencies are "
+                f"theirs, from then on. Until then, {n_trials} trials: {self._evidence.text}"
+            )
+        if models.generator.latent_space != self.plan.generator.latent_space:
+            self._known = KnownPictures()
+        self._evidence = RunningIdentification(models.decoder.latent_mean)
+        self.latency.clear()
+        self.plan = replace(self.plan, decoder=models.decoder, generator=models.generator)
+        self._telling.tell(ModelsChanged(models.name, self._ready_s, self.clock()))
 
     def _hold_pictures(self, state: StreamState) -> None:
         if self._presenter is not None:
@@ -204,13 +291,24 @@ class Session(SignalSession):
         if shown is None:
             self._record_foreign(trial, result)
             return
-        noise = self._reader.read_noise(self._rng)
+        shown = self._in_latent_space(shown)
+        noise, centre = self._reader.read_noise(self._rng), self.plan.decoder.latent_mean
         score = self._evidence.add(result.latent, noise, shown.latent)
+        self._known.add(shown.picture, shown.latent)
+        nearest = self._known.nearest(result.latent, centre, shown.picture, noise)
         if self._live.recorder is not None:
             self._record(trial, result, shown, noise, score)
-        self._telling.tell(TrialRead(shown.trial, shown.picture, result.image, score))
+        self._telling.tell(TrialRead(shown.trial, shown.picture, result.image, score, nearest))
         if self._presenter is not None:
             self._presenter.trial_done(shown.trial, read=True)
+
+    def _in_latent_space(self, shown: Shown) -> Shown:
+        """The picture with its latent by the generator in use: the presenter encodes with the first one."""
+        generator = self._reader.generator
+        if generator.latent_space == self._encoded_by.latent_space:
+            return shown
+        image = resize(shown.picture.image, generator.image_size)
+        return replace(shown, latent=generator.encode(image[np.newaxis])[0])
 
     def _record(
         self, trial: Trial, result: Reconstruction, shown: Shown, noise: NDArray[np.float32], score: float
@@ -226,6 +324,7 @@ class Session(SignalSession):
                 "picture": shown.picture.id,
                 "onset_s": trial.marker.time,
                 "identified": None if np.isnan(score) else score,
+                "decoder": self.plan.decoder.bundle.digest,
                 "latent_read": result.latent.tolist(),
                 "latent_noise": noise.tolist(),
                 "latent_shown": shown.latent.tolist(),
@@ -244,6 +343,7 @@ class Session(SignalSession):
                 "picture": None,
                 "onset_s": trial.marker.time,
                 "identified": None,
+                "decoder": self.plan.decoder.bundle.digest,
                 "latent_read": result.latent.tolist(),
             }
         )

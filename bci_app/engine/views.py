@@ -104,7 +104,7 @@ class Reconstruction:
     `image` is uint8 (h, w, 3), `latent` float32 (latent_dim,). `arrived_s`: last sample in hand; `cut_s`: window
     copied; `decoded_s`: latent there; `generated_s`: picture there. `trial` and `picture` are None for sliding
     windows, which belong to no picture. `sampled_s` is the time stamp of the window's last sample, `first_sample` the
-    number of its first one among all preprocessed samples.
+    number of its first one among all preprocessed samples. `model` names decoder and generator with their digests.
     """
 
     image: NDArray[np.uint8]
@@ -117,3 +117,4 @@ class Reconstruction:
     generated_s: float
     sampled_s: float = math.nan
     first_sample: int = -1
+    model: str = ""

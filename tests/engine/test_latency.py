@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bci_app.engine.latency import STEPS, LatencyLog, StepLog
+from bci_app.contract.preprocessing import PreprocessingSpec
+from bci_app.contract.windowing import TrialSpec, WindowSpec
+from bci_app.engine.latency import STEPS, LatencyLog, StepLog, algorithmic_latency, display_ms
 from bci_app.engine.views import Reconstruction
 
 
@@ -64,3 +66,33 @@ def test_a_step_that_a_result_did_not_have_counts_for_the_others_alone() -> None
     rows = {row.step: row for row in log.rows()}
     assert (rows["first"].n, rows["next"].n) == (2, 1)
     assert (rows["first"].p50_ms, rows["next"].max_ms) == pytest.approx((200.0, 20.0))
+
+
+def test_what_is_forgotten_does_not_count_and_the_first_picture_stays_the_first() -> None:
+    log = LatencyLog()
+    log.add(*stamped(50.0, (30.0, 1.0, 2.0, 3.0, 4.0)))
+    log.clear()
+    assert log.rows() == ()
+    log.add(*stamped(60.0, (30.0, 1.0, 2.0, 3.0, 4.0)))
+    assert log.rows()[0].n == 1
+    assert log.first_handed_s == pytest.approx(50.040)
+
+
+def test_algorithmic_latency_is_the_window_and_the_delay_of_a_sine_through_the_filters() -> None:
+    from scipy import signal
+
+    spec = PreprocessingSpec.design(("a", "b"), 256.0, (1.0, 40.0), order=4)
+    found = algorithmic_latency(spec, TrialSpec(start_s=-0.1, stop_s=0.6, latency_s=0.02))
+    times = np.arange(256 * 20) / 256.0
+    late = signal.sosfilt(np.array(spec.sos), np.sin(2 * np.pi * 10 * times) * np.exp(-(((times - 10) / 0.5) ** 2)))
+    envelope = np.abs(signal.hilbert(late))
+    centre_s = float((times * envelope**2).sum() / (envelope**2).sum())
+    assert found.window_ms == pytest.approx(620.0)
+    assert (found.filter_ms, found.at_hz) == (pytest.approx(1000 * (centre_s - 10), abs=1.0), 10.0)
+    assert found.total_ms == found.window_ms + found.filter_ms
+    assert algorithmic_latency(spec, WindowSpec(window_s=0.5, hop_s=0.1)).window_ms == 500.0
+
+
+def test_display_is_estimated_as_a_frame_and_a_half() -> None:
+    assert display_ms(60.0) == pytest.approx(25.0)
+    assert display_ms(120.0) == pytest.approx(12.5)

@@ -1,0 +1,196 @@
+"""Models exchanged while a session runs: between two windows, without a sample lost, and only for what reads the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from bci_app.contract.errors import SettingsError
+from bci_app.contract.signal import Window
+from bci_app.contract.windowing import TrialSpec, WindowSpec
+from bci_app.engine.demo import endless
+from bci_app.engine.events import Event, ModelsChanged, ModelsRefused, ShowPicture, TrialRead
+from bci_app.engine.live_image import Reader
+from bci_app.engine.plan import Outlets, SessionPlan
+from bci_app.engine.session import Session
+from bci_app.engine.settings import Presentation, SessionSettings, StreamChoice
+from bci_app.engine.swap import Models, check_exchange, find_decoders
+from bci_app.inference.decoder import Decoder
+from bci_app.inference.generator import Generator
+from bci_app.pictures.source import builtin
+from bci_app.streams.markers import MarkerOutlet
+from bci_app.streams.run_folder import read_run
+from tests.engine.conftest import CHANNELS, SFREQ, Clock, until
+from tests.sender import Sender
+from tests.tiny import tiny_decoder, tiny_generator
+
+CUT = TrialSpec(start_s=0.0, stop_s=0.5)
+SLIDING = WindowSpec(window_s=0.5, hop_s=0.1)
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory, generator: Generator) -> Path:
+    """Decoders of the same kind under other weights, sliding and of trials, and one for another generator."""
+    folder = tmp_path_factory.mktemp("bundles")
+    for name, cut, seed in (("one", SLIDING, 1), ("two", SLIDING, 2), ("trials", CUT, 3)):
+        tiny_decoder(folder / name, generator.bundle, CHANNELS, SFREQ, cut, seed=seed)
+    other = tiny_generator(folder / "generator", seed=9)
+    tiny_decoder(folder / "other", other, CHANNELS, SFREQ, CUT, seed=4)
+    return folder
+
+
+@pytest.fixture
+def sliding(bundles: Path, generator: Generator, tmp_path: Path) -> Iterator[tuple[Session, list[Event], Sender]]:
+    """A session of sliding windows on a running stream, recorded."""
+    events: list[Event] = []
+    with Sender(CHANNELS, SFREQ) as sender:
+        plan = SessionPlan(
+            SessionSettings(stream=StreamChoice(source_id=sender.source_id)),
+            "swap",
+            Decoder.open(bundles / "one", generator),
+            generator,
+            folder=tmp_path,
+        )
+        session = Session(plan)
+        session.start(events.append)
+        yield session, events, sender
+        session.stop()
+
+
+def of(events: list[Event], kind: type) -> list[Event]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def test_new_models_read_from_the_next_window_on_and_the_reader_is_asked_in_between(
+    generator: Generator, bundles: Path
+) -> None:
+    told: list[Models] = []
+    one, two = (Decoder.open(bundles / name, generator) for name in ("one", "two"))
+    reader = Reader(one, generator, Clock(), told.append)
+    window = Window(np.random.default_rng(0).normal(size=(4, 25)).astype(np.float32), np.arange(25) / 50, 0)
+    reader.hand_in(Models(two, generator))
+    before = reader.read(window)
+    reader.turn()
+    after = reader.read(window)
+    np.testing.assert_array_equal(before.latent, one.decode(window.data))
+    np.testing.assert_array_equal(after.latent, two.decode(window.data))
+    assert (before.model, after.model) == (Models(one, generator).name, Models(two, generator).name)
+    assert before.model != after.model
+    assert one.bundle.digest[:7] in before.model
+    reader.turn()
+    assert [each.decoder for each in told] == [two]
+
+
+def test_a_swap_loses_no_sample_and_tells_who_reads_since_when(
+    sliding: tuple[Session, list[Event], Sender], bundles: Path, tmp_path: Path
+) -> None:
+    session, events, sender = sliding
+    assert until(lambda: session.counts["read"] > 2)
+    before = session.status().model
+    session.swap(bundles / "two")
+    assert until(lambda: bool(of(events, ModelsChanged)))
+    n_read = session.counts["read"]
+    assert until(lambda: session.counts["read"] > n_read + 2)
+    session.stop()
+    changed = of(events, ModelsChanged)[0]
+    assert isinstance(changed, ModelsChanged)
+    assert changed.name == session.status().model != before
+    assert 0 <= changed.changed_s - changed.ready_s < 1.0
+    assert session.plan.decoder.bundle.folder == bundles / "two"
+    assert session.reconstructions.take().model == changed.name  # type: ignore[union-attr]
+    assert len(session.latency.milliseconds()) == 0  # nobody handed a picture of the new models to Qt
+    sent, recorded = np.hstack(sender.sent), read_run(tmp_path).data
+    first = int(np.flatnonzero(sent[0] == recorded[0, 0])[0])
+    np.testing.assert_array_equal(recorded, sent[:, first : first + recorded.shape[1]])
+    assert session.counts["gaps"] == 0
+    assert any("other models took over" in each for each in session.problems)
+
+
+def test_what_cannot_take_over_is_refused_in_words_and_the_old_models_go_on(
+    sliding: tuple[Session, list[Event], Sender], bundles: Path
+) -> None:
+    session, events, _ = sliding
+    name = session.status().model
+    for path, words in ((bundles / "trials", "what is cut"), (bundles / "nowhere", "no such folder")):
+        n_refused = len(of(events, ModelsRefused))
+        session.swap(path)
+        assert until(lambda n=n_refused: len(of(events, ModelsRefused)) > n)
+        assert words in of(events, ModelsRefused)[-1].reason  # type: ignore[attr-defined]
+    n_read = session.counts["read"]
+    assert until(lambda: session.counts["read"] > n_read)
+    assert session.status().model == name
+    assert session.ended is None
+
+
+def test_models_that_would_not_run_on_the_gpu_that_is_required_are_refused(
+    sliding: tuple[Session, list[Event], Sender], bundles: Path
+) -> None:
+    session, events, _ = sliding
+    settings = session.plan.settings
+    session.plan.settings = settings.model_copy(update={"require_gpu": True})
+    session.swap(bundles / "two")
+    assert until(lambda: bool(of(events, ModelsRefused)))
+    assert "GPU" in of(events, ModelsRefused)[0].reason  # type: ignore[attr-defined]
+    assert session.status().device.startswith("CPU")
+
+
+def test_a_message_names_all_that_differs(tmp_path: Path, generator: Generator, decoder: Decoder) -> None:
+    other = tiny_decoder(tmp_path / "d", generator.bundle, ("O1", "Oz", "O2"), 50.0, SLIDING, decimation=1)
+    with pytest.raises(SettingsError) as refused:
+        check_exchange(Models(decoder, generator), Models(Decoder.open(other, generator), generator), False)
+    for words in ("the channels", "the rate (50.0 for 100.0)", "the filters", "the decimation (1 for 2)", "windows of"):
+        assert words in str(refused.value)
+    check_exchange(Models(decoder, generator), Models(decoder, generator), True)
+
+
+def test_after_an_exchange_trials_are_scored_in_the_space_of_the_new_generator(
+    tmp_path: Path, generator: Generator, decoder: Decoder, bundles: Path
+) -> None:
+    events: list[Event] = []
+    with Sender(CHANNELS, SFREQ) as sender:
+        settings = SessionSettings(
+            stream=StreamChoice(source_id=sender.source_id),
+            presentation=Presentation(n_trials=5, soa_s=0.4, show_s=0.2),
+        )
+        pictures = endless(builtin(("shapes",)), np.random.default_rng(0), generator.image_size, set())
+        outlets = Outlets(MarkerOutlet("test markers", uuid4().hex))
+        plan = SessionPlan(settings, "x", decoder, generator, pictures=pictures, outlets=outlets, folder=tmp_path)
+        session = Session(plan)
+
+        def listen(event: Event) -> None:
+            if isinstance(event, ShowPicture):
+                session.picture_shown(event.trial, event.picture.id, session.clock())
+            events.append(event)
+
+        session.start(listen)
+        assert until(lambda: len(of(events, TrialRead)) >= 2)
+        session.swap(bundles / "other", bundles / "generator")
+        assert until(lambda: session.ended is not None, 10.0)
+        session.stop()
+    place = next(i for i, event in enumerate(events) if isinstance(event, ModelsChanged))
+    n_after = len(of(events[place:], TrialRead))
+    latents = session.trial_latents()
+    assert len(latents["shown"]) == n_after > 1
+    other = Generator.open(bundles / "generator")
+    entries = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text("utf-8").splitlines()]
+    assert len({entry["decoder"] for entry in entries}) == 2
+    for event, latent in zip(of(events[place:], TrialRead), latents["shown"], strict=True):
+        assert isinstance(event, TrialRead)
+        np.testing.assert_allclose(latent, other.encode(event.picture.image[None])[0], rtol=1e-5)
+    nearest = [event.nearest.n_known for event in of(events[place:], TrialRead)]  # type: ignore[attr-defined]
+    assert nearest[0] == 1
+    assert any("Until then" in each and "chance 0.50" in each for each in session.problems)
+
+
+def test_decoders_near_by_are_listed_and_nothing_else(bundles: Path, tmp_path: Path) -> None:
+    found = {each.folder.name: each for each in find_decoders(bundles, bundles)}
+    assert set(found) == {"one", "two", "trials", "other"}
+    assert found["one"].figure == "no figure of its own"
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "manifest.json").write_text('["eeg-decoder"')
+    assert find_decoders(tmp_path, tmp_path / "nowhere") == ()
