@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,12 +31,12 @@ from bci_app.inference.generator import Generator
 from bci_app.streams.lsl import local_clock
 from bci_app.streams.network import loopback_config, use_config
 from bci_app.ui.app import run_window
+from tests.benchmarks.counter_process import CHANNELS, SFREQ, CounterProcess
 from tests.benchmarks.counter_stream import MODULUS
 from tests.benchmarks.results import Row, publish
 from tests.tiny import tiny_decoder
 
-CHANNELS = tuple(f"ch{index:02d}" for index in range(64))
-SFREQ, DECIMATION = 1000.0, 4
+DECIMATION = 4
 CUT = WindowSpec(window_s=0.5, hop_s=0.1)
 ALONE = (("at the session's pace", 150, CUT.hop_s), ("back to back", 500, 0.0))
 
@@ -75,18 +74,7 @@ def run(seconds: float, folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray
     decoder = Decoder.open(bundle, generator, "cpu")
     alone = {name: inference_alone(decoder, generator, n, pause_s) for name, n, pause_s in ALONE}
     source_id = f"counter-{uuid4().hex}"
-    command = [
-        sys.executable,
-        "-m",
-        "tests.benchmarks.counter_stream",
-        "--source-id",
-        source_id,
-        "--seconds",
-        str(seconds),
-    ]
-    sender = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert sender.stdout is not None
-    sender.stdout.readline()
+    sender = CounterProcess(source_id, seconds)
     record = folder / "record"
     record.mkdir()
     plan = SessionPlan(
@@ -95,29 +83,20 @@ def run(seconds: float, folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray
         decoder,
         generator,
         folder=record,
-        source_ended=lambda: sender.poll() is not None,
+        source_ended=lambda: sender.ended,
     )
     session = Session(plan)
     session.latency = type(session.latency)(length=1_000_000)
     run_window(session, offscreen=True, close_when_finished=True)
-    sender.wait()
-    return alone, session.latency.milliseconds(), session, int(sender.stdout.readline())
+    return alone, session.latency.milliseconds(), session, sender.sent()
 
 
-def main() -> int:
-    """Measure and publish; 1 if a target was missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=300.0)
-    seconds = parser.parse_args().seconds
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        alone, steps, session, sent = run(seconds, folder)
-        n_recorded, lost, doubled = counted(folder / "record")
+def latency_rows(alone: dict[str, np.ndarray], steps: np.ndarray) -> list[Row]:
+    """Latency against the two calls alone: during the run, where the targets hold, and before it."""
     total = steps[:, STEPS.index("total software")]
     inside = steps[:, STEPS.index("decoder")] + steps[:, STEPS.index("generator")]
     part = float(np.median(inside))
     p50, p95, p99 = np.percentile(total, (50, 95, 99))
-    missing = sent - n_recorded
     rows = [
         Row("decoder + generator during the run: p50 / p99", f"{part:.2f} / {np.percentile(inside, 99):.2f} ms"),
         Row(
@@ -135,25 +114,38 @@ def main() -> int:
             ),
             Row(f"p50 and p99 of the total / that p50, {name}", f"{p50 / base:.2f} and {p99 / base:.2f}"),
         ]
-    rows += [
+    return rows
+
+
+def loss_rows(record: Path, sent: int) -> list[Row]:
+    """Samples lost and doubled of those sent, by the counter in the recording."""
+    n_recorded, lost, doubled = counted(record)
+    missing = sent - n_recorded
+    return [
         Row(f"samples lost of {sent} sent", f"{max(missing, lost)}", "0", missing == 0 and lost == 0),
         Row("samples doubled", f"{doubled}", "0", doubled == 0),
-        Row("windows read / passed over", f"{len(total)} / {session.counts['windows_skipped']}"),
     ]
-    details = {
-        "seconds": seconds,
-        "steps_ms": {
-            step: dict(
-                zip(
-                    ("p50", "p95", "p99", "max"),
-                    (*np.percentile(steps[:, i], (50, 95, 99)), steps[:, i].max()),
-                    strict=True,
-                )
-            )
-            for i, step in enumerate(STEPS)
-        },
-        "counts": session.counts,
+
+
+def step_details(steps: np.ndarray) -> dict[str, dict[str, float]]:
+    """Percentiles of each step in ms."""
+    names = ("p50", "p95", "p99", "max")
+    return {
+        step: dict(zip(names, (*np.percentile(column, (50, 95, 99)), column.max()), strict=True))
+        for step, column in zip(STEPS, steps.T, strict=True)
     }
+
+
+def main() -> int:
+    """Measure and publish; 1 if a target was missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=300.0)
+    seconds = parser.parse_args().seconds
+    with tempfile.TemporaryDirectory() as name:
+        alone, steps, session, sent = run(seconds, Path(name))
+        rows = latency_rows(alone, steps) + loss_rows(Path(name) / "record", sent)
+    rows.append(Row("windows read / passed over", f"{len(steps)} / {session.counts['windows_skipped']}"))
+    details = {"seconds": seconds, "steps_ms": step_details(steps), "counts": session.counts}
     return int(not publish("latency", rows, details))
 
 

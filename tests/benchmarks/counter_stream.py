@@ -22,10 +22,12 @@ def main() -> int:
     parser.add_argument("--sfreq", type=float, default=1000.0)
     parser.add_argument("--chunk", type=int, default=8)
     parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--first", type=int, default=0, help="number of the first sample")
+    parser.add_argument("--unit", default="microvolts")
     given = parser.parse_args()
     noise = np.random.default_rng(0).normal(scale=15, size=(given.channels, 4096)).astype(np.float32)
     names = [f"ch{index:02d}" for index in range(given.channels)]
-    with LslOutlet("counter", names, given.sfreq, given.source_id) as outlet:
+    with LslOutlet("counter", names, given.sfreq, given.source_id, unit=given.unit) as outlet:
         print("ready", flush=True)
         if not outlet.wait_for_consumers(60):
             return 1
@@ -33,7 +35,7 @@ def main() -> int:
         while sent < given.seconds * given.sfreq:
             last = start + (sent + given.chunk - 1) / given.sfreq
             time.sleep(max(last - local_clock(), 0.0))
-            numbers = np.arange(sent, sent + given.chunk)
+            numbers = given.first + np.arange(sent, sent + given.chunk)
             data = noise[:, numbers % noise.shape[1]].copy()
             data[0] = numbers % MODULUS
             outlet.push(data, last)
