@@ -178,7 +178,7 @@ def bundle_scores(findings: TextFindings) -> tuple[Score, ...]:
     found.append(("embedding similarity", lambda said: said.similarity, findings.inputs[0].similarity_shuffled))
     retrieved = findings.inputs[0].retrieval
     if retrieved is not None:
-        among = f"of {retrieved.n_candidates:.0f} sentences"
+        among = f"of {retrieved.n_candidates:.1f} sentences as long"
         found.append((f"top-1 retrieval {among}", _retrieved("top_1"), retrieved.chance_1))
         if retrieved.chance_5 < 1:
             found.append((f"top-5 retrieval {among}", _retrieved("top_5"), retrieved.chance_5))

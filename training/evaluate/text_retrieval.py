@@ -1,4 +1,7 @@
-"""Which sentence was read, out of a few: the true one among others of its task that are about as long."""
+"""Which sentence was read, out of a few: the true one among others of its task that have as many steps.
+
+Candidates of other lengths would let a reader that knows nothing but the length do better than chance.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_app.text.scores import Estimate, numbered, resampled
-from bci_app.text.strata import Indices
+from bci_app.text.strata import LEAST, Indices, strata
 from training.data.readings import Floats, Readings
 
 Doubles = NDArray[np.float64]
@@ -57,19 +60,15 @@ class Candidates:
 
 
 def candidates(test: Readings, n: int = N_CANDIDATES, seed: int = 0) -> Candidates:
-    """For each row its sentence and the `n` - 1 others of the task whose readings have the nearest numbers of steps."""
+    """For each row its sentence and up to `n` - 1 others of the task and number of steps, as `strata` joins them."""
     keys, place = numbered(test.keys)
     sentences = dict(zip(reversed(test.keys), (item.sentence for item in reversed(test.items)), strict=True))
-    steps, rng = np.array(test.n_steps), np.random.default_rng((seed, 6))
+    rng = np.random.default_rng((seed, 6))
     found: list[Indices] = [np.empty(0, np.intp)] * len(test)
-    tasks = np.array([item.task for item in test.items], dtype=object)
-    for task in dict.fromkeys(tasks):
-        rows = np.flatnonzero(tasks == task)
-        pool = np.unique(place[rows])
-        usual = np.array([np.median(steps[rows[place[rows] == each]]) for each in pool])
-        for row in rows:
-            order = np.lexsort((rng.random(len(pool)), np.abs(usual - steps[row])))
-            others = pool[order][pool[order] != place[row]][: n - 1]
+    for stratum in strata(test.keys, [item.task for item in test.items], test.n_steps, LEAST[test.reads]):
+        pool = np.unique(place[stratum.rows])
+        for row in stratum.rows:
+            others = rng.permutation(pool[pool != place[row]])[: n - 1]
             found[row] = np.concatenate([place[row : row + 1], others])
     return Candidates(tuple(sentences[key] for key in keys), tuple(found))
 
