@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from bci_app.bundles import shipped
 from bci_app.calibration.export import provenance_here
 from bci_app.calibration.recipe import CalibrationData, CalibrationRecipe, calibrate, gather
 from bci_app.contract.bundle import MANIFEST, Bundle, open_bundle, write_bundle
-from bci_app.contract.checks import check_finite, check_not_flat
+from bci_app.contract.checks import check_finite, check_not_flat, listed
 from bci_app.contract.errors import ChannelError, PictureError, RateError, RecordingError, SettingsError, UnitError
 from bci_app.contract.manifest import DecoderManifest, GeneratorManifest, Score
 from bci_app.contract.signal import Marker, Recording
+from bci_app.engine.bad_channels import read_bad_channels
 from bci_app.engine.demo import GENERATOR
 from bci_app.engine.verdict import verdict_of
 from bci_app.inference.decoder import Decoder
@@ -57,7 +59,7 @@ class CalibrationRequest:
     recipe : CalibrationRecipe
         How the reader is made.
     leave_out : tuple of str
-        Channels that are not used.
+        Channels that are not used, besides those that were marked bad in any of the recordings.
     stream, unit, partial
         See `read_recording`.
     device, require_gpu
@@ -187,7 +189,7 @@ def _read(
         raise SettingsError("A calibration needs at least one recording, and each only once. Name the recordings.")
     recordings: list[Recording] = []
     pictures: dict[str, Picture] = {}
-    notes: list[str] = []
+    request, notes = _without_bad(request)
     for done, path in enumerate(request.recordings):
         on_progress(done, len(request.recordings), "reading the recordings")
         recording = _sound(
@@ -206,6 +208,18 @@ def _read(
         same = {label: pictures.setdefault(picture_hash(each.image), each) for label, each in shown.items()}
         recordings.append(_relabelled(_in_order(recording, recordings), same))
     return recordings, list(pictures.values()), tuple(notes)
+
+
+def _without_bad(request: CalibrationRequest) -> tuple[CalibrationRequest, list[str]]:
+    """The request with the channels left out that are marked bad in any of its recordings, and a note that says which.
+
+    A decoder reads the same channels in every run, so what is bad in one is left out of all.
+    """
+    marked = (read_bad_channels(path) for path in request.recordings)
+    bad = tuple(name for name in dict.fromkeys(chain.from_iterable(marked)) if name not in request.leave_out)
+    if not bad:
+        return request, []
+    return replace(request, leave_out=request.leave_out + bad), [f"Left out, as marked bad: {listed(bad)}."]
 
 
 def _sound(recording: Recording, request: CalibrationRequest) -> Recording:
