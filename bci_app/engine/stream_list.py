@@ -45,7 +45,7 @@ class StreamList:
 
     def update(self, found: Sequence[StreamDescription]) -> tuple[StreamRow, ...]:
         """The rows after a look that found `found`: streams that did not answer stay, and have gone after the second."""
-        now = {(row := StreamRow(each)).key + (each.uid,): row for each in found}
+        now = {(*(row := StreamRow(each)).key, each.uid): row for each in found}
         answered = {row.key for row in now.values()}
         silent = [replace(row, missed=row.missed + 1) for row in self.rows if row.key not in answered]
         gone = sorted((row for row in silent if not row.there), key=lambda row: row.missed)[:_KEPT]
@@ -82,6 +82,21 @@ def match(choice: StreamChoice, rows: Sequence[StreamRow]) -> Match:
     if same:
         return Match("several", same)
     return Match("other", named) if named else Match("absent")
+
+
+def told(choice: StreamChoice, found: Match) -> str:
+    """In words, whether the stream that was chosen is there, and what can be done if not."""
+    name, source = f"'{choice.name}'", f"source_id '{choice.source_id}'" if choice.source_id else "no source_id"
+    match found.answer:
+        case "there":
+            return f"Stream {found.rows[0].description} is there."
+        case "several":
+            return f"{len(found.rows)} streams {name} with {source} answer, so none is taken. Stop all but one of their senders."
+        case "other":
+            others = "; ".join(str(row.description) for row in found.rows)
+            return f"{name} with {source} was chosen and is not there. Of this name there is {others}: perhaps another device."
+        case "absent":
+            return f"Looking for {name} with {source}. Start its sender, or choose another stream: none is taken in its place."
 
 
 def choice_of(description: StreamDescription, before: StreamChoice | None = None) -> StreamChoice:

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from bci_app.contract.checks import faults
 from bci_app.contract.errors import SettingsError
+from bci_app.engine.participant_code import Code
 from bci_app.engine.settings import Frozen, StreamChoice, parse_settings
 
 FILE = "workplace.json"
-_CODE = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 _LARGEST = 1_000_000
 """Bytes of a file that is read at all."""
-
-
-def check_code(code: str) -> str:
-    """`code`, if it can stand for a participant without naming one.
-
-    Raises
-    ------
-    SettingsError
-        If it holds anything but 1 to 32 letters of a to z, digits, "-" and "_".
-    """
-    if not _CODE.fullmatch(code):
-        raise SettingsError(
-            "A participant's code is made of 1 to 32 letters (a to z), digits, '-' and '_', so that it cannot be a name or an "
-            f"address; got {code[:40]!r}. Use a code such as P07, and keep the list of names elsewhere."
-        )
-    return code
 
 
 def default_runs() -> Path:
@@ -45,10 +28,6 @@ def default_runs() -> Path:
 def default_file() -> Path:
     """Where the workplace is kept: in the user's configuration folder."""
     return user_config_path("bci-app", appauthor=False) / FILE
-
-
-def _code_or_none(code: str) -> str:
-    return check_code(code) if code else code
 
 
 class Workplace(Frozen):
@@ -76,7 +55,7 @@ class Workplace(Frozen):
         Channels marked bad, by `stream_key`.
     """
 
-    participant: Annotated[str, AfterValidator(_code_or_none)] = ""
+    participant: Code = ""
     stream: StreamChoice | None = None
     decoder: Path | None = None
     generator: Path | None = None

@@ -9,12 +9,14 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from bci_app.contract.errors import BciError, SettingsError
+from bci_app.engine.settings import StreamChoice
 from bci_app.engine.workplace import Workplace, load_workplace, save_workplace
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 
 if TYPE_CHECKING:
     from bci_app.engine.senders import Sender
+    from bci_app.streams.source import StreamDescription
 
 
 class Holder(QObject):
@@ -33,6 +35,8 @@ class Holder(QObject):
         What is chosen.
     trouble : str
         What went wrong with the file, in words; empty if nothing.
+    found : StreamDescription or None
+        What the chosen stream says of itself; None while it has not been found.
     own_sender : Sender or None
         The simulated participant or the replay that was started from the window.
     """
@@ -47,7 +51,9 @@ class Holder(QObject):
     def __init__(self, file: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._file = file
+        self.found: StreamDescription | None = None
         self.own_sender: Sender | None = None
+        self._before: StreamChoice | None = None
         self.current, self.trouble = (Workplace(), "") if file is None else load_workplace(file)
 
     @property
@@ -79,6 +85,39 @@ class Holder(QObject):
         except BciError as error:
             self.trouble = str(error)
 
+    def adopt(self, sender: Sender) -> None:
+        """Choose the stream of a sender that was started from the window, in place of the one before; `drop` ends it."""
+        self.drop()
+        self._before, self.own_sender = self.current.stream, sender
+        self.choose(stream=sender.stream)
+
+    def drop(self) -> None:
+        """End the sender that was started from the window, if there is one, and choose the stream again that it replaced."""
+        sender, self.own_sender = self.own_sender, None
+        if sender is None:
+            return
+        if self.current.stream == sender.stream:
+            self.choose(stream=self._before)
+        sender.close()
+
+    def reads_own_sender(self) -> Sender | None:
+        """The sender that was started from the window, if its stream is the one that is chosen."""
+        sender, chosen = self.own_sender, self.current.stream
+        same = sender is not None and chosen is not None and chosen.source_id == sender.stream.source_id
+        return sender if same else None
+
+    def stream(self) -> StreamChoice:
+        """The stream that was chosen, with its channels that are marked bad.
+
+        Raises
+        ------
+        SettingsError
+            If none was chosen.
+        """
+        if self.current.stream is None:
+            raise SettingsError("A session reads a stream; none was chosen. Choose one on the page Connect (Ctrl+1).")
+        return self.current.stream.model_copy(update={"bad": self.current.bad})
+
     def participant(self) -> str:
         """The participant's code.
 
@@ -88,7 +127,9 @@ class Holder(QObject):
             If none was given.
         """
         if not self.current.participant:
-            raise SettingsError("A session needs a participant's code; none was given. Type one on the page Connect.")
+            raise SettingsError(
+                "A session needs a participant's code; none was given. Type one on the page Connect (Ctrl+1)."
+            )
         return self.current.participant
 
 
@@ -105,6 +146,8 @@ class Page(QWidget):
     hint: ClassVar[str] = ""
     """One line: what to do here, and with which keys."""
 
+    wanted = Signal(str)
+    """The title of a page that is to come to the front."""
     said = Signal(str, str)
     """A message for the banner and its tone, "warn" or "info"; an empty one takes the banner away."""
 

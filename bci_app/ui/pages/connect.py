@@ -1,0 +1,289 @@
+"""Connect: who is recorded, from which of the streams on the network, and where the channels sit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from bci_app.contract.errors import BciError
+from bci_app.engine.stream_list import Match, StreamList, StreamRow, StreamWatch, choice_of, match, told
+from bci_app.streams.lsl import discover
+from bci_app.ui import theme
+from bci_app.ui.background import OnProgress, Task
+from bci_app.ui.pages.page import Holder, Page
+from bci_app.ui.pages.starting import StartBox
+from bci_app.ui.session_window import splitter
+from bci_app.ui.views.fields import choice_field
+from bci_app.ui.views.montage import MontageView
+from bci_app.ui.views.panel import Panel
+from bci_app.ui.views.question import Question
+from bci_app.ui.views.status import Sign
+from bci_app.ui.views.stream_table import StreamTable
+from bci_app.ui.views.text import PlainLabel
+
+if TYPE_CHECKING:
+    from bci_app.engine.electrodes import ElectrodeMap
+    from bci_app.streams.source import StreamDescription
+
+logger = logging.getLogger(__name__)
+
+NOTHING_CHOSEN = "No stream is chosen yet. Choose one with Enter."
+NOBODY = "No stream answers. Start the amplifier's LSL sender, or a simulated participant below."
+UNITS = (("as the sender says", None), ("microvolts", "uV"), ("counts", "count"), ("arbitrary", "au"))
+_NAMED = 40
+
+Look = Callable[[], "tuple[StreamDescription, ...]"]
+
+
+class ConnectPage(Page):
+    """A list of streams that lives, the one that is chosen, and its channels on the head.
+
+    Parameters
+    ----------
+    holder : Holder
+        The workplace.
+    look : callable, optional
+        Gives all streams that answer now; called in a thread of its own.
+    """
+
+    title = "Connect"
+    hint = "Enter chooses the stream under the cursor, or the markers · Tab goes on · no other stream is ever taken in its place"
+
+    _looked = Signal(object)
+    _watch_failed = Signal(str)
+
+    def __init__(self, holder: Holder, look: Look = lambda: discover(0.0)) -> None:
+        super().__init__(holder)
+        self._look = look
+        self._streams = StreamList()
+        self._watch: StreamWatch | None = None
+        self._mapping: Task | None = None
+        self._mapped: tuple[str, ...] | None = None
+        self._in_front = False
+        self._answered = ""
+        self._make_widgets()
+        self._lay_out()
+        self._connect()
+        self._show_choice()
+
+    # ------------------------------------------------------------------ building
+    def _make_widgets(self) -> None:
+        colours, current = self.holder.colours, self.holder.current
+        self.code = QLineEdit(current.participant)
+        self.code.setPlaceholderText("a code such as P07, no name")
+        self.code.setMaximumWidth(260)
+        self.code.setAccessibleName("Participant's code")
+        self.table = StreamTable(colours)
+        self.sign = Sign(colours)
+        self.state = PlainLabel(NOBODY, wrap=True)
+        self.question = Question(colours)
+        self.montage = MontageView(colours)
+        self.unplaced = PlainLabel("", points=theme.SMALL_PT, muted=True, wrap=True)
+        self.unit = choice_field("Unit", UNITS, None if current.stream is None else current.stream.unit)
+        self.starting = StartBox(self.holder)
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.GAP_PX)
+        layout.addLayout(_row(_named("&Participant", self.code), self.code, _named("&Unit", self.unit), self.unit))
+        layout.addWidget(self.question)
+        head = QWidget()
+        column = QVBoxLayout(head)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.montage, 1)
+        column.addWidget(self.unplaced)
+        streams = QWidget()
+        column = QVBoxLayout(streams)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.table, 1)
+        state = QHBoxLayout()
+        state.setSpacing(theme.GAP_PX)
+        state.addWidget(self.sign)
+        state.addWidget(self.state, 1)
+        column.addLayout(state)
+        self.streams_panel = Panel("Streams on the network", streams)
+        self.channels_panel = Panel("Channels", head)
+        body = splitter(Qt.Orientation.Horizontal, (self.streams_panel, 62), (self.channels_panel, 38))
+        layout.addWidget(body, 1)
+        layout.addWidget(Panel("Streams of this program", self.starting))
+
+    def _connect(self) -> None:
+        self._looked.connect(self._on_look, Qt.ConnectionType.QueuedConnection)
+        self._watch_failed.connect(lambda words: self.said.emit(words, "warn"), Qt.ConnectionType.QueuedConnection)
+        self.holder.changed.connect(self._show_choice)
+        self.table.picked.connect(self._pick)
+        self.code.editingFinished.connect(self._take_code)
+        self.unit.activated.connect(self._take_unit)
+        self.starting.said.connect(self.said)
+
+    # ------------------------------------------------------------------ the page's life
+    def entered(self) -> None:
+        """Look at the network again and again."""
+        self._in_front = True
+        self._begin_watch()
+        self.table.setFocus()
+
+    def left(self) -> None:
+        """Leave the network alone, as soon as the chosen stream has been found."""
+        self._in_front = False
+        self._end_watch_if_idle()
+
+    def close_page(self) -> None:
+        """End the watch, and whatever was started here."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.stop()
+        if self._mapping is not None:
+            self._mapping.cancel()
+            self._mapping.join(1.0)
+        self.starting.close_box()
+        if watch is not None:
+            watch.join(1.0)
+
+    def _begin_watch(self) -> None:
+        if self._watch is None:
+            self._watch = StreamWatch(self._looked.emit, self._watch_failed.emit, self._look)
+            self._watch.start()
+
+    def _end_watch_if_idle(self) -> None:
+        found = self.holder.found is not None or self.holder.current.stream is None
+        if self._watch is not None and found and not self._in_front:
+            self._watch.stop()
+            self._watch = None
+
+    # ------------------------------------------------------------------ what comes from outside
+    def _on_look(self, found: tuple[StreamDescription, ...]) -> None:
+        if self._watch is None:
+            return
+        self._streams.update(found)
+        self.starting.look_after()
+        self._show_choice()
+        self._end_watch_if_idle()
+
+    def _show_choice(self) -> None:
+        """Table, sentence, question and montage, from the streams that are there and the one that was chosen."""
+        choice, rows = self.holder.current.stream, self._streams.rows
+        if choice is None:
+            self.holder.found = None
+            self.table.show_rows(rows, None, None)
+            self._say_state(NOTHING_CHOSEN if rows else NOBODY, ok=False)
+            self.question.clear()
+            self._map(())
+            return
+        answer = match(choice, rows)
+        row = answer.rows[0] if answer.answer == "there" else None
+        self.holder.found = None if row is None else row.description
+        self.table.show_rows(rows, row, choice.markers)
+        self._say_state(told(choice, answer), ok=row is not None)
+        self._ask(answer)
+        if row is not None:
+            self._map(row.description.channels)
+
+    def _say_state(self, words: str, *, ok: bool) -> None:
+        self.state.setText(words)
+        self.sign.set_level("good" if ok else "warn")
+        stream = self.holder.current.stream
+        short = "none chosen" if stream is None else f"{stream.name}" if ok else f"{stream.name} is not there"
+        self.holder.stream_told.emit(short, ok)
+
+    def _ask(self, answer: Match) -> None:
+        if answer.answer != "other" or len(answer.rows) != 1:
+            self._answered = ""
+            self.question.clear()
+            return
+        row = answer.rows[0]
+        words = f"{told(self.holder.stream(), answer)} Is it the one to read?"
+        if words != self._answered:
+            answers = (
+                ("Use this stream", lambda: self._choose(row)),
+                ("Wait for the other", lambda: self._wait(words)),
+            )
+            self.question.ask(words, answers)
+
+    def _wait(self, words: str) -> None:
+        """The question was answered; it is not asked again while nothing changes."""
+        self._answered = words
+
+    # ------------------------------------------------------------------ what the person asks
+    def _pick(self, row: StreamRow) -> None:
+        described, current = row.description, self.holder.current.stream
+        if not row.there:
+            self.said.emit(f"Stream {described} has gone. Start its sender again, or choose another.", "warn")
+        elif described.text and current is None:
+            self.said.emit("These are markers; choose the signal first, then the markers that go with it.", "warn")
+        elif described.text and current is not None:
+            same = current.markers == described.name
+            self.holder.choose(stream=current.model_copy(update={"markers": None if same else described.name}))
+        elif not described.sfreq:
+            self.said.emit(
+                f"Stream {described} has no sampling rate, so it cannot be filtered. Choose a stream with one.", "warn"
+            )
+        else:
+            self._choose(row)
+
+    def _choose(self, row: StreamRow) -> None:
+        self.holder.choose(stream=choice_of(row.description, self.holder.current.stream))
+        chosen = self.holder.current.stream
+        self.unit.setCurrentIndex([value for _, value in UNITS].index(None if chosen is None else chosen.unit))
+
+    def _take_code(self) -> None:
+        try:
+            self.holder.choose(participant=self.code.text().strip())
+            self.said.emit("", "info")
+        except BciError as error:
+            self.code.setText(self.holder.current.participant)
+            self.said.emit(str(error), "warn")
+
+    def _take_unit(self) -> None:
+        stream = self.holder.current.stream
+        if stream is not None:
+            self.holder.choose(stream=stream.model_copy(update={"unit": self.unit.currentData()}))
+
+    # ------------------------------------------------------------------ the head
+    def _map(self, channels: tuple[str, ...]) -> None:
+        """Show where `channels` sit; MNE-Python, which knows it, is loaded in the background."""
+        if channels == self._mapped:
+            return
+        self._mapped = channels
+        self.channels_panel.set_detail(f"{len(channels)} named" if channels else "none named")
+
+        def work(tell: OnProgress) -> ElectrodeMap:
+            from bci_app.engine.electrodes import map_electrodes
+
+            return map_electrodes(channels)
+
+        if self._mapping is not None:
+            self._mapping.cancel()
+        self._mapping = Task(work, "electrode map", parent=self)
+        self._mapping.succeeded.connect(self._show_map)
+        self._mapping.failed.connect(lambda words: self.said.emit(words, "warn"))
+        self._mapping.start()
+
+    def _show_map(self, found: ElectrodeMap) -> None:
+        from bci_app.engine.electrodes import flattened
+
+        bad = self.holder.current.bad
+        self.montage.show_places({name: flattened(place) for name, place in found.places.items()}, bad)
+        n_more = len(found.unknown) - _NAMED
+        listed = ", ".join(found.unknown[:_NAMED]) + (f" and {n_more} more" if n_more > 0 else "")
+        self.unplaced.setText(f"No place known: {listed}" if listed else "")
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(theme.GAP_PX)
+    for widget in widgets:
+        row.addWidget(widget)
+    row.addStretch(1)
+    return row
+
+
+def _named(name: str, field: QWidget) -> PlainLabel:
+    label = PlainLabel(name)
+    label.setBuddy(field)
+    return label

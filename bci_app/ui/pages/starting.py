@@ -1,0 +1,173 @@
+"""Streams started from the window: the simulated participant, and a recording that is played as if it were live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from bci_app.contract.errors import BciError, SettingsError
+from bci_app.simulation.settings import SIMULATED_READER, ParticipantSettings, PreferenceSettings
+from bci_app.ui import theme
+from bci_app.ui.background import OnProgress, Task
+from bci_app.ui.pages.page import Holder
+from bci_app.ui.views.fields import PathField, choice_field
+from bci_app.ui.views.text import PlainLabel
+
+if TYPE_CHECKING:
+    from bci_app.engine.senders import Sender
+
+PARTICIPANTS: tuple[tuple[str, ParticipantSettings], ...] = (
+    ("looks at pictures", ParticipantSettings()),
+    ("prefers a hidden picture", ParticipantSettings(n_channels=32, preference=PreferenceSettings())),
+    ("reads sentences", SIMULATED_READER),
+)
+SPEEDS = (("as recorded", 1.0), ("4 × faster", 4.0), ("as fast as nothing gets lost", 0.0))
+
+Start = Callable[[OnProgress], "Sender"]
+
+
+class StartBox(QWidget):
+    """Starts one sender at a time in the background; another one takes its place, and it ends with the window.
+
+    Parameters
+    ----------
+    holder : Holder
+        The workplace, which gets the sender and its stream.
+    """
+
+    said = Signal(str, str)
+
+    def __init__(self, holder: Holder) -> None:
+        super().__init__()
+        self._holder = holder
+        self._task: Task | None = None
+        self._told_end = False
+        self.participant = choice_field("Simulated participant", PARTICIPANTS)
+        self.simulate = QPushButton("Start a simulated participant that")
+        self.file = PathField(
+            "recording", "XDF, FIF, BrainVision, EDF, BDF, EEGLAB, or a session's folder", folder=False
+        )
+        self.speed = choice_field("Speed of the replay", SPEEDS)
+        self.replay = QPushButton("Replay")
+        self.end = QPushButton("End it")
+        self._state = PlainLabel("", points=theme.SMALL_PT, muted=True, wrap=True)
+        self.simulate.clicked.connect(self.start_participant)
+        self.replay.clicked.connect(self.start_replay)
+        self.file.line.returnPressed.connect(self.start_replay)
+        self.end.clicked.connect(self.end_sender)
+        self._lay_out()
+        self._show_state()
+
+    @property
+    def state(self) -> str:
+        """What runs, in words."""
+        return self._state.text()
+
+    def start_participant(self) -> None:
+        """Start the simulated participant that is chosen."""
+        settings: ParticipantSettings = self.participant.currentData()
+
+        def start(tell: OnProgress) -> Sender:
+            from bci_app.engine.senders import SimulatedParticipant
+
+            return SimulatedParticipant(settings)
+
+        self._start(start, "The simulated participant wakes up; the first time it takes some seconds.")
+
+    def start_replay(self) -> None:
+        """Play the recording that is named, from its beginning."""
+        try:
+            file, speed = self._named_file(), float(self.speed.currentData())
+        except BciError as error:
+            self.said.emit(str(error), "warn")
+            return
+
+        def start(tell: OnProgress) -> Sender:
+            from bci_app.engine.senders import PlayedRecording
+
+            return PlayedRecording(file, speed)
+
+        self._start(start, f"'{file.name}' is being opened.")
+
+    def end_sender(self) -> None:
+        """End what runs, or what is being started."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self._holder.drop()
+        self._show_state()
+
+    def look_after(self) -> None:
+        """Say it once when the sender has ended by itself."""
+        sender = self._holder.own_sender
+        if sender is None or self._told_end:
+            return
+        try:
+            if not sender.ended():
+                return
+            self._told_end = True
+            self.said.emit("The simulated participant or the recording has come to its end.", "info")
+        except BciError as error:
+            self._told_end = True
+            self.said.emit(str(error), "warn")
+
+    def close_box(self, timeout_s: float = 1.0) -> None:
+        """End everything, within about `timeout_s`."""
+        task = self._task
+        self.end_sender()
+        if task is not None:
+            task.join(timeout_s)
+
+    def _named_file(self) -> Path:
+        file = self.file.path
+        if file is None or not file.exists():
+            came = "none was named" if file is None else f"'{file}' is not there"
+            raise SettingsError(f"A replay plays a recording; {came}. Name a file, or the folder of a session.")
+        return file
+
+    def _start(self, work: Start, text: str) -> None:
+        self.end_sender()
+        task = Task(work, "start of a stream", discard=lambda sender: sender.close(), parent=self)
+        task.succeeded.connect(self._started)
+        task.failed.connect(self._refused)
+        self._task = task
+        task.start()
+        self._show_state(text)
+
+    def _started(self, sender: Sender) -> None:
+        self._task, self._told_end = None, False
+        self._holder.adopt(sender)
+        self._show_state()
+
+    def _refused(self, words: str) -> None:
+        self._task = None
+        self.said.emit(words, "warn")
+        self._show_state()
+
+    def _show_state(self, text: str = "") -> None:
+        sender = self._holder.own_sender
+        if sender is not None:
+            text = f"{sender.watermark}: stream '{sender.stream.name}' is chosen until it ends."
+        self._state.setText(text)
+        self._state.setVisible(bool(text))
+        self.end.setVisible(bool(text))
+
+    def _lay_out(self) -> None:
+        first, second = QHBoxLayout(), QHBoxLayout()
+        first.addWidget(self.simulate)
+        first.addWidget(self.participant)
+        first.addWidget(self._state, 1)
+        first.addStretch(0)
+        first.addWidget(self.end)
+        second.addWidget(self.replay)
+        second.addWidget(self.file, 1)
+        second.addWidget(self.speed)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.GAP_PX)
+        layout.addLayout(first)
+        layout.addLayout(second)

@@ -1,0 +1,263 @@
+"""A stream is chosen once, found again, and never another one taken for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from bci_app.engine.senders import Outlets
+from bci_app.engine.settings import StreamChoice
+from bci_app.streams import lsl
+from bci_app.streams.lsl import LslOutlet
+from bci_app.streams.source import StreamDescription
+from bci_app.ui.pages.connect import ConnectPage
+from bci_app.ui.pages.page import Holder
+from bci_app.ui.views.stream_table import CHOSEN, GONE, MARKERS
+
+CAP = StreamDescription("Cap", "EEG", "cap-1", "lab", "uid-1", ("Fz", "Oz", "EOG"), "microvolts", 250.0, 3)
+OTHER = replace(CAP, source_id="cap-2", uid="uid-2", hostname="next door")
+LABELS = StreamDescription("presenter", "Markers", "presenter-1", "lab", "uid-3", (), "", 0.0, 1, text=True)
+
+
+class Network:
+    """What answers; a look waits until it is let through."""
+
+    def __init__(self) -> None:
+        self.streams: tuple[StreamDescription, ...] = ()
+        self._go = threading.Semaphore(0)
+
+    def look(self) -> tuple[StreamDescription, ...]:
+        self._go.acquire()
+        return self.streams
+
+    def answer(self, qtbot: QtBot, page: ConnectPage, *streams: StreamDescription) -> None:
+        """Let the page look once, and wait until it has seen."""
+        self.streams = streams
+        with qtbot.waitSignal(page._looked):
+            self._go.release()
+
+    def open(self) -> None:
+        """Let every look through."""
+        for _ in range(100):
+            self._go.release()
+
+
+Make = Callable[..., tuple[ConnectPage, Network]]
+
+
+@pytest.fixture
+def make(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Pages that look at a network of the test's own."""
+    monkeypatch.setattr("bci_app.engine.stream_list.LOOK_EVERY_S", 0.0)
+    made: list[tuple[ConnectPage, Network]] = []
+
+    def begin(holder: Holder | None = None) -> tuple[ConnectPage, Network]:
+        network = Network()
+        page = ConnectPage(holder or Holder(), network.look)
+        made.append((page, network))
+        page.resize(1200, 700)
+        page.show()
+        page.entered()
+        return page, network
+
+    yield begin
+    for page, network in made:
+        network.open()
+        page.close_page()
+
+
+def test_enter_chooses_the_stream_under_the_cursor_and_it_is_found_again(
+    make: Make, qtbot: QtBot, tmp_path: Path
+) -> None:
+    page, network = make(Holder(tmp_path / "workplace.json"))
+    network.answer(qtbot, page, CAP, LABELS)
+    qtbot.keyClick(page.table, Qt.Key.Key_Return)
+    assert page.holder.current.stream == StreamChoice(name="Cap", source_id="cap-1")
+    assert [row[0] for row in page.table.cells()] == [CHOSEN, ""]
+    assert page.holder.found == CAP
+    again, network = make(Holder(tmp_path / "workplace.json"))
+    assert again.holder.current.stream == page.holder.current.stream
+    network.answer(qtbot, again, LABELS)
+    assert again.holder.found is None
+    network.answer(qtbot, again, CAP)
+    assert again.holder.found == CAP
+    assert "is there" in again.state.text()
+
+
+def test_markers_are_chosen_beside_the_signal_and_given_up_again(make: Make, qtbot: QtBot) -> None:
+    page, network = make()
+    network.answer(qtbot, page, CAP, LABELS)
+    page.table.picked.emit(page._streams.rows[1])
+    assert page.holder.current.stream is None
+    page.table.picked.emit(page._streams.rows[0])
+    for expected in ("presenter", None):
+        page.table.picked.emit(page._streams.rows[1])
+        assert page.holder.current.stream == StreamChoice(name="Cap", source_id="cap-1", markers=expected)
+        assert [row[0] for row in page.table.cells()] == [CHOSEN, MARKERS if expected else ""]
+
+
+def test_stream_of_another_source_is_asked_about_and_not_taken(make: Make, qtbot: QtBot) -> None:
+    holder = Holder()
+    holder.choose(stream=StreamChoice(name="Cap", source_id="cap-1"))
+    page, network = make(holder)
+    network.answer(qtbot, page, OTHER)
+    assert "another device" in page.question.text
+    assert (holder.current.stream, holder.found) == (StreamChoice(name="Cap", source_id="cap-1"), None)
+    use, wait = page.question.buttons
+    qtbot.mouseClick(wait, Qt.MouseButton.LeftButton)
+    network.answer(qtbot, page, OTHER)
+    assert page.question.text == ""
+    network.answer(qtbot, page, CAP)
+    network.answer(qtbot, page, OTHER)
+    network.answer(qtbot, page, OTHER)
+    use, _ = page.question.buttons
+    qtbot.mouseClick(use, Qt.MouseButton.LeftButton)
+    assert (holder.current.stream, holder.found) == (StreamChoice(name="Cap", source_id="cap-2"), OTHER)
+
+
+def test_stream_that_vanished_is_marked_and_cannot_be_chosen(make: Make, qtbot: QtBot) -> None:
+    page, network = make()
+    for found in ((CAP,), (), ()):
+        network.answer(qtbot, page, *found)
+    assert page.table.cells()[0][:2] == (GONE, "Cap")
+    with qtbot.waitSignal(page.said) as said:
+        qtbot.keyClick(page.table, Qt.Key.Key_Return)
+    assert "has gone" in said.args[0]
+    assert page.holder.current.stream is None
+
+
+def test_cursor_stays_on_its_stream_while_others_come_and_go(make: Make, qtbot: QtBot) -> None:
+    page, network = make()
+    network.answer(qtbot, page, CAP, LABELS)
+    page.table.setCurrentCell(1, 1)
+    network.answer(qtbot, page, replace(CAP, name="A new one", source_id="new", uid="uid-9"), CAP, LABELS)
+    assert page.table.selected is not None
+    assert page.table.selected.description == LABELS
+
+
+def test_channels_are_shown_on_the_head_and_unknown_ones_listed(make: Make, qtbot: QtBot) -> None:
+    page, network = make()
+    network.answer(qtbot, page, CAP)
+    page.table.picked.emit(page._streams.rows[0])
+    qtbot.waitUntil(lambda: page.unplaced.text() == "No place known: EOG")
+    front, back = page.montage.place_px("Fz"), page.montage.place_px("Oz")
+    assert front.x() == pytest.approx(back.x())
+    assert front.y() < page.montage.height() / 2 < back.y()
+
+
+@pytest.mark.parametrize("typed", ["Ann Lee", "ann@lab.org"])
+def test_name_is_refused_as_a_code_and_the_old_code_stays(make: Make, qtbot: QtBot, typed: str) -> None:
+    page, _ = make()
+    for text in ("P07", typed):
+        page.code.setText(text)
+        with qtbot.waitSignal(page.said) as said:
+            qtbot.keyClick(page.code, Qt.Key.Key_Return)
+    assert typed in said.args[0]
+    assert (page.code.text(), page.holder.current.participant) == ("P07", "P07")
+
+
+def test_declared_unit_goes_with_the_stream(make: Make, qtbot: QtBot) -> None:
+    page, network = make()
+    network.answer(qtbot, page, replace(CAP, unit=""))
+    page.table.picked.emit(page._streams.rows[0])
+    page.unit.setCurrentIndex(1)
+    page.unit.activated.emit(1)
+    assert page.holder.current.stream == StreamChoice(name="Cap", source_id="cap-1", unit="uV")
+
+
+def test_hostile_names_are_one_plain_line(make: Make, qtbot: QtBot) -> None:
+    page, network = make()
+    network.answer(qtbot, page, replace(CAP, name="<b>x</b>\n\x1b[31m" + "y" * 5000, uid="uid-7"))
+    name = page.table.cells()[0][1]
+    assert name.startswith("<b>x</b>  [31m")
+    assert len(name) == 120
+
+
+def test_watch_goes_on_behind_until_the_chosen_stream_is_there(make: Make, qtbot: QtBot) -> None:
+    holder = Holder()
+    holder.choose(stream=StreamChoice(name="Cap", source_id="cap-1"))
+    page, network = make(holder)
+    page.left()
+    network.answer(qtbot, page, LABELS)
+    network.answer(qtbot, page, CAP)
+    assert holder.found == CAP
+    qtbot.waitUntil(lambda: page._watch is None)
+
+
+class FakeSender:
+    """A sender whose stream is in no network."""
+
+    stream = StreamChoice(name="Simulated EEG", source_id="simulated-1", timeout_s=15.0)
+    watermark, live = "SIMULATED PARTICIPANT", True
+
+    def __init__(self) -> None:
+        self.closed = 0
+        self.gone = False
+
+    def outlets(self) -> Outlets | None:
+        return None
+
+    def ended(self) -> bool:
+        return self.gone
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_simulated_participant_takes_the_place_of_the_stream_until_it_ends(
+    make: Make, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = FakeSender()
+    monkeypatch.setattr("bci_app.engine.senders.SimulatedParticipant", lambda settings: sender)
+    holder, chosen = Holder(), StreamChoice(name="Cap", source_id="cap-1")
+    holder.choose(stream=chosen)
+    page, network = make(holder)
+    page.starting.simulate.click()
+    qtbot.waitUntil(lambda: holder.own_sender is sender)
+    assert (holder.current.stream, holder.reads_own_sender()) == (sender.stream, sender)
+    sender.gone = True
+    with qtbot.waitSignal(page.said) as said:
+        network.answer(qtbot, page, CAP)
+    assert "come to its end" in said.args[0]
+    network.open()
+    page.close_page()
+    assert (holder.current.stream, holder.own_sender, sender.closed) == (chosen, None, 1)
+
+
+def test_replay_without_a_file_is_refused_in_words(make: Make, qtbot: QtBot, tmp_path: Path) -> None:
+    page, _ = make()
+    for typed in ("", str(tmp_path / "nothing.xdf")):
+        page.starting.file.line.setText(typed)
+        with qtbot.waitSignal(page.said) as said:
+            page.starting.replay.click()
+        assert "A replay plays a recording" in said.args[0]
+
+
+def test_file_that_is_no_recording_is_refused_in_words(make: Make, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing")
+    page, _ = make()
+    page.starting.file.set_path(tmp_path / "notes.txt")
+    with qtbot.waitSignal(page.said, timeout=20_000) as said:
+        page.starting.replay.click()
+    assert "notes.txt" in said.args[0]
+    assert page.holder.own_sender is None
+
+
+def test_stream_on_the_network_is_listed_chosen_and_told(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lsl, "_WAVE_S", 0.3)
+    with LslOutlet("A cap", ["C3", "C4"], 250.0, "a-cap-1"):
+        page = ConnectPage(Holder())
+        page.entered()
+        qtbot.waitUntil(lambda: "A cap" in [row[1] for row in page.table.cells()])
+        number = [row[1] for row in page.table.cells()].index("A cap")
+        assert page.table.cells()[number][1:6] == ("A cap", "EEG", "2", "250", "microvolts")
+        page.table.setCurrentCell(number, 1)
+        with qtbot.waitSignal(page.holder.stream_told, check_params_cb=lambda words, ok: ok and words == "A cap"):
+            qtbot.keyClick(page.table, Qt.Key.Key_Return)
+        page.close_page()
