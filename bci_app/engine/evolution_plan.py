@@ -59,12 +59,14 @@ class EvolutionPlan:
     def about(self) -> dict[str, Any]:
         """What is kept of it beside what was shown, so that a report can be written whenever there is one to write."""
         responder, generator = self.responder, self.generator
+        devices = dict.fromkeys(device for device in (generator.device, responder.device) if device)
         return {
             "kind": "evolution",
             "title": self.title,
             "participant": self.settings.participant,
             "watermark": self.watermark,
             "response": {"words": responder.words, "unit": responder.unit, "identity": dict(responder.identity)},
+            "device": ", ".join(devices),
             "generator": {"name": generator.manifest.name, "digest": generator.bundle.digest},
             "references": [picture.id for picture in self.references],
             "settings": self.settings.model_dump(mode="json"),

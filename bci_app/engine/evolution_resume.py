@@ -103,6 +103,19 @@ def read_evolution(plan: EvolutionPlan, folder: Path) -> Resumed:
     """
     about = read_about(folder)
     _check_identity(about["identity"], identity_of(plan), folder)
+    resumed = read_history(folder, about)
+    _check_state(resumed.state, plan, _state_paths(folder)[resumed.state.generation])
+    return resumed
+
+
+def read_history(folder: Path, about: dict[str, Any]) -> Resumed:
+    """The run in `folder` at its newest whole state, `about` being its session.json, whatever reads it.
+
+    Raises
+    ------
+    RecordingError
+        If none of its states can be read, or a file is of another run or a newer program.
+    """
     notes: list[str] = []
     paths = _state_paths(folder)
     for newest in sorted(paths, reverse=True):
@@ -116,7 +129,6 @@ def read_evolution(plan: EvolutionPlan, folder: Path) -> Resumed:
             f"A run has a state in {STATES}/; none of the {len(paths)} in '{folder}' can be read. {' '.join(notes)} Begin a "
             "new run."
         )
-    _check_state(state, plan, paths[newest])
     results = []
     for generation in range(1, newest + 1):
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.signal import Marker
 from bci_app.contract.windowing import MarkerTrials, reach_s
+from bci_app.engine.bad_channels import begin_with_bad_channels
 from bci_app.engine.events import Event, Finished, RatingWanted, StreamChanged
 from bci_app.engine.evolution_files import RunFiles, make_folder
 from bci_app.engine.evolution_history import GenerationResult
@@ -21,6 +23,7 @@ from bci_app.engine.evolution_scoring import TrialScoring
 from bci_app.engine.evolution_showing import Outcome, Showing
 from bci_app.engine.evolution_views import EvolutionSnapshot
 from bci_app.engine.live_signal import LiveSignal
+from bci_app.engine.session_file import end_session
 from bci_app.engine.telling import Telling
 from bci_app.engine.views import SignalSnapshot, SignalWords, Status
 from bci_app.engine.worker import Worker, stop_workers
@@ -160,6 +163,8 @@ class EvolutionSession:
             on_event(StreamChanged(self._live.state, self._live.state_text))
         for note in self._notes:
             self._telling.problem(note)
+        if self._live is not None:
+            begin_with_bad_channels(self._live.plan, self._telling)
         self._presenter.announce()
         for worker in self._workers():
             worker.start()
@@ -174,6 +179,7 @@ class EvolutionSession:
             self._live.close()
         if self._files is not None:
             self._files.close()
+            self._end_file(self._files.folder)
         if self.plan.outlets is not None:
             self.plan.outlets.close()
 
@@ -307,6 +313,12 @@ class EvolutionSession:
         if isinstance(responder, PictureResponder):
             value = responder.respond(showing.picture.image, self.run.random_noise(showing))
             self.run.answer(showing.number, showing.picture.id, value)
+
+    def _end_file(self, folder: Path) -> None:
+        try:
+            end_session(folder, self.ended)
+        except RecordingError as error:
+            self._telling.remember(str(error))
 
     def _answered(self, number: int, picture_id: str, answer: Answer) -> None:
         self.run.answer(number, picture_id, answer.value, answer.why, rejected=answer.rejected)

@@ -97,6 +97,7 @@ class SessionPlan:
             "participant": self.settings.participant,
             "watermark": self.watermark,
             "signal": manifest.signal,
+            "device": self.decoder.device,
             "decoder": decoder_facts(self.decoder, manifest.preprocessing) | own,
             "generator": {"name": generator.manifest.name, "digest": generator.bundle.digest},
             "settings": self.settings.model_dump(mode="json"),

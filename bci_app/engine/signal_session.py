@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
+from bci_app.contract.errors import RecordingError
+from bci_app.engine.bad_channels import begin_with_bad_channels
 from bci_app.engine.events import Event, Finished, StreamChanged
 from bci_app.engine.live_signal import LiveSignal, SignalPlan
+from bci_app.engine.session_file import begin_session, end_session, now
 from bci_app.engine.telling import Telling
 from bci_app.engine.views import SignalSnapshot
 from bci_app.engine.worker import Worker, stop_workers
@@ -22,6 +26,10 @@ class SignalSessionPlan(Protocol):
     @property
     def signal(self) -> SignalPlan:
         """Which signal is read."""
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is kept of it in session.json, in plain values: at least ``kind``, ``participant`` and ``settings``."""
 
 
 class SignalSession(ABC):
@@ -41,16 +49,21 @@ class SignalSession(ABC):
         self.clock = clock
         self.title = plan.title
         self.signal = plan.signal.words
+        self.began = ""
         self._notes = plan.notes
+        self._about = plan.about
         self._telling = Telling()
         self._stopped = False
 
     def start(self, on_event: Callable[[Event], None]) -> None:
         """Begin; `on_event` is called from the session's threads. From the thread that owns the session."""
+        self.began = now()
         self._telling.emit = on_event
         on_event(StreamChanged(self._live.state, self._live.state_text))
         for note in self._notes:
             self._telling.problem(note)
+        begin_with_bad_channels(self._live.plan, self._telling)
+        self._keep(lambda folder: begin_session(folder, self._facts()))
         for worker in self._workers():
             worker.start()
 
@@ -61,6 +74,7 @@ class SignalSession(ABC):
         self._stopped = True
         stop_workers(self._workers(), timeout_s)
         self._live.close()
+        self._keep(lambda folder: end_session(folder, self.ended))
 
     def signal_snapshot(self, seconds: float) -> SignalSnapshot | None:
         """The newest `seconds` of preprocessed signal; None before the first sample. Any thread."""
@@ -75,6 +89,21 @@ class SignalSession(ABC):
     def problems(self) -> list[str]:
         """What went wrong so far, in words; any thread."""
         return self._telling.problems
+
+    def _facts(self) -> dict[str, Any]:
+        """What the session is made of; of the stream nothing that names a machine or a device."""
+        source = self._live.source
+        heard = source.description
+        stream = {"name": heard.name, "type": heard.type, "sfreq": heard.sfreq, "channels": list(source.channels)}
+        return {**self._about, "title": self.title, "began": self.began, "stream": stream}
+
+    def _keep(self, write: Callable[[Path], None]) -> None:
+        """Write to the folder of the session, if it has one; a disk that refuses is a problem and ends nothing."""
+        if self._live.plan.folder is not None:
+            try:
+                write(self._live.plan.folder)
+            except RecordingError as error:
+                self._telling.problem(str(error))
 
     @abstractmethod
     def _workers(self) -> tuple[Worker, ...]:

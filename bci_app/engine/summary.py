@@ -79,6 +79,7 @@ def session_facts(session: Session | TextSession) -> dict[str, Any]:
     ended = session.ended
     return session.plan.about | {
         "title": session.title,
+        "began": session.began,
         "ended": CLOSED if ended is None else ended.reason,
         "failed": ended is not None and ended.fatal,
         "problems": session.problems,

@@ -39,15 +39,19 @@ class RunningText:
 
     def add(self, sentence: SentenceRead, n_steps: int) -> None:
         """Add a sentence whose noise twin has been read too; `n_steps` words, of waves samples, went into the model."""
+        self.note(sentence, n_steps)
+        scores = self.final(_N_DRAWS)
+        with self._lock:
+            self._scores = scores
+
+    def note(self, sentence: SentenceRead, n_steps: int) -> None:
+        """The same without a look at the scores, for sentences of a session that is over."""
         if not sentence.shown:
             self._n_untold += 1
         elif sentence.known:
             self._n_known += 1
         else:
             self._rows.append((sentence, n_steps))
-        scores = self.final(_N_DRAWS)
-        with self._lock:
-            self._scores = scores
 
     def scores(self) -> SessionScores:
         """As they stand; any thread."""

@@ -69,6 +69,7 @@ class TextPlan:
             "participant": self.settings.participant,
             "watermark": self.watermark,
             "signal": manifest.signal,
+            "device": self.decoder.device,
             "decoder": decoder_facts(self.decoder, live_spec(manifest)) | reads,
             "tested": {
                 "convincing": tested.convincing,

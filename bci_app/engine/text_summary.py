@@ -27,7 +27,7 @@ def scores_summary(scores: SessionScores) -> dict[str, Any]:
 
 def text_paragraph(summary: dict[str, Any]) -> str:
     """The summary in one paragraph, for a person."""
-    scores, n_read, n_not = summary["scores"], summary["counts"]["read"], summary["counts"]["not_read"]
+    scores, n_read, n_not = summary["scores"], summary["counts"]["read"], summary["counts"].get("not_read", 0)
     others = f"; {n_not} could not be read" if n_not else ""
     words = [
         summary["ended"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,7 +20,9 @@ from bci_app.engine.closing import RunResult, run_and_report
 from bci_app.engine.demo import endless
 from bci_app.engine.events import Event, Finished, Problem, ShowPicture, TrialRead
 from bci_app.engine.plan import Outlets, SessionPlan
+from bci_app.engine.reopening import identification_curve, report_again
 from bci_app.engine.session import Session
+from bci_app.engine.session_file import CUT_SHORT, update_session
 from bci_app.engine.settings import Presentation, SessionSettings, StreamChoice
 from bci_app.engine.summary import run_folder, write_json
 from bci_app.inference.decoder import Decoder
@@ -146,8 +149,6 @@ def test_the_report_holds_every_trial_and_no_markup_of_others(shown: Run) -> Non
 
 
 def test_a_report_of_a_damaged_run_folder_is_still_written(shown: Run, tmp_path: Path) -> None:
-    import shutil
-
     from bci_app.engine.report import write_report
 
     shutil.copytree(shown.folder, tmp_path / "copy")
@@ -158,6 +159,33 @@ def test_a_report_of_a_damaged_run_folder_is_still_written(shown: Run, tmp_path:
     page = write_report(tmp_path / "copy", summary, shown.session.identification()).read_text("utf-8")
     assert page.count('alt="read from EEG"') == 5
     assert "the picture was not kept" in page
+
+
+def test_a_session_that_was_killed_comes_to_the_same_figures_as_one_that_ended(shown: Run, tmp_path: Path) -> None:
+    about = json.loads((shown.folder / "session.json").read_text("utf-8"))
+    assert about["ended"]["reason"] == "All 6 trials were read."
+    assert about["stream"]["channels"] == list(CHANNELS)
+    killed = tmp_path / "copy"
+    shutil.copytree(shown.folder, killed)
+    (killed / "summary.json").unlink()
+    (killed / "report.html").unlink()
+    update_session(killed, ended=None)
+    page = report_again(killed).read_text("utf-8")
+    was, now = (json.loads((folder / "summary.json").read_text("utf-8")) for folder in (shown.folder, killed))
+    assert now["identification"] == was["identification"]
+    assert (now["ended"], now["failed"]) == (CUT_SHORT, True)
+    for same in ("decoder", "generator", "settings", "versions", "title", "began", "device"):
+        assert now[same] == was[same], same
+    assert [now["counts"][name] for name in ("read", "gaps", "raw_samples")] == [6, 0, was["counts"]["raw_samples"]]
+    assert page.count('alt="read from EEG"') == 6
+    again = identification_curve(
+        *(shown.session.trial_latents()[name] for name in ("read", "shown")), decoder_mean(shown)
+    )
+    np.testing.assert_array_equal(again.mean, shown.session.identification().decoder.mean)
+
+
+def decoder_mean(run: Run) -> np.ndarray:
+    return run.session.plan.decoder.latent_mean
 
 
 def test_trials_round_foreign_markers_are_read_and_kept_but_not_scored(

@@ -1,0 +1,180 @@
+"""The report of a session written anew from its folder, also of one whose program was killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bci_app.contract.errors import RecordingError
+from bci_app.contract.identification import Floats, bootstrap_interval, pairwise_identification
+from bci_app.contract.lines import read_lines
+from bci_app.engine.report import write_report
+from bci_app.engine.report_page import write_page
+from bci_app.engine.session_file import CUT_SHORT, SESSION, now, read_session
+from bci_app.engine.session_signal import signal_facts
+from bci_app.engine.summary import identification_summary, write_json
+from bci_app.engine.views import Identification, IdentificationCurve
+
+SUMMARY = "summary.json"
+_MOST_POINTS = 200
+"""Of a curve that is computed anew."""
+
+Facts = dict[str, Any]
+
+
+def report_again(folder: Path) -> Path:
+    """Write ``report.html`` of a session, and ``summary.json`` if it was cut short before it had one.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run, as its end or a crash left it.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    RecordingError
+        If the folder holds no session, what it holds cannot be read, or the disk refuses.
+    """
+    about = session_about(folder)
+    write = _WRITERS.get(about["kind"])
+    if write is None:
+        raise RecordingError(
+            f"A session is one of {', '.join(_WRITERS)}; that of '{folder}' is of kind {about['kind']!r}, which has no report. "
+            "Update the program, or choose another folder."
+        )
+    try:
+        summary = _kept_summary(folder, about)
+        return write(folder, about, summary and {"began": about["began"], **summary})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RecordingError(
+            f"What '{folder}' holds of its session is not whole: {type(error).__name__}: {error}. Its signal may be read all the "
+            "same: `bci-app export` writes it as XDF or BIDS."
+        ) from error
+
+
+def session_about(folder: Path) -> Facts:
+    """What is known of a session: its session.json, or its summary where an older program left no other file.
+
+    Raises
+    ------
+    RecordingError
+        If there is neither.
+    """
+    if (folder / SESSION).is_file() or not (folder / SUMMARY).is_file():
+        about = read_session(folder)
+        return {"kind": "evolution" if "identity" in about else "unknown", "participant": "", **about}
+    summary = _read(folder / SUMMARY)
+    kinds = {"identification": "pictures", "scores": "text", "generations": "evolution"}
+    kind = next((kind for key, kind in kinds.items() if key in summary), "unknown")
+    reason, failed = summary.get("ended", ""), bool(summary.get("failed"))
+    ended = {"at": summary.get("written"), "reason": reason, "failed": failed}
+    return {"participant": "", "kind": kind, **summary, "ended": ended, "began": None}
+
+
+def _kept_summary(folder: Path, about: Facts) -> Facts | None:
+    """The summary that was written when the session ended; None if it was cut short, so that an older one does not count."""
+    if about["ended"] is None or not (folder / SUMMARY).is_file():
+        return None
+    return _read(folder / SUMMARY)
+
+
+def _read(path: Path) -> Facts:
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise RecordingError(f"'{path}' cannot be read: {error}. Take an intact copy, or move it away.") from None
+
+
+def _rebuilt(folder: Path, about: Facts) -> Facts:
+    """What every summary holds, from what the recorder left."""
+    ended = about["ended"] or {"reason": CUT_SHORT, "failed": True}
+    stream = about.get("stream")
+    words = stream or "no stream needed"
+    if isinstance(stream, dict):
+        words = f"{stream['name']} · {len(stream['channels']):,} channels · {stream['sfreq']:g} Hz"
+    more: Facts = {"problems": [], "written": now(), "latency_ms": {}, "stream": words}
+    return {**about, **more, "ended": ended["reason"], "failed": ended["failed"], "counts": signal_facts(folder)}
+
+
+def _pictures(folder: Path, about: Facts, summary: Facts | None) -> Path:
+    lines = read_lines(folder / "trials.jsonl")
+    known = [line for line in lines if "latent_shown" in line]
+    latents = {
+        name: np.array([line[f"latent_{name}"] for line in known], np.float32) for name in ("read", "noise", "shown")
+    }
+    centre = np.array(about["decoder"].get("latent_mean", ()), np.float32)
+    if summary is None:
+        summary = _rebuilt(folder, about)
+        summary["counts"]["read"] = len(lines)
+        summary["identification"] = identification_summary(latents, centre)
+        write_json(folder / SUMMARY, summary)
+    curves = {name: identification_curve(latents[name], latents["shown"], centre) for name in ("read", "noise")}
+    return write_report(folder, summary, Identification(curves["read"], curves["noise"]))
+
+
+def identification_curve(read: Floats, shown: Floats, centre: Floats) -> IdentificationCurve:
+    """Running pairwise identification as a session shows it, of latents (n_trials, latent_dim).
+
+    Empty below two trials, or if the mean training latent `centre` (latent_dim,) is not known. Of long sessions, some points.
+    """
+    n = len(shown) if centre.size else 0
+    at = np.unique(np.linspace(2, n, min(max(n - 1, 0), _MOST_POINTS), dtype=np.intp))
+    scores = (bootstrap_interval(pairwise_identification(read[:k], shown[:k], centre)) for k in at)
+    points = np.array(list(scores), np.float64).reshape(-1, 3)
+    return IdentificationCurve(at, points[:, 0], points[:, 1], points[:, 2])
+
+
+def _text(folder: Path, about: Facts, summary: Facts | None) -> Path:
+    from bci_app.engine.events import SentenceRead
+    from bci_app.engine.text_evidence import RunningText
+    from bci_app.engine.text_report import write_text_report
+    from bci_app.engine.text_summary import scores_summary
+
+    if summary is None:
+        evidence = RunningText(about["decoder"]["reads"] == "waves")
+        lines = read_lines(folder / "sentences.jsonl")
+        for line in lines:
+            told = SentenceRead(
+                line["sentence"], line["shown"] or "", len(line["words"]), line["read"], line["noise"], line["known"]
+            )
+            evidence.note(told, line["n_steps"])
+        summary = _rebuilt(folder, about)
+        summary["counts"]["read"] = len(lines)
+        summary["scores"] = scores_summary(evidence.final())
+        write_json(folder / SUMMARY, summary)
+    return write_text_report(folder, summary)
+
+
+def _evolution(folder: Path, about: Facts, summary: Facts | None) -> Path:
+    from bci_app.engine.evolution_reopening import reopen_evolution
+    from bci_app.engine.evolution_report import write_evolution_report
+
+    seen, outcome = reopen_evolution(folder, about)
+    if summary is None:
+        rebuilt = _rebuilt(folder, about)
+        summary = rebuilt | outcome | {"counts": seen.counts | rebuilt["counts"]}
+        write_json(folder / SUMMARY, summary)
+    return write_evolution_report(folder, summary, seen)
+
+
+def _signal(folder: Path, about: Facts, summary: Facts | None) -> Path:
+    """Of a recording that nothing read."""
+    summary = summary or _rebuilt(folder, about)
+    return write_page(folder, "signal_report.html", summary=summary)
+
+
+_WRITERS: dict[str, Callable[[Path, Facts, Facts | None], Path]] = {
+    "pictures": _pictures,
+    "text": _text,
+    "evolution": _evolution,
+    "signal": _signal,
+}
