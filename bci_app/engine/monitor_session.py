@@ -25,6 +25,7 @@ from bci_app.engine.settings import StreamChoice
 from bci_app.engine.signal_session import SignalSession
 from bci_app.engine.snapshot import shown_rows, take_snapshot
 from bci_app.engine.spectrum import Spectrum, welch
+from bci_app.engine.topography import HeadMap
 from bci_app.engine.viewing import ViewChoice, Viewing
 from bci_app.engine.views import SignalSnapshot, SignalWords, Status
 from bci_app.engine.worker import Worker
@@ -121,7 +122,8 @@ class SignalLook:
     """What the last seconds tell; `number` counts.
 
     `channels` are those of the view, `quality` the verdict on each from the signal as streamed, or nothing if it is too early
-    or the signal is no EEG; `spectrum` that of the signal as shown.
+    or the signal is no EEG; `spectrum` that of the signal as shown; `head`, the map of those channels that are not bad, None if
+    too few of their places are known.
     """
 
     number: int
@@ -129,6 +131,7 @@ class SignalLook:
     quality: tuple[ChannelQuality, ...]
     spectrum: Spectrum | None
     electrodes: ElectrodeMap
+    head: HeadMap | None
 
 
 class Looking(Worker):
@@ -148,6 +151,7 @@ class Looking(Worker):
         self._channels = tuple(channels[row] for row in rows)
         self._electrodes: ElectrodeMap | None = None
         self._neighbours: NDArray[np.intp] = np.empty((0, 0), np.intp)
+        self._head: tuple[tuple[str, ...], HeadMap | None] | None = None
         self.newest: SignalLook | None = None
 
     def step(self) -> bool:
@@ -157,12 +161,15 @@ class Looking(Worker):
         if self._electrodes is None:
             self._electrodes = map_electrodes(self._channels if self._unit == "uV" else ())
             self._neighbours = nearest_electrodes(self._channels, self._electrodes.places)
+        bad = self._viewing.choice.bad
+        if self._head is None or self._head[0] != bad:
+            self._head = (bad, HeadMap.of(self._electrodes.places, bad))
         raw, shown = self._last(self._raw), self._last(self._viewing.shown)
         sfreq = self._raw.sfreq
         quality = () if raw is None or self._unit != "uV" else look_at(raw, sfreq, self._channels, self._neighbours)
         spectrum = None if shown is None else welch(shown, sfreq)
         number = 1 if self.newest is None else self.newest.number + 1
-        self.newest = SignalLook(number, self._channels, quality, spectrum, self._electrodes)
+        self.newest = SignalLook(number, self._channels, quality, spectrum, self._electrodes, self._head[1])
         return True
 
     def _last(self, ring: Ring) -> NDArray[np.float32] | None:
@@ -210,6 +217,7 @@ class MonitorSession(SignalSession):
             raw, failed = self._live.ring, self._telling.failed
             self._viewing = Viewing(raw, plan.channels, plan.unit, plan.view_s, failed)
             self._looking = Looking(raw, self._viewing, plan.channels, self._rows, plan.unit, failed)
+            self._viewing.choose(ViewChoice(bad=plan.bad))
             self._listener = self._new_listener()
             if self._listener is not None:
                 undo.callback(self._listener.close)

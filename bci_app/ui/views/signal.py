@@ -1,4 +1,4 @@
-"""The scrolling signal: its channels, markers, gaps, a scale bar."""
+"""The signal, scrolling or sweeping: its channels, markers, gaps, a scale bar."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from bci_app.engine.views import SignalSnapshot, SignalWords
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 from bci_app.ui.views.envelope import envelope, step_for
+from bci_app.ui.views.sweep import pen_up, swept
 from bci_app.ui.views.text import PlainLabel
 
 SCALES = tuple(digit * 10.0**power for power in range(-1, 4) for digit in (1.0, 2.0, 5.0))
@@ -37,7 +38,7 @@ CLIP_ROWS = 2.5
 
 
 class SignalView(QWidget):
-    """Traces of the newest seconds, the newest sample at the right edge.
+    """Traces of the newest seconds: the newest sample at the right edge, or, sweeping, where it overwrites the oldest.
 
     Parameters
     ----------
@@ -58,8 +59,9 @@ class SignalView(QWidget):
         self._spans_s = SPANS_S if words.sfreq > SLOW_HZ else SLOW_SPANS_S
         long_enough = [each for each in self._spans_s if each * words.sfreq >= USUAL_SAMPLES]
         self._span_s = 5.0 if words.sfreq > SLOW_HZ else min(long_enough, default=self._spans_s[-1])
-        self._frozen = False
+        self._frozen = self._sweeps = False
         self._channels: tuple[str, ...] = ()
+        self._bad: tuple[str, ...] = ()
         self._offsets: npt.NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
         self._snapshot: SignalSnapshot | None = None
         self._labels: list[pg.TextItem] = []
@@ -87,8 +89,18 @@ class SignalView(QWidget):
         return self._frozen
 
     @property
+    def sweeps(self) -> bool:
+        """Whether new samples overwrite old ones in place, instead of pushing them to the left."""
+        return self._sweeps
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """What is written beside the rows, from the top; with many channels not beside each."""
+        return tuple(name for _, name in self._row_ticks())
+
+    @property
     def points(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """The drawn points, x in seconds before the newest sample and y in rows; NaN lifts the pen."""
+        """The drawn points, x in seconds before the newest sample, or the right edge, and y in rows; NaN lifts the pen."""
         x, y = self._curve.getData()
         empty = np.zeros(0)
         return (empty, empty) if x is None else (x, y)
@@ -128,6 +140,17 @@ class SignalView(QWidget):
     def set_frozen(self, frozen: bool) -> None:
         """Hold the picture still, or let it run again."""
         self._frozen = frozen
+
+    def set_sweeps(self, sweeps: bool) -> None:
+        """Sweep, or scroll."""
+        self._sweeps = sweeps
+        self._rescale()
+
+    def set_bad(self, channels: tuple[str, ...]) -> None:
+        """Cross out the names of `channels`; their traces stay."""
+        if channels != self._bad:
+            self._bad = channels
+            self._name_ticks()
 
     def change_scale(self, larger: bool) -> float:
         """Make the traces larger or smaller by one step; the new distance between rows."""
@@ -206,16 +229,24 @@ class SignalView(QWidget):
 
     def _name_ticks(self) -> None:
         """Name as many seconds and rows as fit without touching each other."""
-        most = max(2, self._plot.width() // 70)
-        seconds = [(-value, f"−{value:g} s" if value else "now") for value in _ticks(self._span_s, most)]
+        at = _ticks(self._span_s, max(2, self._plot.width() // 70))
+        if self._sweeps:
+            seconds = [(value - self._span_s, f"{value:g} s") for value in at]
+        else:
+            seconds = [(-value, f"−{value:g} s" if value else "now") for value in at]
         self._plot.getPlotItem().getAxis("bottom").setTicks([seconds])
-        if not self._channels:
-            self._plot.getPlotItem().getAxis("left").setTicks([[]])
-            return
+        self._plot.getPlotItem().getAxis("left").setTicks([self._row_ticks()])
+
+    def _row_ticks(self) -> list[tuple[int, str]]:
         line_px = self.fontMetrics().height()
         every = max(1, -(-len(self._channels) * line_px // max(1, self._plot.height() - 30)))
-        ticks = [(-row, name[:LABEL_LETTERS]) for row, name in enumerate(self._channels) if row % every == 0]
-        self._plot.getPlotItem().getAxis("left").setTicks([ticks])
+        ticks = []
+        for first in range(0, len(self._channels), every):  # of each group the first, or one that is bad
+            group = self._channels[first : first + every]
+            name = next((each for each in group if each in self._bad), group[0])
+            sign = "✕ " if name in self._bad else ""
+            ticks.append((-first - group.index(name), sign + name[:LABEL_LETTERS]))
+        return ticks
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Name more or fewer seconds and rows."""
@@ -243,12 +274,16 @@ class SignalView(QWidget):
             column = int(np.searchsorted(times, gap))
             first = column * per_bin
             y[:, max(0, first - 1) : first + 1] = np.nan
+        if self._sweeps:
+            before, x = x, swept(x, newest, self._span_s)
+            y[:, pen_up(before, x, self._span_s)] = np.nan
         self._curve.setData(np.tile(x, n_channels), y.ravel(), connect="finite")
 
     def _draw_markers(self, snapshot: SignalSnapshot, newest: float) -> None:
         shown = [marker for marker in snapshot.markers if newest - self._span_s <= marker.time <= newest]
-        shown = shown[-12:]
-        x = np.repeat([marker.time - newest for marker in shown], 2)
+        shown = sorted(shown[-12:], key=lambda marker: self._x_of(marker.time, newest))
+        at = [self._x_of(marker.time, newest) for marker in shown]
+        x = np.repeat(at, 2)
         y = np.tile([-len(self._channels) + 0.2, 1.4], len(shown))
         self._lines.setData(x, y, connect="pairs")
         while len(self._labels) < len(shown):
@@ -259,9 +294,14 @@ class SignalView(QWidget):
             label.setVisible(index < len(shown))
             if index < len(shown):
                 _relabel(label, shown[index].label)
-                label.setPos(shown[index].time - newest, 1.4)
-                following = shown[index + 1].time - newest if index + 1 < len(shown) else MARGIN * self._span_s
+                label.setPos(at[index], 1.4)
+                following = at[index + 1] if index + 1 < len(shown) else MARGIN * self._span_s
                 label.setVisible(label.pos().x() + self._line_s() <= following)
+
+    def _x_of(self, time_s: float, newest: float) -> float:
+        """Where in the picture a time stands."""
+        before = time_s - newest
+        return float(swept(np.array([before]), newest, self._span_s)[0]) if self._sweeps else before
 
     def _line_s(self) -> float:
         """Height of a line of text, in seconds of the picture."""
@@ -280,8 +320,8 @@ class SignalView(QWidget):
         for index, shade in enumerate(self._shades):
             shade.setVisible(index < len(stretches))
             if index < len(stretches):
-                start, stop = stretches[index]
-                shade.setRegion((start - newest, stop - newest))
+                start, stop = (self._x_of(each, newest) for each in stretches[index])
+                shade.setRegion((start if start <= stop else -self._span_s, stop))
 
 
 def fitting_scale(data: npt.NDArray[np.float32]) -> float:
