@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -17,13 +18,17 @@ from bci_app.engine.events import (
     BlankPicture,
     Event,
     Finished,
+    ModelsChanged,
+    ModelsRefused,
     Problem,
     Progress,
     ShowPicture,
     StreamChanged,
     TrialRead,
 )
+from bci_app.engine.latency import AlgorithmicLatency
 from bci_app.engine.mailbox import Mailbox
+from bci_app.engine.swap import Found
 from bci_app.engine.views import Identification, LatencyRow, Reconstruction, SignalSnapshot, SignalWords, Status
 from bci_app.pictures.flash import FlashGuard
 
@@ -79,6 +84,15 @@ class Session(AnySession, Protocol):
 
     def handed_to_qt(self, reconstruction: Reconstruction, at_s: float) -> None:
         """A picture was given to Qt at a time of the session's clock."""
+
+    def algorithmic(self) -> AlgorithmicLatency:
+        """How late a picture must be by its window and filters."""
+
+    def decoders(self) -> tuple[Found, ...]:
+        """Decoders near the one in use; a look at the disk, from any thread."""
+
+    def swap(self, decoder: Path, generator: Path | None = None) -> None:
+        """Read with other models as soon as they are open."""
 
 
 class SessionBridge(QObject):
@@ -199,6 +213,8 @@ class Bridge(SessionBridge):
     """
 
     trial_read = Signal(object)
+    models_changed = Signal(object)
+    models_refused = Signal(object)
     reconstructed = Signal(object)
     identification_polled = Signal(object)
     latencies_polled = Signal(object)
@@ -265,6 +281,12 @@ class Bridge(SessionBridge):
         return self._held is not None
 
     def _dispatch(self, event: Event) -> None:
-        if isinstance(event, TrialRead) and not self._closed:
-            self.trial_read.emit(event)
+        if not self._closed:
+            match event:
+                case TrialRead():
+                    self.trial_read.emit(event)
+                case ModelsChanged():
+                    self.models_changed.emit(event)
+                case ModelsRefused():
+                    self.models_refused.emit(event)
         super()._dispatch(event)

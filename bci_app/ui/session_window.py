@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QCloseEvent, QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from bci_app.engine.events import Finished, Problem, Progress, StreamChanged
@@ -30,8 +30,10 @@ PROBLEM_MS = 15_000
 LINGER_MS = 400
 """How long the last picture stays before a window that closes by itself goes."""
 
-_ONCE = ("Esc", "Ctrl+Q", "F1", "F11")
+_ONCE = ("Esc", "Ctrl+Q", "F1", "F11", "M")
 """Keys that a finger which rests on them presses once."""
+_WHOLE = ("Ctrl+Q", "F11")
+"""Keys that belong to the whole window when a session lives inside another one."""
 
 Keys = tuple[tuple[str, Callable[[], None]], ...]
 
@@ -78,6 +80,7 @@ class SessionWindow(QMainWindow):
         self._screenshot = screenshot
         self._stream_message: tuple[str, Tone] | None = None
         self._last_word = False
+        self._wanted_in_front: bool | None = None
         self.failed = False
         self.status_view = StatusView(colours, title=title)
         self.signal_view = SignalView(colours, words=words)
@@ -87,6 +90,14 @@ class SessionWindow(QMainWindow):
         """Start the session."""
         self._bridge.span_s = self.signal_view.span_s
         self._bridge.start()
+
+    def embed(self) -> None:
+        """Live inside another window, from before it is shown: it takes the room that it is given."""
+        self.setWindowFlags(Qt.WindowType.Widget)
+        self.setMinimumSize(0, 0)
+        for shortcut in self.findChildren(QShortcut):
+            if shortcut.key().toString() in _WHOLE:
+                shortcut.setEnabled(False)
 
     # ------------------------------------------------------------------ building
     def _panels(self) -> QWidget:
@@ -238,6 +249,18 @@ class SessionWindow(QMainWindow):
         super().changeEvent(event)
         if event.type() == QEvent.Type.WindowStateChange:
             self._bridge.signal_wanted = not self.isMinimized() and not self.signal_view.frozen
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Do not fetch traces for a page behind another one."""
+        super().hideEvent(event)
+        if not event.spontaneous() and self._wanted_in_front is None:
+            self._wanted_in_front, self._bridge.signal_wanted = self._bridge.signal_wanted, False
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Fetch them again, unless they are held still."""
+        super().showEvent(event)
+        if self._wanted_in_front is not None:
+            self._bridge.signal_wanted, self._wanted_in_front = self._wanted_in_front, None
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save the screenshot, leave the screen, stop the session."""

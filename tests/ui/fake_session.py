@@ -24,7 +24,9 @@ from bci_app.engine.events import (
     StreamChanged,
     TrialRead,
 )
+from bci_app.engine.latency import AlgorithmicLatency
 from bci_app.engine.mailbox import Mailbox
+from bci_app.engine.swap import Found
 from bci_app.engine.views import (
     Identification,
     IdentificationCurve,
@@ -62,6 +64,7 @@ class FakeSession:
         self.shown: list[tuple[int, str, float]] = []
         self.handed: list[tuple[Reconstruction, float]] = []
         self.stops = 0
+        self.swaps: list[tuple[Path, Path | None]] = []
         self.watermark = ""
         self.now_s = 100.0
         self.n_trials = 0
@@ -101,6 +104,15 @@ class FakeSession:
 
     def latencies(self) -> tuple[LatencyRow, ...]:
         return LATENCIES
+
+    def algorithmic(self) -> AlgorithmicLatency:
+        return AlgorithmicLatency(600.0, 14.2, 10.0)
+
+    def decoders(self) -> tuple[Found, ...]:
+        return (Found(Path("runs/a/decoder"), "P07", "identification 0.81, chance 0.50"),)
+
+    def swap(self, decoder: Path, generator: Path | None = None) -> None:
+        self.swaps.append((decoder, generator))
 
     def status(self) -> Status:
         return Status(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,17 +13,20 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from bci_app.engine.events import (
     BlankPicture,
     Finished,
+    ModelsChanged,
+    ModelsRefused,
     Problem,
     Progress,
     ShowPicture,
     StreamChanged,
     TrialRead,
 )
+from bci_app.engine.nearest import Nearest, Neighbour
 from bci_app.engine.views import SignalWords
 from bci_app.ui import theme
 from bci_app.ui.main_window import MainWindow
 from tests.ui.conftest import MakeWindow
-from tests.ui.fake_session import FakeSession, made_up_picture, made_up_reading, reconstruction
+from tests.ui.fake_session import LATENCIES, FakeSession, made_up_picture, made_up_reading, reconstruction
 
 
 def _colour(widget: QWidget, at: QPoint) -> tuple[int, int, int]:
@@ -325,3 +329,78 @@ def _assert_has_ink(window: MainWindow) -> None:
     image = window.status_view.grab().toImage()
     levels = {image.pixelColor(x, 18).lightness() for x in range(180)}
     assert len(levels) > 3, "The title of the session left no ink: the machine has no usable font."
+
+
+def test_m_opens_a_choice_of_models_and_the_session_goes_on(
+    make_window: MakeWindow, qtbot: object, qapp: QApplication
+) -> None:
+    window, session = make_window()
+    qtbot.keyClick(window, Qt.Key.Key_M)  # type: ignore[attr-defined]
+    choice = window.model_choice
+    qtbot.waitUntil(lambda: choice.found.count() == 1)  # type: ignore[attr-defined]
+    assert choice.isVisible()
+    assert "chance 0.50" in choice.found.item(0).text()
+    scale = window.signal_view.scale
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Return):
+        qtbot.keyClick(choice.found, key)  # type: ignore[attr-defined]
+    assert window.signal_view.scale == scale  # the arrows were the list's
+    assert session.swaps == [(Path("runs/a/decoder"), None)]
+    assert not choice.use.isEnabled()
+    session.say(ModelsRefused("Of decoder 'P07' other are: the filters."))
+    qapp.processEvents()
+    assert choice.message == "Of decoder 'P07' other are: the filters."
+    choice.generator.setText("gen")
+    choice.use.click()
+    assert session.swaps[1:] == [(Path("runs/a/decoder"), Path("gen"))]
+    session.say(ModelsChanged("P07 1a2b3c4 → pictures64 9f8e7d6", 1.0, 1.1))
+    qapp.processEvents()
+    assert choice.isHidden()
+    assert "P07 1a2b3c4" in window.banner.text
+    assert session.stops == 0
+
+
+def test_escape_puts_the_choice_of_models_away_before_anything_else(make_window: MakeWindow, qtbot: object) -> None:
+    window, session = make_window()
+    window.toggle_models()
+    qtbot.keyClick(window, Qt.Key.Key_Escape)  # type: ignore[attr-defined]
+    assert window.model_choice.isHidden()
+    assert not window.isHidden()
+    window.model_choice.asked.emit(Path("d"), None)
+    session.say(ModelsRefused("No such folder."))
+    qtbot.waitUntil(lambda: window.banner.text == "No such folder.")  # type: ignore[attr-defined]
+    qtbot.keyClick(window, Qt.Key.Key_Escape)  # type: ignore[attr-defined]
+    assert session.stops == 1
+
+
+def test_a_latency_over_its_budget_for_five_seconds_marks_its_panel(make_window: MakeWindow) -> None:
+    window, session = make_window()
+    assert "600 ms" in window.latency_view.besides[0]
+    late = tuple(replace(row, p95_ms=61.0) for row in LATENCIES)
+    for at_s, marked in ((100.0, False), (104.9, False), (105.0, True)):
+        session.now_s = at_s
+        window.bridge.latencies_polled.emit(late)
+        assert ("OVER BUDGET" in window.latency_panel.badge) == marked
+    window.bridge.latencies_polled.emit(LATENCIES)
+    assert window.latency_panel.badge == ""
+
+
+def test_the_nearest_pictures_of_a_trial_stand_beside_it(make_window: MakeWindow, qapp: QApplication) -> None:
+    window, session = make_window()
+    nearest = Nearest((Neighbour(made_up_picture(1), 0.5, True),), 3, 1.0, 2.0)
+    session.say(TrialRead(1, made_up_picture(1), made_up_reading(1), 1.0, nearest))
+    qapp.processEvents()
+    assert window.nearest_view.captions == ("0.50 shown",)
+    assert window.nearest_view.isVisible()
+    window.resize(1280, 720)
+    qapp.processEvents()
+    assert window.nearest_view.isHidden()  # the large pictures need the room
+
+
+def test_a_reading_fades_into_the_next(make_window: MakeWindow, qapp: QApplication) -> None:
+    window, session = make_window()
+    for level in (60, 90):
+        session.reconstructions.put(replace(reconstruction(0, 1.0), image=np.full((64, 64, 3), level, np.uint8)))
+        qapp.processEvents()
+    canvas = window.read_view.canvas
+    assert canvas.share == pytest.approx(0.2)
+    assert _colour(canvas, _centre(canvas))[0] == pytest.approx(66, abs=2)

@@ -13,10 +13,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
-from bci_app.ui.views.picture import to_qimage
-
-THUMB_PX = 160
-"""Thumbnails are kept at this size; the strip draws them smaller."""
+from bci_app.ui.views.picture import thumbnail
 
 
 class HistoryView(QWidget):
@@ -59,7 +56,7 @@ class HistoryView(QWidget):
         identified : float
             Share of the other pictures it was told apart from, 0 to 1; NaN where there was none.
         """
-        self._trials.append((trial, _thumbnail(shown), _thumbnail(read), identified))
+        self._trials.append((trial, thumbnail(shown), thumbnail(read), identified))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -109,14 +106,6 @@ class HistoryView(QWidget):
         painter.setPen(QColor(self._colours.text))
         text = "–" if math.isnan(identified) else f"{identified:.2f}"
         painter.drawText(QRect(left, line + 2 * side + 12, side, line), centre, text)
-
-
-def _thumbnail(image: npt.NDArray[np.uint8]) -> QImage:
-    picture, _pixels = to_qimage(image)
-    size = picture.size().scaled(THUMB_PX, THUMB_PX, Qt.AspectRatioMode.KeepAspectRatio)
-    return picture.scaled(
-        size, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
-    ).copy()  # a copy of its own: the array may go
 
 
 def _fitted(image: QImage, cell: QRect) -> QRect:

@@ -1,4 +1,4 @@
-"""How long each step takes, in milliseconds."""
+"""How long each step takes, in milliseconds; and, apart from what was measured, what the configuration and the screen add."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from bci_app.engine.budget import BUDGET_MS
+from bci_app.engine.latency import AlgorithmicLatency, display_ms
 from bci_app.engine.views import LatencyRow
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
-from bci_app.ui.views.text import PlainLabel, plain_tooltip
+from bci_app.ui.views.text import ElidedLabel, PlainLabel, plain_tooltip
 
-BUDGET_MS = 50.0
-"""Largest accepted 95th percentile of the step "total"."""
 TOTAL = "total"
 """The row compared with the budget is the one whose name begins so."""
 USUAL_ROWS = 6
@@ -51,11 +51,18 @@ class LatencyView(QWidget):
         self._rows: tuple[LatencyRow, ...] = ()
         self._verdict = PlainLabel("No result has been timed yet.", points=theme.BODY_PT, wrap=True)
         self._table = self._build_table()
+        self._besides = (
+            ElidedLabel("", points=theme.SMALL_PT, muted=True),
+            ElidedLabel("", points=theme.SMALL_PT, muted=True),
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self._verdict)
         layout.addWidget(self._table, 1)
+        for label in self._besides:
+            layout.addWidget(label)
+            label.hide()
         self.setMinimumWidth(350)
         self._fit(USUAL_ROWS)
 
@@ -63,6 +70,40 @@ class LatencyView(QWidget):
     def verdict(self) -> str:
         """The sentence over the table."""
         return self._verdict.text()
+
+    @property
+    def besides(self) -> tuple[str, str]:
+        """What is written below the table: latencies that are not measured."""
+        algorithmic, display = self._besides
+        return algorithmic.text(), display.text()
+
+    def show_besides(self, algorithmic: AlgorithmicLatency, refresh_hz: float, fade_ms: int) -> None:
+        """Write what comes on top of what is measured; its origin is in the tooltips.
+
+        Parameters
+        ----------
+        algorithmic : AlgorithmicLatency
+            From the configuration.
+        refresh_hz : float
+            Frames per second of the screen.
+        fade_ms : int
+            How long one picture takes to become the next.
+        """
+        fade = f", fade {fade_ms} ms" if fade_ms else ""
+        texts = (
+            f"Algorithmic: window {algorithmic.window_ms:.0f} ms, filters {algorithmic.filter_ms:.0f} ms",
+            f"Display, estimated: {display_ms(refresh_hz):.0f} ms{fade}",
+        )
+        tips = (
+            "Not measured: follows from the decoder's configuration. Window: from the marker to the last sample of its trial, or "
+            f"the length of a sliding window. Filters: their group delay at {algorithmic.at_hz:g} Hz.",
+            f"Not measured: half a frame of waiting and one of scanning out at {refresh_hz:.0f} Hz; what the panel itself adds "
+            "only a photodiode can tell. Fade: until the newest picture stands alone.",
+        )
+        for label, text, tip in zip(self._besides, texts, tips, strict=True):
+            label.setText(text)
+            label.setToolTip(plain_tooltip(tip))
+            label.show()
 
     @property
     def over_budget(self) -> bool:

@@ -1,4 +1,4 @@
-"""One picture, large, with a caption; tells when a new picture has reached the screen."""
+"""One picture, large, with a caption; tells when a new picture has reached the screen, or fades from one to the next."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QHideEvent, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from bci_app.ui import theme
 from bci_app.ui.views.text import ElidedLabel, PlainLabel
+
+FADE_MS = 200
+"""How long one reading takes to become the next."""
+_STEP_MS = 40
+THUMB_PX = 160
+"""Thumbnails are kept at this size; strips draw them smaller."""
 
 
 def to_qimage(image: npt.NDArray[np.uint8]) -> tuple[QImage, npt.NDArray[np.uint8]]:
@@ -32,6 +38,15 @@ def to_qimage(image: npt.NDArray[np.uint8]) -> tuple[QImage, npt.NDArray[np.uint
     pixels = np.ascontiguousarray(image, dtype=np.uint8)
     height, width = pixels.shape[:2]
     return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888), pixels
+
+
+def thumbnail(image: npt.NDArray[np.uint8]) -> QImage:
+    """A small copy of a picture, uint8 (h, w, 3), with its proportions; it owns its pixels."""
+    picture, _pixels = to_qimage(image)
+    size = picture.size().scaled(THUMB_PX, THUMB_PX, Qt.AspectRatioMode.KeepAspectRatio)
+    return picture.scaled(
+        size, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+    ).copy()  # a copy of its own: the array may go
 
 
 class Canvas(QWidget):
@@ -57,6 +72,10 @@ class Canvas(QWidget):
         self._token: Any = None
         self._drawn = False
         self._repainting = False
+        self._before: QImage | None = None
+        self._share = self._step = 1.0
+        self._fading = QTimer(self, interval=_STEP_MS)
+        self._fading.timeout.connect(self._fade_on)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 160)
 
@@ -72,9 +91,34 @@ class Canvas(QWidget):
         image : uint8 array (h, w, 3)
             Red, green, blue.
         """
+        self._end_fade()
         self._image, self._pixels = to_qimage(image)
         self._token = None
         self.update()
+
+    def fade_to(self, image: npt.NDArray[np.uint8], fade_ms: int = FADE_MS) -> None:
+        """Let what is on show become another picture, step by step; the first picture comes at once.
+
+        A picture that comes before the fade has ended takes over from the mixture that is on show: nothing ever jumps.
+
+        Parameters
+        ----------
+        image : uint8 array (h, w, 3)
+            Red, green, blue.
+        fade_ms : int
+            How long it takes; 0 for at once.
+        """
+        before = self._mixture()
+        self.show_image(image)
+        if before is not None and fade_ms > 0 and self.isVisible():
+            self._before, self._share, self._step = before, 0.0, min(1.0, _STEP_MS / fade_ms)
+            self._fade_on()
+            self._fading.start()
+
+    @property
+    def share(self) -> float:
+        """How much of the newest picture is on show, 0 to 1."""
+        return self._share
 
     def show_now(self, image: npt.NDArray[np.uint8], token: Any) -> None:
         """Show a picture at once; `painted` follows when it has gone to the screen.
@@ -88,6 +132,7 @@ class Canvas(QWidget):
         token : object
             What `painted` carries.
         """
+        self._end_fade()
         self._image, self._pixels = to_qimage(image)
         self._token = token
         self._drawn = False
@@ -99,6 +144,7 @@ class Canvas(QWidget):
 
     def clear(self, placeholder: str = "") -> None:
         """Show mid grey, with a text or none."""
+        self._end_fade()
         self._image, self._pixels, self._token = None, None, None
         self._placeholder = placeholder
         self.update()
@@ -111,11 +157,19 @@ class Canvas(QWidget):
             self._paint_placeholder(painter, target)
         else:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._smooth)
+            if self._before is not None:
+                painter.drawImage(QRectF(target), self._before)
+                painter.setOpacity(self._share)
             painter.drawImage(QRectF(target), self._image)
         painter.end()
         self._drawn = True
         if not self._repainting:
             self._announce()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """What nobody sees need not fade."""
+        super().hideEvent(event)
+        self._end_fade()
 
     def picture_rect(self) -> QRect:
         """Rectangle in the widget, in pixels, that the picture covers."""
@@ -135,6 +189,28 @@ class Canvas(QWidget):
             painter.setFont(theme.font(theme.BODY_PT))
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(target.adjusted(16, 16, -16, -16), int(flags), self._placeholder)
+
+    def _fade_on(self) -> None:
+        """One step further."""
+        self._share = min(1.0, self._share + self._step)
+        if self._share >= 1.0 - 1e-9:
+            self._end_fade()
+        self.update()
+
+    def _end_fade(self) -> None:
+        self._fading.stop()
+        self._before, self._share = None, 1.0
+
+    def _mixture(self) -> QImage | None:
+        """What is on show, as one picture; None if that is the grey square."""
+        if self._image is None or self._before is None:
+            return None if self._image is None else self._image.copy()  # a copy of its own: the array may go
+        mixed = self._before.scaled(self._image.size())
+        painter = QPainter(mixed)
+        painter.setOpacity(self._share)
+        painter.drawImage(0, 0, self._image)
+        painter.end()
+        return mixed
 
     def _announce(self) -> None:
         token, self._token = self._token, None
@@ -189,6 +265,11 @@ class PictureView(QWidget):
         """Show a picture, uint8 (h, w, 3), at the next paint."""
         self._detail.setText(detail)
         self.canvas.show_image(image)
+
+    def fade_to(self, image: npt.NDArray[np.uint8], detail: str = "", fade_ms: int = FADE_MS) -> None:
+        """Let what is on show become another picture, uint8 (h, w, 3), within `fade_ms`."""
+        self._detail.setText(detail)
+        self.canvas.fade_to(image, fade_ms)
 
     def show_now(self, image: npt.NDArray[np.uint8], token: Any, detail: str = "") -> None:
         """Show a picture, uint8 (h, w, 3), at once; `painted` brings the token back when it is on the screen."""

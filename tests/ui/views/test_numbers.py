@@ -7,6 +7,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel
 
+from bci_app.engine.latency import AlgorithmicLatency
 from bci_app.engine.views import Identification, IdentificationCurve, LatencyRow, Status
 from bci_app.ui.views.banner import Banner
 from bci_app.ui.views.history import HistoryView
@@ -143,3 +144,18 @@ def test_strip_too_small_to_draw_draws_nothing_and_does_not_fail(qapp: QApplicat
     view = HistoryView()
     view.resize(40, 30)
     assert not view.grab().isNull()
+
+
+def test_what_is_not_measured_stands_below_with_its_origin() -> None:
+    view = LatencyView()
+    assert view.besides == ("", "")
+    view.show_besides(AlgorithmicLatency(600.0, 14.2, 10.0), 60.0, 200)
+    assert view.besides == (
+        "Algorithmic: window 600 ms, filters 14 ms",
+        "Display, estimated: 25 ms, fade 200 ms",
+    )
+    tips = [label.toolTip() for label in view.findChildren(ElidedLabel)]
+    assert "group delay at 10 Hz" in tips[0]
+    assert "half a frame of waiting and one of scanning out at 60 Hz" in tips[1]
+    view.show_besides(AlgorithmicLatency(500.0, 0.0, 10.0), 120.0, 0)
+    assert view.besides[1] == "Display, estimated: 12 ms"

@@ -137,3 +137,46 @@ def test_two_views_side_by_side_give_their_pictures_equal_height(qapp: QApplicat
     assert short.canvas.height() == long.canvas.height()
     short.close()
     long.close()
+
+
+def _middle(canvas: Canvas) -> int:
+    return canvas.grab().toImage().pixelColor(200, 150).red()
+
+
+def _flat(level: int) -> np.ndarray:
+    return np.full((8, 8, 3), level, dtype=np.uint8)
+
+
+def test_the_first_picture_comes_at_once_and_the_next_in_equal_steps(canvas: Canvas) -> None:
+    canvas.fade_to(_flat(50))
+    assert (_middle(canvas), canvas.share) == (50, 1.0)
+    levels = []
+    canvas.fade_to(_flat(150), fade_ms=200)
+    for _ in range(4):
+        levels.append(_middle(canvas))
+        canvas._fading.timeout.emit()
+    assert levels == pytest.approx([70, 90, 110, 130], abs=2)
+    assert (_middle(canvas), canvas.share) == (150, 1.0)
+    assert not canvas._fading.isActive()
+
+
+def test_a_picture_that_comes_during_a_fade_takes_over_from_what_is_on_show(canvas: Canvas) -> None:
+    canvas.fade_to(_flat(0))
+    canvas.fade_to(_flat(200), fade_ms=200)
+    canvas._fading.timeout.emit()
+    assert _middle(canvas) == pytest.approx(80, abs=2)
+    canvas.fade_to(_flat(0), fade_ms=400)
+    assert _middle(canvas) == pytest.approx(72, abs=2)
+    canvas.fade_to(np.full((4, 4, 3), 30, np.uint8), fade_ms=0)  # of another size, at once
+    assert _middle(canvas) == 30
+
+
+def test_what_is_shown_blanked_or_hidden_does_not_fade_on(canvas: Canvas) -> None:
+    for end in (lambda: canvas.show_image(_flat(9)), lambda: canvas.show_now(_flat(9), "x"), canvas.hide):
+        canvas.show()
+        canvas.show_image(_flat(200))
+        canvas.fade_to(_flat(9))
+        assert canvas._fading.isActive()
+        end()
+        assert not canvas._fading.isActive()
+        assert _middle(canvas) == 9
