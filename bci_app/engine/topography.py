@@ -51,16 +51,17 @@ def _spline(cosine: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadMap:
-    """The head from above, the nose up: which channels make it, where they stand, and the weights of its pixels.
+    """A square round the head, seen from above with the nose up: which channels make it, where they stand, and the weights of
+    its pixels; the head's equator touches the sides.
 
     Attributes
     ----------
     channels : tuple of str
         Those that are drawn from.
     places : float64 array (n_channels, 2)
-        On the map; the head's equator is the circle of radius 1.
+        On the map, whose sides are 1 from the middle.
     weights : float64 array (side * side, n_channels)
-        NaN outside of the head.
+        Row by row from the front; the corners lie below the equator.
     """
 
     channels: tuple[str, ...]
@@ -73,23 +74,21 @@ class HeadMap:
         channels = tuple(name for name in places if name not in leave_out)
         if len(channels) < LEAST:
             return None
-        pixels, inside = _pixels(side)
-        weights = np.full((side * side, len(channels)), np.nan)
-        weights[inside] = spline_weights(np.stack([places[name] for name in channels]), pixels[inside])
+        weights = spline_weights(np.stack([places[name] for name in channels]), _pixels(side))
         return cls(channels, np.array([flattened(places[name]) for name in channels]), weights)
 
     def picture(self, values: Floats) -> Floats:
-        """`values` (n_channels,) over the head (side, side): the first row is the front, NaN is outside of the head."""
+        """`values` (n_channels,) over the head (side, side): the first row is the front."""
         side = round(np.sqrt(len(self.weights)))
         picture: Floats = (self.weights @ values).reshape(side, side)
         return picture
 
 
-def _pixels(side: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """The places on the sphere of the pixels' centres (side * side, 3), and which of them are on the head."""
+def _pixels(side: int) -> Floats:
+    """The places on the sphere of the pixels' centres (side * side, 3)."""
     step = (np.arange(side) + 0.5) / side * 2 - 1
     y, x = (each.ravel() for each in np.meshgrid(-step, step, indexing="ij"))
     radius = np.hypot(x, y)
     angle = radius * np.pi / 2
     share = np.divide(np.sin(angle), radius, out=np.ones_like(radius), where=radius > 0)
-    return np.column_stack([share * x, share * y, np.cos(angle)]), radius <= 1.0
+    return np.column_stack([share * x, share * y, np.cos(angle)])

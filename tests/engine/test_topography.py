@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from bci_app.engine.electrodes import flattened
 from bci_app.engine.topography import HeadMap, spline_weights
@@ -33,15 +32,21 @@ def test_what_stands_at_the_left_is_drawn_at_the_left_and_the_front_is_up() -> N
     x, y = np.array(list(places.values())).T[:2]
     for values, expected in ((x, (0.0, 1.0)), (y, (-1.0, 0.0))):
         picture = head.picture(values)
-        down, right = np.nanmean(np.gradient(picture)[0]), np.nanmean(np.gradient(picture)[1])
+        down, right = (each[5:16, 5:16].mean() for each in np.gradient(picture))
         np.testing.assert_allclose(np.array([down, right]) / np.hypot(down, right), expected, atol=0.1)
     np.testing.assert_array_equal(head.places[3], flattened(places["e3"]))
 
 
-def test_outside_of_the_head_there_is_nothing() -> None:
-    head = HeadMap.of(dict(zip("abcd", upper_sphere(4), strict=True)), side=40)
+def test_the_middle_of_the_map_is_the_vertex_and_its_sides_the_equator() -> None:
+    places = dict(zip("abcd", upper_sphere(4), strict=True))
+    vertex, nose = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
+    head = HeadMap.of(places, side=101)
     assert head is not None
-    assert np.isfinite(head.picture(np.ones(4))).mean() == pytest.approx(np.pi / 4, abs=0.02)
+    electrodes = np.array(list(places.values()))
+    np.testing.assert_allclose(head.weights.reshape(101, 101, 4)[50, 50], spline_weights(electrodes, vertex[None])[0])
+    np.testing.assert_allclose(
+        head.weights.reshape(101, 101, 4)[0, 50], spline_weights(electrodes, nose[None])[0], atol=0.05
+    )
 
 
 def test_channels_that_are_left_out_do_not_count_and_fewer_than_four_make_no_map() -> None:

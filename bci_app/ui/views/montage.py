@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 
-_ROOM = 1.3
+ROOM = 1.3
 """Half of the picture's side in head radii: electrodes on cheeks and neck lie outside the circle."""
 _NAMED_AT_MOST = 80
 _DOT_PX = 5.0
@@ -50,7 +50,7 @@ class MontageView(QWidget):
 
     def place_px(self, name: str) -> QPointF:
         """Where the dot of a channel is drawn."""
-        radius = min(self.width(), self.height()) / (2 * _ROOM)
+        radius = min(self.width(), self.height()) / (2 * ROOM)
         x, y = self._places[name]
         return QPointF(self.width() / 2 + radius * x, self.height() / 2 - radius * y)
 
@@ -66,7 +66,7 @@ class MontageView(QWidget):
         painter.end()
 
     def _head(self) -> QPainterPath:
-        radius = min(self.width(), self.height()) / (2 * _ROOM)
+        radius = min(self.width(), self.height()) / (2 * ROOM)
         middle = QPointF(self.width() / 2, self.height() / 2)
         path = QPainterPath()
         path.addEllipse(middle, radius, radius)
