@@ -14,6 +14,7 @@ from bci_app.cli.making import calibrate, check
 from bci_app.cli.reading import demo, replay, run
 from bci_app.cli.sentences import read
 from bci_app.cli.terminal import complain, err, out
+from bci_app.cli.window import window
 from bci_app.contract.errors import BciError
 
 _INTERRUPTED = 130
@@ -36,7 +37,12 @@ def _root(
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s: %(message)s")
     logging.getLogger("bci_app").setLevel(logging.INFO if verbose else logging.WARNING)
     if context.invoked_subcommand is None:
-        out.print(context.get_help(), markup=False, highlight=False)
+        from bci_app.ui.app import has_display
+
+        if has_display():
+            window()
+        else:
+            out.print(context.get_help(), markup=False, highlight=False)
 
 
 def streams(
@@ -66,6 +72,7 @@ def streams(
     out.print(table)
 
 
+app.command("app")(window)
 for command in (demo, calibrate, run, replay, read, evolve, check, streams):
     app.command()(command)
 

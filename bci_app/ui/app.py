@@ -114,6 +114,72 @@ def run_window(
     return int(window.failed)
 
 
+def run_instrument(
+    file: Path | None,
+    *,
+    offscreen: bool = False,
+    page: str | None = None,
+    appearance: str | None = None,
+    seconds: float | None = None,
+    screenshot: Path | None = None,
+) -> int:
+    """Open the window from which whole sessions are run, until it is closed.
+
+    Parameters
+    ----------
+    file : Path or None
+        Where what is chosen is remembered; None for nowhere.
+    offscreen : bool
+        Draw without a display.
+    page : str, optional
+        Title of the page to begin with; that of the last time by default.
+    appearance : str, optional
+        "dark" or "light"; that of the last time by default.
+    seconds : float, optional
+        Close by itself after so long.
+    screenshot : Path, optional
+        Where to save a picture of the window just before it closes by itself.
+
+    Returns
+    -------
+    int
+        0; 1 if the screenshot could not be written.
+
+    Raises
+    ------
+    SettingsError
+        If there is no display and `offscreen` is False, or something that was given cannot be meant.
+    """
+    _check(offscreen, screenshot)
+    if offscreen:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    with _qt_messages_logged():
+        from bci_app.ui.instrument import PAGES, InstrumentWindow
+        from bci_app.ui.pages.page import Holder
+
+        titles = [kind.title for kind in PAGES]
+        if page is not None and page not in titles:
+            raise SettingsError(f"The window has the pages {', '.join(titles)}; got '{page}'. Choose one of them.")
+        holder = Holder(file)
+        holder.choose(**{name: text for name, text in (("page", page), ("appearance", appearance)) if text is not None})
+        app = _application(holder.current.appearance)
+        window = InstrumentWindow(holder)
+        window.closed.connect(app.quit)
+        try:
+            window.show()
+            app.processEvents()  # seen before anything heavy is loaded
+            window.start()
+            window.close_after(seconds, screenshot)
+            with _closes_on_signal(window.close), _prompt_threads():
+                app.exec()
+        finally:
+            window.close()
+            window.finish()
+            window.deleteLater()
+            app.processEvents()
+    return int(window.failed)
+
+
 def _window(
     session: WindowSession, colours: Theme, close_when_finished: bool, screenshot: Path | None
 ) -> MainWindow | EvolutionWindow | TextWindow:

@@ -173,6 +173,8 @@ def _palette(theme: Theme) -> QPalette:
         QPalette.ColorRole.ToolTipBase: theme.panel,
         QPalette.ColorRole.ToolTipText: theme.text,
         QPalette.ColorRole.Highlight: theme.decoder,
+        QPalette.ColorRole.HighlightedText: theme.panel,
+        QPalette.ColorRole.PlaceholderText: theme.muted,
     }
     palette = QPalette()
     for role, colour in roles.items():
@@ -207,7 +209,12 @@ def style_sheet(theme: Theme) -> str:
     QScrollBar::add-line, QScrollBar::sub-line {{ height: 0px; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
     QPushButton {{ background: {theme.window}; color: {theme.text}; {frame} {theme.border}; padding: 5px 10px; }}
-    QPushButton:hover {{ border-color: {theme.decoder}; }}
+    QPushButton:hover, QPushButton:focus {{ border-color: {theme.decoder}; }}
+    QPushButton:checked {{ background: {theme.info_fill}; border-color: {theme.decoder}; font-weight: bold; }}
+    QPushButton#page {{ text-align: left; }}
+    QLineEdit {{ background: {theme.window}; color: {theme.text}; {frame} {theme.border}; padding: 4px 8px; }}
+    QLineEdit:focus {{ border-color: {theme.decoder}; }}
+    QTableWidget::item:selected {{ background: {theme.info_fill}; color: {theme.text}; }}
     QPushButton:pressed {{ background: {theme.border}; }}
     QPushButton:disabled {{ color: {theme.muted}; }}
     QToolTip {{ background: {theme.panel}; color: {theme.text}; border: 1px solid {theme.border}; }}

@@ -64,6 +64,7 @@ class ConnectPage(Page):
         self._mapping: Task | None = None
         self._mapped: tuple[str, ...] | None = None
         self._in_front = False
+        self._closed = False
         self._answered = ""
         self._make_widgets()
         self._lay_out()
@@ -134,13 +135,16 @@ class ConnectPage(Page):
         self._end_watch_if_idle()
 
     def close_page(self) -> None:
-        """End the watch, and whatever was started here."""
+        """End the watch; what was started here belongs to the workplace."""
+        if self._closed:
+            return
+        self._closed = True
+        self.holder.changed.disconnect(self._show_choice)
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.stop()
         if self._mapping is not None:
             self._mapping.cancel()
-            self._mapping.join(1.0)
         self.starting.close_box()
         if watch is not None:
             watch.join(1.0)

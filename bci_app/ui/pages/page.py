@@ -169,3 +169,6 @@ class Page(QWidget):
 
     def close_page(self) -> None:
         """End whatever runs and let go of it, within a second and a half; may be called twice."""
+
+    def finish(self) -> None:
+        """Wait until what is still being written has been written; after `close_page`, when no window is on screen."""

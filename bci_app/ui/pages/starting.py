@@ -31,7 +31,7 @@ Start = Callable[[OnProgress], "Sender"]
 
 
 class StartBox(QWidget):
-    """Starts one sender at a time in the background; another one takes its place, and it ends with the window.
+    """Starts one sender at a time in the background; another one takes its place, and `Holder.drop` ends it.
 
     Parameters
     ----------
@@ -95,9 +95,7 @@ class StartBox(QWidget):
 
     def end_sender(self) -> None:
         """End what runs, or what is being started."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        self._forget_task()
         self._holder.drop()
         self._show_state()
 
@@ -115,12 +113,14 @@ class StartBox(QWidget):
             self._told_end = True
             self.said.emit(str(error), "warn")
 
-    def close_box(self, timeout_s: float = 1.0) -> None:
-        """End everything, within about `timeout_s`."""
-        task = self._task
-        self.end_sender()
+    def close_box(self) -> None:
+        """Give up what is being started; what runs belongs to the workplace."""
+        self._forget_task()
+
+    def _forget_task(self) -> None:
+        task, self._task = self._task, None
         if task is not None:
-            task.join(timeout_s)
+            task.cancel()
 
     def _named_file(self) -> Path:
         file = self.file.path

@@ -225,8 +225,7 @@ def test_simulated_participant_takes_the_place_of_the_stream_until_it_ends(
     with qtbot.waitSignal(page.said) as said:
         network.answer(qtbot, page, CAP)
     assert "come to its end" in said.args[0]
-    network.open()
-    page.close_page()
+    page.starting.end.click()
     assert (holder.current.stream, holder.own_sender, sender.closed) == (chosen, None, 1)
 
 
