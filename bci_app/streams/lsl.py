@@ -227,9 +227,9 @@ class Link:
                     self._release()
 
     def close(self) -> None:
-        """Let go, in less than 1 s: at once if no pull is under way, else that pull does it when it ends."""
+        """Let go, in less than half a second: at once if no pull is under way, else that pull does it when it ends."""
         self._closing.set()
-        if self._lock.acquire(timeout=0.8):
+        if self._lock.acquire(timeout=0.3):
             self._release()
             self._lock.release()
 

@@ -31,6 +31,7 @@ from bci_app.engine.evolution_demo import saved_demo
 from bci_app.engine.evolution_files import RESPONSES
 from bci_app.engine.evolution_plan import open_evolution
 from bci_app.engine.evolution_resume import read_evolution
+from bci_app.engine.reopening import report_again
 from bci_app.streams.lsl import local_clock
 from bci_app.streams.network import private_lsl
 from bci_app.streams.run_folder import read_run
@@ -136,6 +137,7 @@ def of_an_evolution(folder: Path, wait_s: float) -> Loss:
     on_show = max((line["generation"] for line in shown), default=0)
     loss.generations = max(on_show - resumed.state.generation + 1, int(loss.presentations > 0))
     loss.trouble = " ".join(resumed.notes)
+    report_again(run)
     return loss
 
 
@@ -164,6 +166,7 @@ def of_pictures(folder: Path, source_id: str, env: dict[str, str], wait_s: float
         for kind in ("shown", "read"):
             with Image.open(run / "pictures" / f"trial_{trial:04d}_{kind}.png") as image:
                 image.load()
+    report_again(run)
     return loss
 
 
@@ -189,7 +192,7 @@ def rows_of(what: str, losses: Sequence[Loss]) -> list[Row]:
     worst, holes, orphans = (max(getattr(loss, name) for loss in losses) for name in ("signal_s", "holes", "orphans"))
     typical = float(np.median([loss.signal_s for loss in losses]))
     return [
-        Row(f"{what}: folders that open again after kill -9", f"{opened} of {n}", f"{n}", opened == n),
+        Row(f"{what}: folders that open again after kill -9, with a report", f"{opened} of {n}", f"{n}", opened == n),
         Row(f"{what}: signal lost, median and worst", f"{typical:.2f} and {worst:.2f} s", "<= 1 s", worst <= 1),
         Row(f"{what}: samples missing inside a recording", str(holes), "0", holes == 0),
         Row(f"{what}: processes left behind after {ORPHANS_END_S:g} s", str(orphans), "0", orphans == 0),

@@ -52,6 +52,11 @@ class CounterProcess:
         self.kill()
 
     @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
     def ended(self) -> bool:
         """Whether it has sent all, or is dead."""
         return self._process.poll() is not None
