@@ -35,6 +35,13 @@ class BlankPicture:
     """The stimulus area is to become mid grey, at once; a picture that waits to be painted is not painted any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The participant rests for `seconds`; 0 says that the break is over."""
+
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TrialRead:
     """A trial has been read: `image` uint8 (h, w, 3); `identified` is its pairwise score, NaN for the first; `nearest`, the
@@ -164,6 +171,7 @@ Event = (
     StreamChanged
     | ShowPicture
     | BlankPicture
+    | Break
     | TrialRead
     | ModelsChanged
     | ModelsRefused

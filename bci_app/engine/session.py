@@ -22,6 +22,7 @@ from bci_app.engine.mailbox import Mailbox
 from bci_app.engine.nearest import KnownPictures
 from bci_app.engine.plan import REPLAY_AHEAD_S, SessionPlan
 from bci_app.engine.presentation import Presenter
+from bci_app.engine.session_file import update_session
 from bci_app.engine.signal_session import SignalSession
 from bci_app.engine.swap import Found, Models, Opening, check_exchange, find_decoders
 from bci_app.engine.views import Identification, LatencyRow, Reconstruction, Status
@@ -172,7 +173,7 @@ class Session(SignalSession):
         self._opening.start()
 
     def exchange(self, models: Models) -> None:
-        """Read with `models`, which are open, from the next window on; any thread.
+        """Read with `models`, which are open, from the next window on, and keep in session.json who reads; any thread.
 
         Raises
         ------
@@ -180,6 +181,8 @@ class Session(SignalSession):
             If they cannot take over from those in use, see `check_exchange`.
         """
         check_exchange(self._reader.models, models, self.shows_pictures)
+        about = replace(self.plan, decoder=models.decoder, generator=models.generator).about
+        self._keep(lambda folder: update_session(folder, decoder=about["decoder"], generator=about["generator"]))
         self._ready_s = self.clock()
         self._reader.hand_in(models)
 

@@ -49,3 +49,13 @@ def test_all_latents_are_kept_in_order() -> None:
 def test_curves_are_empty_at_first() -> None:
     curves = RunningIdentification(np.zeros(DIM, np.float32)).curves()
     assert curves.decoder.n.size == curves.noise_twin.mean.size == 0
+
+
+def test_both_scores_are_said_in_one_sentence_beside_chance() -> None:
+    assert RunningIdentification(np.zeros(DIM, np.float32)).text == "too few to be scored."
+    evidence = filled(noise=0.0)[0]
+    assert len(evidence) == N
+    said = evidence.text
+    twin = evidence.curves().noise_twin
+    assert said.startswith("identification 1.00 (95 %: 1.00 to 1.00), of the noise twin")
+    assert f"{twin.mean[-1]:.2f} (95 %: {twin.low[-1]:.2f} to {twin.high[-1]:.2f}); chance 0.50." in said
