@@ -215,6 +215,12 @@ def _fits(wanted: Sequence[int | str], got: Sequence[int | str]) -> bool:
     )
 
 
+def runtime_facts() -> tuple[str, tuple[str, ...]]:
+    """Version of onnxruntime, and the providers that this installation has; DeviceError if it is missing."""
+    runtime = _runtime()
+    return str(runtime.__version__), tuple(runtime.get_available_providers())
+
+
 def read_model(path: Path) -> bytes:
     """The bytes of a model file; BundleCorruptError if it cannot be read."""
     try:

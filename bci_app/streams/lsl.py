@@ -58,6 +58,13 @@ def local_clock() -> float:
     return float(pylsl.local_clock())
 
 
+def library() -> str:
+    """Version of the native library of LSL, and how it was built."""
+    mark_started()
+    version = int(pylsl.library_version())
+    return f"{version // 100}.{version % 100:02d} ({pylsl.library_info()})"
+
+
 def discover(timeout_s: float = 1.0) -> tuple[StreamDescription, ...]:
     """All streams that answer, sorted by name; looks in steps of 0.6 s until `timeout_s` is over."""
     found, deadline = {info.uid(): info for info in _visible()}, time.monotonic() + timeout_s - _WAVE_S

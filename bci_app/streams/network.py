@@ -82,10 +82,17 @@ def use_config(config: str | Path) -> None:
     os.environ[VARIABLE] = str(path.resolve())
 
 
+def config_in_force() -> Path | None:
+    """The configuration file that LSL reads in this process; None if nobody has configured it on this machine."""
+    if VARIABLE in os.environ:
+        return Path(os.environ[VARIABLE])
+    places = (Path("lsl_api.cfg"), Path.home() / "lsl_api" / "lsl_api.cfg", Path("/etc/lsl_api/lsl_api.cfg"))
+    return next((place for place in places if place.is_file()), None)
+
+
 def hush() -> None:
     """Spare the terminal LSL's notes about network cards, if nobody has configured LSL on this machine."""
-    places = (Path("lsl_api.cfg"), Path.home() / "lsl_api" / "lsl_api.cfg", Path("/etc/lsl_api/lsl_api.cfg"))
-    if VARIABLE not in os.environ and not any(place.is_file() for place in places):
+    if config_in_force() is None:
         use_config("[log]\nlevel = -3\n")
 
 
