@@ -14,6 +14,8 @@ ORDER = (
     "soak",
     "kill",
     "reconnect",
+    "opening",
+    "closing",
     "demo",
     "gan_step",
     "gan_inference",

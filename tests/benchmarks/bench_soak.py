@@ -26,11 +26,13 @@ MB = 2**20
 
 
 class Watch:
-    """Timers in the GUI thread that note stalls and memory; they run as soon as an event loop does."""
+    """Timers in the GUI thread that note memory and stalls of a window that can be seen, as soon as an event loop runs."""
 
     def __init__(self) -> None:
         from PySide6.QtCore import Qt, QTimer
+        from PySide6.QtWidgets import QApplication
 
+        self._app = QApplication(["soak"])
         self.stalls: list[tuple[float, float]] = []
         self.memory: list[tuple[float, int]] = []
         self.beats = 0
@@ -52,7 +54,7 @@ class Watch:
         now = time.perf_counter()
         if self.beats == 0:
             self._began_at = self._last = now
-        if now - self._last > LONG_S:
+        if now - self._last > LONG_S and any(each.isVisible() for each in self._app.topLevelWidgets()):
             self.stalls.append((now - self._began_at, now - self._last))
         self.beats, self._last = self.beats + 1, now
 
@@ -104,9 +106,6 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     minutes = parser.parse_args().minutes
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    from PySide6.QtWidgets import QApplication
-
-    app = QApplication(["soak"])
     watch = Watch()
     with tempfile.TemporaryDirectory() as name:
         alone, steps, session, sent = run(60 * minutes, Path(name))
@@ -125,7 +124,6 @@ def main() -> int:
         "counts": session.counts,
         "problems": session.problems,
     }
-    del app
     return int(not publish("soak", rows, details))
 
 
