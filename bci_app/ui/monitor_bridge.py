@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from bci_app.engine.monitor_session import MonitorSession
 from bci_app.ui.bridge import SessionBridge
+
+if TYPE_CHECKING:
+    from bci_app.engine.monitor_session import MonitorSession
 
 
 class MonitorBridge(SessionBridge):

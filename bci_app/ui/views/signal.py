@@ -16,6 +16,7 @@ from bci_app.engine.views import SignalSnapshot, SignalWords
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 from bci_app.ui.views.envelope import envelope, step_for
+from bci_app.ui.views.steps import bar_rows, step, ticks
 from bci_app.ui.views.sweep import pen_up, swept
 from bci_app.ui.views.text import PlainLabel
 
@@ -51,14 +52,8 @@ class SignalView(QWidget):
 
     def __init__(self, colours: Theme = theme.DARK, *, words: SignalWords | None = None) -> None:
         super().__init__()
-        words = words or SignalWords()
         self._colours = colours
-        self._unit: Unit = words.unit
-        self._scale = 50.0
-        self._scale_fits = words.unit == "uV"
-        self._spans_s = SPANS_S if words.sfreq > SLOW_HZ else SLOW_SPANS_S
-        long_enough = [each for each in self._spans_s if each * words.sfreq >= USUAL_SAMPLES]
-        self._span_s = 5.0 if words.sfreq > SLOW_HZ else min(long_enough, default=self._spans_s[-1])
+        self._take_words(words or SignalWords())
         self._frozen = self._sweeps = False
         self._channels: tuple[str, ...] = ()
         self._bad: tuple[str, ...] = ()
@@ -67,6 +62,15 @@ class SignalView(QWidget):
         self._labels: list[pg.TextItem] = []
         self._shades: list[pg.LinearRegionItem] = []
         self._build()
+
+    def _take_words(self, words: SignalWords) -> None:
+        self._unit: Unit = words.unit
+        self._scale = 50.0
+        self._scale_fits = words.unit == "uV"
+        self._centred = words.unit != "uV"
+        self._spans_s = SPANS_S if words.sfreq > SLOW_HZ else SLOW_SPANS_S
+        long_enough = [each for each in self._spans_s if each * words.sfreq >= USUAL_SAMPLES]
+        self._span_s = 5.0 if words.sfreq > SLOW_HZ else min(long_enough, default=self._spans_s[-1])
 
     @property
     def span_s(self) -> float:
@@ -137,6 +141,14 @@ class SignalView(QWidget):
         self._draw_markers(snapshot, newest)
         self._draw_gaps(snapshot, newest)
 
+    def set_words(self, words: SignalWords) -> None:
+        """Draw another signal from now on, beginning with its usual scale and length."""
+        self._take_words(words)
+        self._snapshot, self._channels = None, ()
+        self._curve.setData([], [])
+        self._message.show()
+        self._rescale()
+
     def set_frozen(self, frozen: bool) -> None:
         """Hold the picture still, or let it run again."""
         self._frozen = frozen
@@ -144,6 +156,11 @@ class SignalView(QWidget):
     def set_sweeps(self, sweeps: bool) -> None:
         """Sweep, or scroll."""
         self._sweeps = sweeps
+        self._rescale()
+
+    def set_centred(self, centred: bool) -> None:
+        """Draw each trace round its own median: a signal without a high-pass filter stands anywhere."""
+        self._centred = centred
         self._rescale()
 
     def set_bad(self, channels: tuple[str, ...]) -> None:
@@ -154,13 +171,13 @@ class SignalView(QWidget):
 
     def change_scale(self, larger: bool) -> float:
         """Make the traces larger or smaller by one step; the new distance between rows."""
-        self._scale, self._scale_fits = _step(SCALES, self._scale, -1 if larger else 1), True
+        self._scale, self._scale_fits = step(SCALES, self._scale, -1 if larger else 1), True
         self._rescale()
         return self._scale
 
     def change_span(self, longer: bool) -> float:
         """Show a longer or shorter stretch by one step; the new length in seconds."""
-        self._span_s = _step(self._spans_s, self._span_s, 1 if longer else -1)
+        self._span_s = step(self._spans_s, self._span_s, 1 if longer else -1)
         self._rescale()
         return self._span_s
 
@@ -211,11 +228,11 @@ class SignalView(QWidget):
         item.setXRange(-self._span_s, MARGIN * self._span_s, padding=0)
         item.setYRange(-rows + 0.2, 1.4, padding=0)
         self._name_ticks()
-        bar_rows = _bar_rows(rows)
+        length = bar_rows(rows)
         x, y = 0.5 * MARGIN * self._span_s, -rows + 0.5
-        self._bar.setData([x, x], [y, y + bar_rows])
-        self._bar_label.setText(f"{bar_rows * self._scale:g} {UNITS[self._unit]}")
-        self._bar_label.setPos(x - 0.01 * self._span_s, y + bar_rows / 2)
+        self._bar.setData([x, x], [y, y + length])
+        self._bar_label.setText(f"{length * self._scale:g} {UNITS[self._unit]}")
+        self._bar_label.setPos(x - 0.01 * self._span_s, y + length / 2)
         if self._snapshot is not None and self._channels:
             newest = float(self._snapshot.times[-1])
             self._draw_traces(self._snapshot, newest)
@@ -229,7 +246,7 @@ class SignalView(QWidget):
 
     def _name_ticks(self) -> None:
         """Name as many seconds and rows as fit without touching each other."""
-        at = _ticks(self._span_s, max(2, self._plot.width() // 70))
+        at = ticks(self._span_s, max(2, self._plot.width() // 70))
         if self._sweeps:
             seconds = [(value - self._span_s, f"{value:g} s") for value in at]
         else:
@@ -240,13 +257,13 @@ class SignalView(QWidget):
     def _row_ticks(self) -> list[tuple[int, str]]:
         line_px = self.fontMetrics().height()
         every = max(1, -(-len(self._channels) * line_px // max(1, self._plot.height() - 30)))
-        ticks = []
+        named = []
         for first in range(0, len(self._channels), every):  # of each group the first, or one that is bad
             group = self._channels[first : first + every]
             name = next((each for each in group if each in self._bad), group[0])
             sign = "✕ " if name in self._bad else ""
-            ticks.append((-first - group.index(name), sign + name[:LABEL_LETTERS]))
-        return ticks
+            named.append((-first - group.index(name), sign + name[:LABEL_LETTERS]))
+        return named
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Name more or fewer seconds and rows."""
@@ -256,19 +273,20 @@ class SignalView(QWidget):
     def _draw_traces(self, snapshot: SignalSnapshot, newest: float) -> None:
         n_channels, n_times = snapshot.data.shape
         width_px = max(1, int(self._plot.getPlotItem().vb.width()))
-        step = step_for(n_times, n_channels, width_px)
-        skip = -round(float(snapshot.times[0]) * snapshot.sfreq) % step
-        if n_times - skip < step:
+        size = step_for(n_times, n_channels, width_px)
+        skip = -round(float(snapshot.times[0]) * snapshot.sfreq) % size
+        if n_times - skip < size:
             return
-        data = snapshot.data if self._unit == "uV" else snapshot.data - np.median(snapshot.data, axis=1, keepdims=True)
-        points = envelope(data, step, skip)
+        points = envelope(snapshot.data, size, skip)
+        if self._centred:
+            points = points - np.median(points, axis=1, keepdims=True)
         n_points = points.shape[1]
         y = np.full((n_channels, n_points + 1), np.nan, dtype=np.float32)  # a NaN at the end lifts the pen
         np.divide(points, self._scale, out=y[:, :n_points])
         np.clip(y, -CLIP_ROWS, CLIP_ROWS, out=y)
         y += self._offsets
-        times = snapshot.times[skip::step]
-        per_bin = 1 if step == 1 else 2
+        times = snapshot.times[skip::size]
+        per_bin = 1 if size == 1 else 2
         x = np.append(np.repeat(times, per_bin)[:n_points], newest) - newest
         for gap in snapshot.gaps:
             column = int(np.searchsorted(times, gap))
@@ -377,18 +395,3 @@ def _relabel(item: pg.TextItem, label: str) -> None:
     short = short_label(label)
     if item.toPlainText() != short:
         item.setPlainText(short)
-
-
-def _step(steps: tuple[float, ...], value: float, by: int) -> float:
-    nearest = min(range(len(steps)), key=lambda index: abs(steps[index] - value))
-    return steps[min(max(nearest + by, 0), len(steps) - 1)]
-
-
-def _ticks(span_s: float, most: int) -> list[float]:
-    gap_s = next((gap for gap in (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0) if span_s / gap <= most), 300.0)
-    return [gap_s * count for count in range(int(span_s / gap_s) + 1)]
-
-
-def _bar_rows(rows: int) -> int:
-    """Length of the scale bar in rows: about a tenth of the picture, at least one row."""
-    return next((length for length in (1, 2, 5, 10, 20) if length * 16 >= rows), 50)

@@ -1,0 +1,349 @@
+"""Signal: the connected stream as it comes, how good each channel is, and which are marked bad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
+
+from bci_app.contract.errors import BciError
+from bci_app.engine.events import Finished, Problem, StreamChanged
+from bci_app.engine.spectrum import BANDS_HZ
+from bci_app.engine.viewing import view_delay
+from bci_app.engine.views import SignalSnapshot, Status
+from bci_app.engine.workplace import Workplace
+from bci_app.ui import theme
+from bci_app.ui.background import OnProgress, Task
+from bci_app.ui.monitor_bridge import MonitorBridge
+from bci_app.ui.pages.page import Holder, Page
+from bci_app.ui.session_window import splitter
+from bci_app.ui.views.fields import choice_field
+from bci_app.ui.views.panel import Panel
+from bci_app.ui.views.quality import QualityView
+from bci_app.ui.views.signal import SignalView
+from bci_app.ui.views.spectrum import SpectrumView, decibels
+from bci_app.ui.views.text import PlainLabel
+from bci_app.ui.views.topography import TopographyView
+from bci_app.ui.views.view_form import ViewForm
+
+if TYPE_CHECKING:
+    from bci_app.engine.monitor_session import MonitorSession, SignalLook
+
+REPLAY_WAITS = "A replay begins when somebody listens. Press Enter on “Show the signal” to play it here."
+NO_STREAM = "No signal is shown. Choose a stream on the page Connect (Ctrl+1)."
+
+
+class SignalPage(Page):
+    """The signal at the left; quality, spectrum and topography at the right.
+
+    Parameters
+    ----------
+    holder : Holder
+        The workplace.
+    """
+
+    title = "Signal"
+    hint = (
+        "+ and − scale · ← and → length · Space holds it still · ↑ and ↓ choose a channel · Delete marks it bad or good"
+    )
+
+    def __init__(self, holder: Holder) -> None:
+        super().__init__(holder)
+        self.session: MonitorSession | None = None
+        self._bridge: MonitorBridge | None = None
+        self._task: Task | None = None
+        self._given_up: Task | None = None
+        self._look: SignalLook | None = None
+        self._stream = holder.current.stream
+        self._make_widgets()
+        self._lay_out()
+        self._connect()
+        self._say_idle(NO_STREAM)
+
+    # ------------------------------------------------------------------ building
+    def _make_widgets(self) -> None:
+        colours = self.holder.colours
+        self.form = ViewForm()
+        self.idle = PlainLabel("", wrap=True)
+        self.show_button = QPushButton("Show the signal")
+        self.signal_view = SignalView(colours)
+        self.quality_view = QualityView(colours)
+        self.spectrum_view = SpectrumView(colours)
+        self.topography_view = TopographyView(colours)
+        self.band: QComboBox = choice_field(
+            "Band of the map", [(name, band) for name, band in BANDS_HZ.items()], BANDS_HZ["alpha"]
+        )
+        self.mark_button = QPushButton("Mark all that are judged bad")
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.GAP_PX)
+        layout.addWidget(self.form)
+        layout.addWidget(self.idle)
+        layout.addWidget(self.show_button, 0, Qt.AlignmentFlag.AlignLeft)
+        self.signal_panel = Panel("Signal", self.signal_view)
+        self.quality_panel = Panel("Channels", _column(self.quality_view, self.mark_button))
+        self.spectrum_panel = Panel("Spectrum", self.spectrum_view)
+        self.topography_panel = Panel("Power over the head", _column(self.topography_view, self.band))
+        below = splitter(Qt.Orientation.Horizontal, (self.spectrum_panel, 50), (self.topography_panel, 50))
+        side = splitter(Qt.Orientation.Vertical, (self.quality_panel, 50), (below, 50))
+        layout.addWidget(splitter(Qt.Orientation.Horizontal, (self.signal_panel, 58), (side, 42)), 1)
+
+    def _connect(self) -> None:
+        self.holder.changed.connect(self._on_workplace)
+        self.form.changed.connect(self._show_as_chosen)
+        self.form.sweeps_changed.connect(self.signal_view.set_sweeps)
+        self.form.record_wanted.connect(self.begin)
+        self.show_button.clicked.connect(lambda: self.begin(self.form.record.isChecked()))
+        self.quality_view.selected.connect(lambda channel: self._draw_look())
+        self.quality_view.mark_wanted.connect(self.toggle_bad)
+        self.mark_button.clicked.connect(self.mark_judged)
+        self.band.activated.connect(lambda index: self._draw_look())
+        keys: tuple[tuple[str, Callable[[], object]], ...] = (
+            ("+", lambda: self._scale(True)),
+            ("=", lambda: self._scale(True)),
+            ("-", lambda: self._scale(False)),
+            ("Right", lambda: self._span(True)),
+            ("Left", lambda: self._span(False)),
+            ("Space", self.toggle_frozen),
+            ("Delete", lambda: self.toggle_bad(self.quality_view.channel)),
+        )
+        for key, action in keys:
+            shortcut = QShortcut(QKeySequence(key), self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(action)
+
+    # ------------------------------------------------------------------ the page's life
+    @property
+    def busy(self) -> str | None:
+        """A recording is something to lose."""
+        return "The recording of the signal" if self._records() else None
+
+    def entered(self) -> None:
+        """Show the signal, unless that would begin a replay that another page is to read."""
+        if self.session is not None or self._task is not None or self.holder.current.stream is None:
+            return
+        sender = self.holder.reads_own_sender()
+        if sender is not None and sender.outlets() is None and sender.stream.markers and sender.watermark == "REPLAY":
+            self._say_idle(REPLAY_WAITS)
+            return
+        self.begin(record=False)
+
+    def left(self) -> None:
+        """Let go of the stream, unless it is recorded."""
+        if not self._records():
+            self.end()
+
+    def close_page(self) -> None:
+        """End the session, and wait for one that is just being opened."""
+        self.end()
+        if self._given_up is not None:
+            self._given_up.join(1.0)
+
+    def begin(self, record: bool) -> None:
+        """Open the chosen stream in the background and show it; if it is shown already, begin anew."""
+        self.end()
+        try:
+            stream = self.holder.stream()
+            participant = self.holder.participant() if record else self.holder.current.participant
+        except BciError as error:
+            self.form.record.setChecked(False)
+            self.said.emit(str(error), "warn")
+            return
+        sender, runs = self.holder.reads_own_sender(), self.holder.current.runs
+        watermark = "" if sender is None else sender.watermark
+
+        def open_session(tell: OnProgress) -> MonitorSession:
+            from bci_app.engine.monitor_session import KIND, MonitorSession, plan_monitor
+            from bci_app.engine.summary import run_folder
+
+            plan = plan_monitor(stream, participant=participant, watermark=watermark)
+            if not record:
+                return MonitorSession(plan)
+            with run_folder(runs, KIND) as plan.folder:
+                return MonitorSession(plan)
+
+        self._stream = self.holder.current.stream
+        self._task = Task(open_session, "opening of the signal", discard=lambda session: session.stop(), parent=self)
+        self._task.succeeded.connect(self._opened)
+        self._task.failed.connect(self._refused)
+        self.form.record.setChecked(record)
+        self._say_idle(f"Looking for stream '{stream.name}'.")
+        self._task.start()
+
+    def end(self) -> None:
+        """Stop showing, and recording; or give up opening. May be called twice."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            self._given_up = task
+        bridge, self._bridge, self.session = self._bridge, None, None
+        if bridge is not None:
+            bridge.close()
+            bridge.deleteLater()
+        self.form.record.setChecked(False)
+        self._say_idle(NO_STREAM if self.holder.current.stream is None else "The signal is not shown.")
+
+    def _opened(self, session: MonitorSession) -> None:
+        self._task, self.session = None, session
+        words = session.signal
+        self.signal_view.set_words(words)
+        self.form.set_stream(session.plan.channels, session.plan.sfreq)
+        bridge = self._bridge = MonitorBridge(session, self)
+        bridge.stream_changed.connect(self._on_stream)
+        bridge.problem.connect(self._on_problem)
+        bridge.finished.connect(self._on_finished)
+        bridge.signal_polled.connect(self._on_signal)
+        bridge.status_polled.connect(self._on_status)
+        bridge.looked.connect(self._on_look)
+        bridge.span_s = self.signal_view.span_s
+        bridge.signal_wanted = not self.signal_view.frozen
+        self.signal_panel.set_badge(session.plan.watermark)
+        self._say_idle("")
+        self._show_as_chosen()
+        self._show_marks()
+        bridge.start()
+
+    def _refused(self, words: str) -> None:
+        self.end()
+        self.said.emit(words, "warn")
+
+    def _records(self) -> bool:
+        return self.session is not None and self.session.plan.folder is not None
+
+    def _say_idle(self, words: str) -> None:
+        self.idle.setText(words)
+        self.idle.setVisible(bool(words))
+        self.show_button.setVisible(bool(words) and self._task is None and self.holder.current.stream is not None)
+
+    # ------------------------------------------------------------------ what comes from the session
+    def _on_stream(self, event: StreamChanged) -> None:
+        trouble = event.state in ("stale", "lost", "searching")
+        self.said.emit(event.message if trouble else "", "warn" if trouble else "info")
+
+    def _on_problem(self, event: Problem) -> None:
+        self.said.emit(event.message, "warn")
+
+    def _on_finished(self, event: Finished) -> None:
+        recorded = self.session.plan.folder if self.session is not None else None
+        self.end()
+        where = f" What was recorded is in '{recorded}'." if recorded else ""
+        self.said.emit(event.reason + where, "warn" if event.fatal else "info")
+
+    def _on_signal(self, snapshot: SignalSnapshot | None) -> None:
+        before = self.signal_view.scale
+        self.signal_view.show_snapshot(snapshot)
+        if self.signal_view.scale != before:
+            self._describe()
+
+    def _on_status(self, status: Status) -> None:
+        self.holder.stream_told.emit(status.stream, status.stream_ok)
+        self.signal_panel.set_badge(" · ".join(filter(None, (status.watermark, status.progress))))
+
+    def _on_look(self, look: SignalLook) -> None:
+        self._look = look
+        if self.session is not None:
+            self.quality_view.show_quality(look.channels, look.quality, self.session.bad)
+        self._draw_look()
+
+    def _draw_look(self) -> None:
+        """Spectrum and map of the last look, for the channel and the band that are chosen."""
+        look, name = self._look, self.quality_view.channel
+        if look is None or look.spectrum is None:
+            return
+        if name in look.channels:
+            self.spectrum_view.show_spectrum(look.spectrum, look.channels.index(name), name)
+        low, high = self.band.currentData()
+        if look.head is None or low >= look.spectrum.freqs_hz[-1]:
+            self.topography_view.show_map(None, look.spectrum.freqs_hz, "")
+            return
+        rows = [look.channels.index(channel) for channel in look.head.channels]
+        power = decibels(look.spectrum.power(low, high)[rows])
+        self.topography_view.show_map(look.head, power, f"{low:g} to {high:g} Hz, dB of 1 µV²")
+        unknown = look.electrodes.unknown
+        self.topography_panel.set_detail(f"no place known: {', '.join(unknown)}" if unknown else "")
+
+    # ------------------------------------------------------------------ what the person asks
+    def toggle_frozen(self) -> None:
+        """Hold the signal still, or let it run."""
+        self.signal_view.set_frozen(not self.signal_view.frozen)
+        if self._bridge is not None:
+            self._bridge.signal_wanted = not self.signal_view.frozen
+        self._describe()
+
+    def toggle_bad(self, channel: str) -> None:
+        """Mark a channel bad, or take its mark away."""
+        if self.session is not None and channel:
+            marked = self.session.bad
+            without = tuple(name for name in marked if name != channel)
+            self._mark(without if channel in marked else (*marked, channel))
+
+    def mark_judged(self) -> None:
+        """Mark every channel that is judged bad now."""
+        if self.session is not None and self._look is not None:
+            judged = [each.channel for each in self._look.quality if each.grade == "bad"]
+            self._mark(tuple(dict.fromkeys((*self.session.bad, *judged))))
+
+    def _mark(self, channels: tuple[str, ...]) -> None:
+        """Bad channels are kept with the session, and for this stream until the marks are taken away."""
+        if self.session is None:
+            return
+        try:
+            self.session.mark_bad(channels)
+            self.holder.choose(bad_channels=self.holder.current.with_bad(channels))
+        except BciError as error:
+            self.said.emit(str(error), "warn")
+        self._show_marks()
+
+    def _show_marks(self) -> None:
+        if self.session is not None:
+            self.signal_view.set_bad(self.session.bad)
+            if self._look is not None:
+                self.quality_view.show_quality(self._look.channels, self._look.quality, self.session.bad)
+
+    def _show_as_chosen(self) -> None:
+        session = self.session
+        if session is None:
+            return
+        try:
+            session.show_as(replace(self.form.choice(), bad=session.bad))
+        except BciError as error:
+            self.form.set_choice(session.view)
+            self.said.emit(str(error), "warn")
+        self.form.say_delay(*view_delay(session.view_spec, session.view.band_hz))
+        low, _ = session.view.band_hz
+        self.signal_view.set_centred(session.plan.unit != "uV" or low is None)
+        self._describe()
+
+    def _scale(self, larger: bool) -> None:
+        self.signal_view.change_scale(larger)
+        self._describe()
+
+    def _span(self, longer: bool) -> None:
+        span_s = self.signal_view.change_span(longer)
+        if self._bridge is not None:
+            self._bridge.span_s = span_s
+
+    def _describe(self) -> None:
+        held = "held still, " if self.signal_view.frozen else ""
+        self.signal_panel.set_detail(f"{held}{self.signal_view.scale_text} per row")
+
+    def _on_workplace(self, workplace: Workplace) -> None:
+        """Another stream was chosen elsewhere: what is shown ends."""
+        if workplace.stream != self._stream and not self._records():
+            self._stream = workplace.stream
+            self.end()
+
+
+def _column(*widgets: QWidget) -> QWidget:
+    made = QWidget()
+    layout = QVBoxLayout(made)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for number, widget in enumerate(widgets):
+        layout.addWidget(widget, 1 if number == 0 else 0)
+    return made

@@ -1,0 +1,148 @@
+"""The page Signal: a stream is shown, judged, marked and recorded from the window alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from bci_app.engine import monitor_session, quality
+from bci_app.engine.bad_channels import read_bad_channels
+from bci_app.engine.session_file import read_session
+from bci_app.engine.settings import StreamChoice
+from bci_app.streams import lsl
+from bci_app.streams.run_folder import read_run
+from bci_app.ui.pages.page import Holder
+from bci_app.ui.pages.signal import NO_STREAM, SignalPage
+from bci_app.ui.views.quality import MARKED
+from tests.sender import Sender
+
+CHANNELS, SFREQ = ("x1", "Fz", "Cz", "Pz", "Oz", "O1"), 200.0
+
+
+def spoilt(data: np.ndarray, at_s: float) -> np.ndarray:
+    """All channels see the same and some noise of their own; Pz stands still; all have the offset of a real electrode."""
+    common = 20 * np.random.default_rng(round(1000 * at_s)).standard_normal(data.shape[1], dtype=np.float32)
+    seen = common + 0.2 * (data - data[:, :1])
+    seen[0] = common
+    seen[3] = 3.0
+    return np.asarray(seen + 5000, np.float32)
+
+
+@pytest.fixture
+def page(qapp: QApplication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SignalPage]:
+    monkeypatch.setattr(lsl, "_WAVE_S", 0.3)
+    monkeypatch.setattr(quality, "LEAST_S", 0.4)
+    monkeypatch.setattr(monitor_session, "_LOOK_S", 0.1)
+    holder = Holder(tmp_path / "workplace.json")
+    holder.choose(runs=tmp_path / "runs", participant="P07")
+    made = SignalPage(holder)
+    made.resize(1500, 800)
+    made.show()
+    yield made
+    made.close_page()
+    assert made.busy is None
+
+
+def shown_s(page: SignalPage) -> float:
+    """Seconds of signal in the picture."""
+    x = page.signal_view.points[0]
+    return float(-x.min()) if len(x) else 0.0
+
+
+def test_a_stream_is_shown_judged_marked_and_recorded(page: SignalPage, qtbot: QtBot, tmp_path: Path) -> None:
+    said: list[str] = []
+    page.said.connect(lambda text, tone: said.append(text))
+    with Sender(CHANNELS, SFREQ, spoil=spoilt) as sender:
+        page.holder.choose(stream=StreamChoice(name=sender.name, source_id=sender.source_id))
+        page.entered()
+        qtbot.waitUntil(lambda: "Pz" in page.quality_view.texts(), timeout=8000)
+        qtbot.waitUntil(lambda: page.quality_view.texts()["Pz"][0] == "✕ bad", timeout=8000)
+        assert page.busy is None
+
+        page.mark_button.click()
+        qtbot.keyClick(page.quality_view.table, Qt.Key.Key_Delete)  # the cursor stands on x1
+        assert page.holder.current.bad == ("Pz", "x1")
+        assert [page.quality_view.texts()[name][2] for name in ("x1", "Cz", "Pz")] == [MARKED, "", MARKED]
+        assert {"✕ Pz", "✕ x1"} <= set(page.signal_view.row_names)
+        qtbot.keyClick(page.quality_view.table, Qt.Key.Key_Delete)
+        assert page.holder.current.bad == ("Pz",)
+
+        qtbot.waitUntil(lambda: page.spectrum_view.selected == "x1")
+        assert page.topography_panel.detail == "no place known: x1"
+        page.form.record.click()
+        qtbot.waitUntil(lambda: page.busy is not None, timeout=8000)
+        page.left()
+        assert page.busy == "The recording of the signal"
+        qtbot.waitUntil(lambda: shown_s(page) > 0.5, timeout=8000)
+        page.end()
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert read_bad_channels(folder) == ("Pz",)
+    assert read_session(folder)["participant"] == "P07"
+    assert read_run(folder).n_times > 0.5 * SFREQ
+    assert [text for text in said if text] == []
+
+
+def test_the_view_follows_the_form_and_says_how_late_it_is(page: SignalPage, qtbot: QtBot) -> None:
+    with Sender(CHANNELS, SFREQ, spoil=spoilt) as sender:
+        page.holder.choose(stream=StreamChoice(source_id=sender.source_id))
+        page.entered()
+        qtbot.waitUntil(lambda: shown_s(page) > 0.3, timeout=8000)
+        assert page.form.delay.startswith("The filters show it ")
+        assert page.form.band.findText("gamma") > 0
+        page.form.band.setCurrentIndex(page.form.band.findText("all"))
+        page.form.band.activated.emit(0)
+        assert page.form.delay == "No filter, no delay"
+        page.form.reference.setCurrentIndex(page.form.reference.findText("Cz"))
+        page.form.reference.activated.emit(0)
+        assert page.session is not None
+        assert (page.session.view.band_hz, page.session.view.reference) == ((None, None), "Cz")
+        page.form.reference.addItem("gone", "gone")
+        page.form.reference.setCurrentIndex(page.form.reference.findText("gone"))
+        with qtbot.waitSignal(page.said) as told:
+            page.form.reference.activated.emit(0)
+        assert "'gone'" in told.args[0]
+        assert page.form.reference.currentText() == "Cz"
+        page.form.mode.setCurrentIndex(1)
+        page.form.mode.activated.emit(1)
+        assert page.signal_view.sweeps
+        qtbot.keyClick(page, Qt.Key.Key_Space)
+        qtbot.keyClick(page, Qt.Key.Key_Plus)
+        assert page.signal_panel.detail == "held still, 20 µV per row"
+        page.left()
+        assert page.session is None
+
+
+def test_without_a_stream_the_page_says_where_to_choose_one(page: SignalPage) -> None:
+    page.entered()
+    assert page.idle.text() == NO_STREAM
+    assert page.show_button.isHidden()
+
+
+def test_a_stream_that_is_gone_is_told_and_can_be_tried_again(page: SignalPage, qtbot: QtBot) -> None:
+    page.holder.choose(stream=StreamChoice(name="gone", source_id="gone", timeout_s=0.2))
+    with qtbot.waitSignal(page.said, timeout=8000) as told:
+        page.entered()
+    assert "'gone'" in told.args[0]
+    assert not page.show_button.isHidden()
+
+
+def test_nothing_is_recorded_of_somebody_without_a_code(page: SignalPage, qtbot: QtBot) -> None:
+    page.holder.choose(stream=StreamChoice(name="gone", source_id="gone"), participant="")
+    with qtbot.waitSignal(page.said) as told:
+        page.form.record.click()
+    assert "participant's code" in told.args[0]
+    assert not page.form.record.isChecked()
+
+
+def test_leaving_while_the_stream_is_looked_for_gives_up(page: SignalPage) -> None:
+    page.holder.choose(stream=StreamChoice(name="gone", source_id="gone", timeout_s=0.2))
+    page.entered()
+    page.left()
+    page.close_page()
+    assert page.session is None
