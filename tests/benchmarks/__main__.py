@@ -11,6 +11,7 @@ ORDER = (
     "ring",
     "parity",
     "latency",
+    "viewer",
     "soak",
     "kill",
     "reconnect",

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
+from bci_app.contract.checks import listed
 from bci_app.contract.errors import BciError
 from bci_app.engine.events import Finished, Problem, StreamChanged
 from bci_app.engine.spectrum import BANDS_HZ
@@ -74,6 +75,8 @@ class SignalPage(Page):
         self.quality_view = QualityView(colours)
         self.spectrum_view = SpectrumView(colours)
         self.topography_view = TopographyView(colours)
+        self.unplaced = PlainLabel("", points=theme.SMALL_PT, muted=True, wrap=True)
+        self.unplaced.hide()
         self.band: QComboBox = choice_field(
             "Band of the map", [(name, band) for name, band in BANDS_HZ.items()], BANDS_HZ["alpha"]
         )
@@ -89,7 +92,7 @@ class SignalPage(Page):
         self.signal_panel = Panel("Signal", self.signal_view)
         self.quality_panel = Panel("Channels", _column(self.quality_view, self.mark_button))
         self.spectrum_panel = Panel("Spectrum", self.spectrum_view)
-        self.topography_panel = Panel("Power over the head", _column(self.topography_view, self.band))
+        self.topography_panel = Panel("Power over the head", _column(self.topography_view, self.unplaced, self.band))
         below = splitter(Qt.Orientation.Horizontal, (self.spectrum_panel, 50), (self.topography_panel, 50))
         side = splitter(Qt.Orientation.Vertical, (self.quality_panel, 50), (below, 50))
         layout.addWidget(splitter(Qt.Orientation.Horizontal, (self.signal_panel, 58), (side, 42)), 1)
@@ -265,7 +268,8 @@ class SignalPage(Page):
         power = decibels(look.spectrum.power(low, high)[rows])
         self.topography_view.show_map(look.head, power, f"{low:g} to {high:g} Hz, dB of 1 µV²")
         unknown = look.electrodes.unknown
-        self.topography_panel.set_detail(f"no place known: {', '.join(unknown)}" if unknown else "")
+        self.unplaced.setText(f"No place known: {listed(unknown)}" if unknown else "")
+        self.unplaced.setVisible(bool(unknown))
 
     # ------------------------------------------------------------------ what the person asks
     def toggle_frozen(self) -> None:

@@ -74,7 +74,7 @@ class SpectrumView(QWidget):
         self._curves["median"].setData(hz, median)
         self._name.setText(name)
         item = self._plot.getPlotItem()
-        item.setXRange(0.0, float(hz[-1]), padding=0)
+        item.setXRange(0.0, 1.05 * float(hz[-1]), padding=0)  # room for the last number
         both = (
             np.concatenate([selected[1:], median[1:]]) if len(hz) > 1 else selected
         )  # the mean has been taken out at 0 Hz

@@ -71,8 +71,8 @@ class ViewForm(QWidget):
 
     def say_delay(self, delay_s: float, at_hz: float) -> None:
         """Write by how much the filters of the view come late."""
-        ms = f"{1000 * delay_s:.0f} ms at {at_hz:.2g} Hz"
-        self._delay.setText(f"The filters show it {ms} late" if delay_s else "No filter, no delay")
+        late = f"Filters delay {at_hz:.2g} Hz by {1000 * delay_s:.0f} ms"
+        self._delay.setText(late if delay_s else "No filter, no delay")
 
 
 def _notches(sfreq: float) -> list[tuple[str, float | None]]:

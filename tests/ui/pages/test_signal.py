@@ -74,7 +74,7 @@ def test_a_stream_is_shown_judged_marked_and_recorded(page: SignalPage, qtbot: Q
         assert page.holder.current.bad == ("Pz",)
 
         qtbot.waitUntil(lambda: page.spectrum_view.selected == "x1")
-        assert page.topography_panel.detail == "no place known: x1"
+        assert page.unplaced.text() == "No place known: x1"
         page.form.record.click()
         qtbot.waitUntil(lambda: page.busy is not None, timeout=8000)
         page.left()
@@ -93,7 +93,7 @@ def test_the_view_follows_the_form_and_says_how_late_it_is(page: SignalPage, qtb
         page.holder.choose(stream=StreamChoice(source_id=sender.source_id))
         page.entered()
         qtbot.waitUntil(lambda: shown_s(page) > 0.3, timeout=8000)
-        assert page.form.delay.startswith("The filters show it ")
+        assert page.form.delay.startswith("Filters delay 6.3 Hz by ")
         assert page.form.band.findText("gamma") > 0
         page.form.band.setCurrentIndex(page.form.band.findText("all"))
         page.form.band.activated.emit(0)
