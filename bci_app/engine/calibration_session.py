@@ -109,7 +109,8 @@ class CalibrationPlan:
     pictures: tuple[Picture, ...]
     outlets: Outlets
     preprocessing: PreprocessingSpec
-    folder: Path
+    folder: Path | None = None
+    """Where it is recorded; must exist when the session is made."""
     watermark: str = ""
     notes: tuple[str, ...] = ()
     bad: tuple[str, ...] = ()
@@ -140,7 +141,6 @@ class CalibrationPlan:
 
 def open_calibration(
     settings: CalibrationSettings,
-    folder: Path,
     title: str = "Calibration",
     outlets: Outlets | None = None,
     watermark: str = "",
@@ -151,8 +151,8 @@ def open_calibration(
     ----------
     settings : CalibrationSettings
         What to do.
-    folder : Path
-        Where it is recorded; must exist.
+    title : str
+        Name of the session.
     outlets : Outlets, optional
         Those that a simulated participant listens to; by default markers alone, for whoever records them. The session closes
         them.
@@ -184,10 +184,9 @@ def open_calibration(
         source.sample(rng, settings.presentation.n_trials, generator.image_size),
         outlets or Outlets(MarkerOutlet(MARKERS, MARKERS.replace(" ", "-"))),
         settings.recipe.preprocessing(found.channels, found.sfreq),
-        folder,
-        watermark,
-        picture_notes(source),
-        found.bad,
+        watermark=watermark,
+        notes=picture_notes(source),
+        bad=found.bad,
     )
 
 
@@ -195,13 +194,21 @@ def request_of(plan: CalibrationPlan, name: str) -> CalibrationRequest:
     """What `run_calibration` makes a decoder called `name` from, once the session of `plan` has ended."""
     settings = plan.settings
     return CalibrationRequest(
-        (plan.folder,),
+        (_folder_of(plan),),
         generator=settings.generator,
         name=name,
         recipe=settings.recipe,
         device=settings.device,
         require_gpu=settings.require_gpu,
     )
+
+
+def _folder_of(plan: CalibrationPlan) -> Path:
+    if plan.folder is None:
+        raise SettingsError(
+            "A calibration is recorded, since a decoder is made of the recording; no folder was given. Name one."
+        )
+    return plan.folder
 
 
 class CalibrationSession(SignalSession):
@@ -218,8 +225,8 @@ class CalibrationSession(SignalSession):
     ------
     StreamError, SignalError
         If the stream is not there any more, or another one than was found.
-    RecordingError
-        If the plan's folder cannot be written.
+    RecordingError, SettingsError
+        If the plan's folder cannot be written, or it has none.
     """
 
     reading = False
@@ -236,7 +243,7 @@ class CalibrationSession(SignalSession):
             undo.callback(self._live.close)
             self._presenter = self._new_presenter()
             self._live.record()
-            keep_bad_channels(plan.folder, plan.bad)
+            keep_bad_channels(_folder_of(plan), plan.bad)
             undo.pop_all()
 
     def _new_presenter(self) -> CalibrationPresenter:

@@ -96,6 +96,11 @@ class Stimulator(QObject):
             self._wanted = event
             self._draw(Scene(self._scene.image, f"Your rating: 1 to {event.steps}"), _nothing)
 
+    def say(self, text: str) -> None:
+        """A line of text on the grey, until something else is shown."""
+        if not self._halted:
+            self._draw(Scene(None, text), _nothing)
+
     def press(self, key: int) -> bool:
         """Do what `key` means, the stop keys before this returns; whether it means anything here."""
         if key in STOP_KEYS:

@@ -57,7 +57,8 @@ def test_what_was_shown_and_recorded_becomes_a_decoder_without_the_channels_mark
     folder.mkdir()
     with Sender(CHANNELS, SFREQ) as sender:
         settings = settings_for(generator, StreamChoice(source_id=sender.source_id, bad=("Pz",)))
-        plan = open_calibration(settings, folder, outlets=Outlets(MarkerOutlet("calibration test", uuid4().hex)))
+        plan = open_calibration(settings, outlets=Outlets(MarkerOutlet("calibration test", uuid4().hex)))
+        plan.folder = folder
         session = CalibrationSession(plan)
 
         def listen(event: Event) -> None:
@@ -89,14 +90,14 @@ def test_what_was_shown_and_recorded_becomes_a_decoder_without_the_channels_mark
     assert set(opened.manifest.trained_on) == {picture.id for picture in plan.pictures}
 
 
-def test_a_stream_that_is_not_there_or_no_eeg_is_refused_in_words(tmp_path: Path, generator: Generator) -> None:
+def test_a_stream_that_is_not_there_or_no_eeg_is_refused_in_words(generator: Generator) -> None:
     missing = settings_for(generator, StreamChoice(name="nobody's", timeout_s=0.3))
     with pytest.raises(NoStreamError, match="nobody's"):
-        open_calibration(missing, tmp_path)
+        open_calibration(missing)
     with Sender(("n1", "n2"), SFREQ, unit="count", type="Spikes") as sender:
         counted = settings_for(generator, StreamChoice(source_id=sender.source_id))
         with pytest.raises(UnitError, match="train a decoder in the workshop"):
-            open_calibration(counted, tmp_path)
+            open_calibration(counted)
 
 
 def test_too_few_pictures_are_refused_before_anybody_sits_down() -> None:
