@@ -10,6 +10,7 @@ import typer
 from rich.table import Column, Table
 
 from bci_app.cli.evolving import evolve
+from bci_app.cli.keeping import doctor, export, participant, report
 from bci_app.cli.making import calibrate, check
 from bci_app.cli.reading import demo, replay, run
 from bci_app.cli.sentences import read
@@ -73,8 +74,9 @@ def streams(
 
 
 app.command("app")(window)
-for command in (demo, calibrate, run, replay, read, evolve, check, streams):
+for command in (demo, calibrate, run, replay, read, evolve, check, streams, report, export, doctor):
     app.command()(command)
+app.add_typer(participant, name="participant")
 
 
 def main() -> None:

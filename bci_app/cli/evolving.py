@@ -16,13 +16,16 @@ from bci_app.cli.terminal import (
     Device,
     Folder,
     GeneratorPath,
+    Headless,
     Light,
     Offscreen,
+    Participant,
     RequireGpu,
+    config_of,
     finish,
-    in_window,
     override,
     progress,
+    shown,
 )
 from bci_app.contract.errors import RateError, SettingsError
 
@@ -83,7 +86,9 @@ def evolve(
         typer.Option("--sham", help="Control with the same timing, scores dealt at random: off, on or blind."),
     ] = None,
     seed: Seed = None,
+    participant: Participant = None,
     config: Config = None,
+    headless: Headless = None,
     folder: Folder = Path("runs"),
     resume: Resume = None,
     screen: Annotated[
@@ -103,10 +108,11 @@ def evolve(
     from bci_app.engine.summary import run_folder
     from bci_app.streams.network import hush
 
+    config = config_of(config, headless)
     base = saved_settings(resume) if resume and not config else read_settings(EvolutionSettings, config)
     values = override(
         base.model_dump(), generator=generator, n_generations=generations, repeats=repeats, sham=sham, seed=seed,
-        device=device, require_gpu=require_gpu or None,
+        device=device, require_gpu=require_gpu or None, participant=participant,
     )  # fmt: skip
     values["stream"] = override(values["stream"], name=stream, source_id=source_id)
     if optimiser is not None and optimiser != values["optimiser"]["kind"]:
@@ -116,14 +122,20 @@ def evolve(
     values["stimulus"] = _stimulus(values["stimulus"], screen, windowed)
     values["response"] = _response(values["response"], rating, unit, layer, channel, start, stop, sfreq)
     settings = parse_settings(EvolutionSettings, values, "The command line of evolve")
+    if headless is not None and settings.response.kind != "unit":
+        raise SettingsError(
+            "Pictures that evolve are shown on a screen, and without a window there is none. Only the unit of an image model "
+            "(response.kind: unit) answers without seeing one. Drive such a unit, or run without --headless."
+        )
     hush()
     if resume is not None:
-        _live(open_evolution(settings, "bci-app evolve", resume, resume=True), "bci-app evolve", offscreen, light)
+        plan = open_evolution(settings, "bci-app evolve", resume, resume=True)
+        _live(plan, "bci-app evolve", offscreen, light, headless=headless is not None)
         return
     plan = open_evolution(settings, "bci-app evolve", None)
     with run_folder(folder, "evolve") as plan.folder:
         try:
-            _live(plan, "bci-app evolve", offscreen, light)
+            _live(plan, "bci-app evolve", offscreen, light, headless=headless is not None)
         except RateError as error:
             raise RateError(
                 f"{error} A response can be measured at any rate: give the stream's with --sfreq."
@@ -171,12 +183,13 @@ def _live(
     offscreen: bool,
     light: bool,
     judge: Callable[[EvolutionSession], str] | None = None,
+    headless: bool = False,
 ) -> None:
-    """Run an evolution in its window, then print what it came to, what `judge` says of it, and how to go on if it can."""
+    """Run an evolution in its window, or without any; print what it came to, what `judge` says, and how to go on if it can."""
     from bci_app.engine.evolution_closing import run_evolution_and_report
 
     assert plan.folder is not None
-    show, judged = in_window(plan.folder, offscreen, light), list[str]()
+    show, judged = shown(plan.folder, offscreen, light, headless), list[str]()
 
     def watch(session: EvolutionSession) -> int:
         status = show(session)

@@ -25,7 +25,7 @@ from bci_app.contract.errors import SignalError
 
 if TYPE_CHECKING:
     from bci_app.contract.manifest import DecoderManifest, TextManifest
-    from bci_app.engine.calibration_run import CalibrationResult
+    from bci_app.engine.calibration_run import CalibrationRequest, CalibrationResult
 
 
 def calibrate(
@@ -86,7 +86,24 @@ def calibrate(
     else:
         with run_folder(folder, "calibrate") as new:
             place = keep(result, new / "decoder").folder
+            _describe(new, request, result)
     out.print(f"Decoder: {place}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _describe(folder: Path, request: CalibrationRequest, result: CalibrationResult) -> None:
+    """Say in the folder whose recordings the decoder in it was made of: it belongs to the same participant."""
+    from bci_app.engine.events import Finished
+    from bci_app.engine.session_file import begin_session, end_session, participant_of
+
+    about = {
+        "kind": "decoder",
+        "title": f"bci-app calibrate: {result.draft.manifest.name}",
+        "participant": participant_of(request.recordings),
+        "recordings": [path.name for path in request.recordings],
+        "settings": request.recipe.model_dump(mode="json"),
+    }
+    begin_session(folder, about)
+    end_session(folder, Finished(result.verdict, fatal=False))
 
 
 def _tell_figures(result: CalibrationResult, n_recordings: int) -> None:

@@ -16,13 +16,16 @@ from bci_app.cli.terminal import (
     Device,
     Folder,
     GeneratorPath,
+    Headless,
     Light,
     Offscreen,
     Partial,
+    Participant,
     RequireGpu,
     Seconds,
     XdfStream,
     XdfUnit,
+    config_of,
     live,
     override,
     progress,
@@ -114,7 +117,9 @@ def run(
     unit: Annotated[str | None, typer.Option(help="Unit of channels whose sender gives none: uV, count or au.")] = None,
     decoder: DecoderPath = None,
     generator: GeneratorPath = None,
+    participant: Participant = None,
     config: Config = None,
+    headless: Headless = None,
     folder: Folder = Path("runs"),
     seconds: Seconds = None,
     offscreen: Offscreen = False,
@@ -129,15 +134,20 @@ def run(
     from bci_app.streams.network import hush
 
     hush()
-    values = read_settings(SessionSettings, config).model_dump()
+    values = read_settings(SessionSettings, config_of(config, headless)).model_dump()
     values["stream"] = override(values["stream"], name=stream, source_id=source_id, markers=markers, unit=unit)
     settings = settings_of(
         "run", values, decoder=decoder, generator=generator, duration_s=seconds, device=device,
-        require_gpu=require_gpu or None,
+        require_gpu=require_gpu or None, participant=participant,
     )  # fmt: skip
+    if headless is not None and settings.presentation is not None:
+        raise SettingsError(
+            "Pictures are shown to a person on a screen, and without a window there is none. Leave presentation out of the "
+            "settings, so that somebody else's markers are read (stream.markers), or run without --headless."
+        )
     plan = open_plan(settings, "bci-app", None)
     with run_folder(folder, "run") as plan.folder:
-        live(plan, offscreen, light)
+        live(plan, offscreen, light, headless is not None)
 
 
 def replay(
@@ -160,20 +170,23 @@ def replay(
     """Play a recording as a live LSL stream and read pictures or sentences from it, as its bundle does; marked REPLAY."""
     from bci_app.contract.bundle import open_bundle
     from bci_app.engine.opening import replay_plan
+    from bci_app.engine.session_file import participant_of
     from bci_app.engine.summary import run_folder
 
+    participant = participant_of([file])
     opened = None if decoder is None else open_bundle(decoder)
     if opened is not None and opened.manifest.kind == "eeg-text":
         if generator is not None:
             raise SettingsError("A text bundle draws nothing, so it needs no generator. Leave --generator out.")
         given = text_settings_of(
-            "replay", {}, decoder=decoder, duration_s=seconds, device=device, require_gpu=require_gpu or None
-        )
+            "replay", {}, decoder=decoder, duration_s=seconds, device=device, require_gpu=require_gpu or None,
+            participant=participant,
+        )  # fmt: skip
         replay_text(given, opened, file, speed, stream, unit, partial, folder, offscreen, light)
         return
     settings = settings_of(
         "replay", {}, decoder=decoder, generator=generator, duration_s=seconds, device=device,
-        require_gpu=require_gpu or None,
+        require_gpu=require_gpu or None, participant=participant,
     )  # fmt: skip
     terminal.use_private_lsl()
     with replay_plan(settings, file, speed, stream, unit, partial) as plan, run_folder(folder, "replay") as plan.folder:

@@ -12,14 +12,17 @@ from bci_app.cli.terminal import (
     Config,
     Device,
     Folder,
+    Headless,
     Light,
     Offscreen,
+    Participant,
     RequireGpu,
     Seconds,
+    config_of,
     finish,
-    in_window,
     override,
     progress,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +49,9 @@ def read(
     decoder: Annotated[Path | None, typer.Option("--decoder", help="Folder of the text bundle.")] = None,
     beams: Beams = None,
     sentences: Sentences = None,
+    participant: Participant = None,
     config: Config = None,
+    headless: Headless = None,
     folder: Folder = Path("runs"),
     seconds: Seconds = None,
     offscreen: Offscreen = False,
@@ -62,15 +67,15 @@ def read(
     from bci_app.streams.network import hush
 
     hush()
-    values = read_settings(TextSettings, config).model_dump()
+    values = read_settings(TextSettings, config_of(config, headless)).model_dump()
     values["stream"] = override(values["stream"], name=stream, source_id=source_id, markers=markers, unit=unit)
     settings = text_settings_of(
         "read", values, decoder=decoder, n_beams=beams, n_sentences=sentences, duration_s=seconds, device=device,
-        require_gpu=require_gpu or None,
+        require_gpu=require_gpu or None, participant=participant,
     )  # fmt: skip
     plan = open_text_plan(settings, "bci-app read", None)
     with run_folder(folder, "read") as plan.folder:
-        live_text(plan, offscreen, light)
+        live_text(plan, offscreen, light, headless is not None)
 
 
 def text_settings_of(command: str, values: dict[str, Any], **given: Any) -> TextSettings:
@@ -81,12 +86,12 @@ def text_settings_of(command: str, values: dict[str, Any], **given: Any) -> Text
     return parse_settings(TextSettings, override(values, **given), f"The command line of {command}")
 
 
-def live_text(plan: TextPlan, offscreen: bool, light: bool) -> None:
-    """Run a session in its window, then write what it came to and print it."""
+def live_text(plan: TextPlan, offscreen: bool, light: bool, headless: bool = False) -> None:
+    """Run a session in its window, or without any, then write what it came to and print it."""
     from bci_app.engine.text_closing import run_text_and_report
 
     assert plan.folder is not None
-    finish(run_text_and_report(plan, in_window(plan.folder, offscreen, light)))
+    finish(run_text_and_report(plan, shown(plan.folder, offscreen, light, headless)))
 
 
 def replay_text(

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from bci_app.contract.errors import SettingsError
+
 if TYPE_CHECKING:
     from bci_app.engine.closing import RunResult
     from bci_app.engine.plan import SessionPlan
     from bci_app.engine.settings import SessionSettings
-    from bci_app.ui.app import WindowSession
 
 _STARTED = time.time()
 
@@ -38,6 +39,13 @@ XdfStream = Annotated[str | None, typer.Option("--stream", help="XDF with severa
 XdfUnit = Annotated[str | None, typer.Option("--unit", help="XDF: unit of channels that the file gives none for.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Take what is whole of an XDF file that was cut short.")]
 Seconds = Annotated[float | None, typer.Option("--for", help="End after so many seconds.")]
+Participant = Annotated[
+    str | None, typer.Option("--participant", help="Code of the participant, such as P07; never a name.")
+]
+Headless = Annotated[
+    Path | None,
+    typer.Option("--headless", help="Without any window: YAML file of settings, as --config; progress is printed."),
+]
 Light = Annotated[bool, typer.Option("--light", help="Light window instead of dark.")]
 
 
@@ -68,16 +76,32 @@ def progress() -> AbstractContextManager[Any]:
     return progress_bar(err)
 
 
-def live(plan: SessionPlan, offscreen: bool, light: bool) -> None:
-    """Run a session in its window, then write what it came to and print it."""
+def live(plan: SessionPlan, offscreen: bool, light: bool, headless: bool = False) -> None:
+    """Run a session in its window, or without any, then write what it came to and print it."""
     from bci_app.engine.closing import run_and_report
 
     assert plan.folder is not None
-    finish(run_and_report(plan, in_window(plan.folder, offscreen, light), command_started_s=_STARTED))
+    finish(run_and_report(plan, shown(plan.folder, offscreen, light, headless), command_started_s=_STARTED))
 
 
-def in_window(folder: Path, offscreen: bool, light: bool) -> Callable[[WindowSession], int]:
-    """What shows a session in its window until its end, and leaves a picture of it in `folder`."""
+def config_of(config: Path | None, headless: Path | None) -> Path | None:
+    """The file of settings, which --config and --headless both name."""
+    if config is not None and headless is not None:
+        raise SettingsError(
+            "Settings come from one file: give it with --config, or with --headless to run without a window."
+        )
+    return headless or config
+
+
+def shown(folder: Path, offscreen: bool, light: bool, headless: bool) -> Callable[[Any], int]:
+    """What runs a session until its end: `headless` on the terminal alone, else in a window.
+
+    The window leaves a picture of itself in `folder`.
+    """
+    if headless:
+        from bci_app.engine.headless import run_headless
+
+        return lambda session: run_headless(session, say)
     from bci_app.ui.app import has_display, run_window
 
     hidden = offscreen or not has_display()
@@ -104,6 +128,11 @@ def finish(result: RunResult, *more: str) -> None:
         complain(result.reason)
     if result.failed:
         raise typer.Exit(1)
+
+
+def say(message: str) -> None:
+    """A line about what happens, beside the results."""
+    err.print(message, markup=False, highlight=False, soft_wrap=not err.is_terminal)
 
 
 def complain(message: str) -> None:

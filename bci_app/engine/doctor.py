@@ -26,7 +26,6 @@ from bci_app.inference.generator import Generator
 from bci_app.inference.session import runtime_facts
 from bci_app.streams.lsl import find, library, local_clock
 from bci_app.streams.markers import MarkerInlet, MarkerOutlet
-from bci_app.streams.network import config_in_force
 
 PACKAGES = (
     "bci-app", "numpy", "scipy", "onnx", "pylsl", "pyxdf", "mne", "pydantic", "PySide6-Essentials", "pyqtgraph",
@@ -50,7 +49,7 @@ class Check:
     advice: str = ""
 
 
-def examine(runs: Path, display: bool) -> Iterator[Check]:
+def examine(runs: Path, display: bool, config: Path | None) -> Iterator[Check]:
     """All checks, one after another; the one of discovery takes a second or two.
 
     Parameters
@@ -59,9 +58,12 @@ def examine(runs: Path, display: bool) -> Iterator[Check]:
         Folder of runs.
     display : bool
         Whether a window can be seen.
+    config : Path or None
+        The configuration of LSL in force when the program began, see `config_in_force`.
     """
-    for look in (software, machine, models, network):
+    for look in (software, machine, models):
         yield from look()
+    yield from network(config)
     yield from storage(runs)
     yield windows(display)
 
@@ -115,9 +117,8 @@ def models(clock: Callable[[], float] = time.perf_counter) -> Iterator[Check]:
     yield Check("models", "a picture is made", f"in {each_ms:.1f} ms; its golden vectors agree")
 
 
-def network() -> Iterator[Check]:
+def network(config: Path | None) -> Iterator[Check]:
     """Lab Streaming Layer: its library, its configuration, whether a stream of our own is found and heard, and on which ports."""
-    config = config_in_force()
     missing = config is not None and not config.is_file()
     yield Check(
         "LSL", "configuration", "LSL's own defaults" if config is None else str(config), "wrong" if missing else "fine",

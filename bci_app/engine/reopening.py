@@ -106,12 +106,13 @@ def _rebuilt(folder: Path, about: Facts) -> Facts:
 
 
 def _pictures(folder: Path, about: Facts, summary: Facts | None) -> Path:
-    lines = read_lines(folder / "trials.jsonl")
-    known = [line for line in lines if "latent_shown" in line]
+    lines, decoder = read_lines(folder / "trials.jsonl"), (summary or about)["decoder"]
+    # Where models were exchanged, scores are those of the last ones, as in the session itself.
+    known = [line for line in lines if "latent_shown" in line and line.get("decoder") in (None, decoder["digest"])]
     latents = {
         name: np.array([line[f"latent_{name}"] for line in known], np.float32) for name in ("read", "noise", "shown")
     }
-    centre = np.array(about["decoder"].get("latent_mean", ()), np.float32)
+    centre = np.array(decoder.get("latent_mean", ()), np.float32)
     if summary is None:
         summary = _rebuilt(folder, about)
         summary["counts"]["read"] = len(lines)

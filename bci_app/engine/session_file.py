@@ -7,6 +7,8 @@ Evolutions write the same file with more in it, see `bci_app.engine.evolution_fi
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,15 @@ def read_session(folder: Path) -> dict[str, Any]:
             f"'{path}' has format version {version}; this program reads up to {FORMAT}. Update the program."
         )
     return dict(about)
+
+
+def participant_of(recordings: Iterable[Path]) -> str:
+    """The code of the one participant whose run folders these are; empty if there is none, or are several."""
+    codes = set()
+    for folder in recordings:
+        with suppress(RecordingError):  # another kind of file, or a run of an older program
+            codes.add(str(read_session(folder).get("participant", "")))
+    return codes.pop() if len(codes) == 1 else ""
 
 
 def now() -> str:

@@ -15,7 +15,7 @@ from bci_app.engine import doctor
 from bci_app.engine.doctor import Check, examine, models, network, software, storage, windows
 from bci_app.engine.open_ports import open_ports
 from bci_app.engine.session_file import begin_session
-from bci_app.streams import network as network_module
+from bci_app.streams.network import VARIABLE, config_in_force
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -25,7 +25,7 @@ def by_name(checks: object) -> dict[str, Check]:
 
 
 def test_nothing_essential_is_wrong_where_the_tests_run(tmp_path: Path) -> None:
-    checks = list(examine(tmp_path / "runs", display=True))
+    checks = list(examine(tmp_path / "runs", display=True, config=config_in_force()))
     assert [check for check in checks if check.state == "wrong"] == []
     found = by_name(checks)
     assert found["really run on"].value.startswith(("CPU", "GPU"))
@@ -43,21 +43,21 @@ def test_a_stream_that_is_not_found_is_wrong_and_the_ports_to_open_are_named(mon
         raise NoStreamError("none answered")
 
     monkeypatch.setattr(doctor, "find", nothing)
-    check = by_name(network())["own stream on this machine"]
+    check = by_name(network(config_in_force()))["own stream on this machine"]
     assert (check.value, check.state) == ("not found", "wrong")
     for words in ("16571", "KnownPeers", "none answered"):
         assert words in check.advice
 
 
 def test_a_configuration_that_is_named_and_missing_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(network_module.VARIABLE, str(tmp_path / "lsl_api.cfg"))
-    assert next(iter(network())).state == "wrong"
-    monkeypatch.delenv(network_module.VARIABLE)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "lsl_api.cfg"))
+    assert next(iter(network(config_in_force()))).state == "wrong"
+    monkeypatch.delenv(VARIABLE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert next(iter(network())).value == "LSL's own defaults"
+    assert next(iter(network(config_in_force()))).value == "LSL's own defaults"
     (tmp_path / "lsl_api.cfg").write_text("")
-    assert next(iter(network())).value == "lsl_api.cfg"
+    assert next(iter(network(config_in_force()))).value == "lsl_api.cfg"
 
 
 def test_models_that_cannot_run_are_wrong_in_the_words_of_the_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.signal import Marker
+from bci_app.engine import evolution_presenter
 from bci_app.engine.events import SentenceRead
 from bci_app.engine.evolution_closing import run_evolution_and_report
 from bci_app.engine.evolution_session import EvolutionSession
@@ -47,7 +48,10 @@ def summary_of(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "summary.json").read_text("utf-8")))
 
 
-def test_an_evolution_that_was_killed_comes_to_the_same_figures(tmp_path: Path, generator: Generator) -> None:
+def test_an_evolution_that_was_killed_comes_to_the_same_figures(
+    tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evolution_presenter, "_READY_S", 0.05)
     plan = new_plan(generator, UnitResponse(), tmp_path)
 
     def show(session: EvolutionSession) -> int:
