@@ -50,8 +50,10 @@ def open_models(settings: SessionSettings) -> tuple[Decoder, Generator]:
     return Decoder.open(opened, generator, settings.device, settings.require_gpu), generator
 
 
-def open_plan(settings: SessionSettings, title: str, folder: Path | None, watermark: str = "") -> SessionPlan:
-    """The plan of a session on a live stream; pictures are shown if the settings say so."""
+def open_plan(
+    settings: SessionSettings, title: str, folder: Path | None, watermark: str = "", outlets: Outlets | None = None
+) -> SessionPlan:
+    """The plan of a session on a live stream; pictures are shown if the settings say so, and announced on `outlets` if given."""
     decoder, generator = open_models(settings)
     plan = SessionPlan(settings, title, decoder, generator, folder=folder, watermark=watermark)
     if settings.presentation is not None:
@@ -61,7 +63,7 @@ def open_plan(settings: SessionSettings, title: str, folder: Path | None, waterm
         plan.pictures = endless(
             source, np.random.default_rng(settings.seed), generator.image_size, set(decoder.manifest.trained_on)
         )
-        plan.outlets = Outlets(MarkerOutlet(MARKERS, MARKERS.replace(" ", "-")))
+        plan.outlets = outlets or Outlets(MarkerOutlet(MARKERS, MARKERS.replace(" ", "-")))
     return plan
 
 

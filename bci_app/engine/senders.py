@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
@@ -30,12 +31,15 @@ class Sender(Protocol):
         What to connect to, with its marker stream if it has one.
     watermark : str
         What every view of it says of its origin.
+    code : str
+        Stands for the participant where no other code was given.
     live : bool
         Whether time stamps tell when samples were taken.
     """
 
     stream: StreamChoice
     watermark: str
+    code: str
     live: bool
 
     def outlets(self) -> Outlets | None:
@@ -43,6 +47,9 @@ class Sender(Protocol):
 
     def ended(self) -> bool:
         """Whether it has said its last; StreamError with the reason if it ended before."""
+
+    def rewind(self) -> None:
+        """Begin anew under the same name, if there is a beginning, so that a session sees the whole of it; any one thread."""
 
     def close(self) -> None:
         """End it; may be called twice."""
@@ -69,7 +76,7 @@ class SimulatedParticipant:
         If it does not start, or does not listen.
     """
 
-    watermark = SIMULATED
+    watermark, code = SIMULATED, "simulated"
     live = True
 
     def __init__(self, settings: ParticipantSettings) -> None:
@@ -101,6 +108,9 @@ class SimulatedParticipant:
         """Whether its process is gone; any thread."""
         return not self._process.alive
 
+    def rewind(self) -> None:
+        """Nothing: a participant lives on."""
+
     def close(self) -> None:
         """End its process and the streams that it listens to; owner's thread."""
         self._process.stop()
@@ -126,14 +136,16 @@ class PlayedRecording:
         If it cannot be read or the stream does not appear.
     """
 
-    watermark = REPLAY
+    watermark, code = REPLAY, "replay"
 
     def __init__(
         self, file: Path, speed: float = 1.0, stream: str | None = None, unit: str | None = None, partial: bool = False
     ) -> None:
-        pace = Pace(speed=speed, wait_s=_PATIENCE_S)
-        name = f"Replay of {file.name}"
-        self._player = ReplayProcess(file, name=name, pace=pace, stream=stream, unit=unit, partial=partial)
+        name, pace = f"Replay of {file.name}", Pace(speed=speed, wait_s=_PATIENCE_S)
+        self._new = functools.partial(
+            ReplayProcess, file, name=name, pace=pace, stream=stream, unit=unit, partial=partial
+        )
+        self._player = self._new()
         self.live = self._player.speed == 1
         self.stream = StreamChoice(
             name=name, source_id=self._player.source_id, markers=self._player.marker_description.name
@@ -152,6 +164,11 @@ class PlayedRecording:
             If the player ended before.
         """
         return has_ended(self._player)
+
+    def rewind(self) -> None:
+        """Play it from its beginning, as soon as somebody listens."""
+        self._player.close()
+        self._player = self._new(source_id=self._player.source_id)
 
     def close(self) -> None:
         """End the player; owner's thread."""

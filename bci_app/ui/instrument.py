@@ -1,9 +1,10 @@
-"""The one window from which a whole session is run: pages at the left, who and what is connected above, words across the top."""
+"""The one window from which a whole session is run: pages at the left, what is connected above, words across the top."""
 
 from __future__ import annotations
 
 import binascii
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -53,7 +54,7 @@ def _here(title: str) -> PageKind:
     return PageKind(title, f"bci_app.ui.pages.{title.lower()}", f"{title}Page")
 
 
-PAGES = (_here("Connect"),)
+PAGES = tuple(_here(title) for title in ("Connect", "Signal", "Decode", "Evolve", "Read"))
 """From top to bottom; Ctrl+1 is the first."""
 
 
@@ -78,6 +79,7 @@ class InstrumentWindow(QMainWindow):
         self._pages: dict[int, Page] = {}
         self._index = -1
         self._closing = False
+        self._ending: threading.Thread | None = None
         self.failed = False
         self._heartbeat = QTimer(self, interval=HEARTBEAT_MS)
         self._heartbeat.timeout.connect(lambda: None)
@@ -118,6 +120,7 @@ class InstrumentWindow(QMainWindow):
             page: Page = getattr(import_module(kind.module), kind.name)(self.holder)
             page.said.connect(self.say)
             page.wanted.connect(self.show_titled)
+            page.immersed.connect(self._show_header)
             self._pages[index] = page
             self._stack.addWidget(page)
         return self._pages[index]
@@ -133,11 +136,16 @@ class InstrumentWindow(QMainWindow):
         self._stack.setCurrentWidget(page)
         self.hint.setText(page.hint)
         self.banner.clear()
+        self._show_header()
         if behind is not None:
             behind.left()
             if behind.busy:
                 self.say(f"{behind.title} goes on behind: {behind.busy}.", "info")
         page.entered()
+
+    def _show_header(self) -> None:
+        for widget in (self._header, self.hint):
+            widget.setHidden(self.current.is_immersed)
 
     def show_titled(self, title: str) -> None:
         """Bring the page with this title to the front, if there is one."""
@@ -177,10 +185,14 @@ class InstrumentWindow(QMainWindow):
         layout = QHBoxLayout(body)
         layout.setContentsMargins(theme.GAP_PX, theme.GAP_PX, theme.GAP_PX, theme.GAP_PX)
         layout.setSpacing(theme.GAP_PX)
+        self.chips = {name: Chip(name, colours) for name in ("Participant", "Stream", "Device")}
+        for name, chip in self.chips.items():
+            chip.setAccessibleName(name)
         layout.addWidget(self._new_rail())
         right = QVBoxLayout()
         right.setSpacing(theme.GAP_PX)
-        right.addLayout(self._new_header())
+        self._header = self._new_header()
+        right.addWidget(self._header)
         self.hint = ElidedLabel("", points=theme.SMALL_PT, muted=True)
         self.hint.setFixedHeight(theme.GAP_PX * 4)
         right.addWidget(self.hint)
@@ -209,22 +221,23 @@ class InstrumentWindow(QMainWindow):
             self._rail.addButton(button, index)
             column.addWidget(button)
         self._rail.idClicked.connect(self.show_page)
+        column.addSpacing(theme.GAP_PX)
+        column.addWidget(self.chips["Participant"])
+        self._show_participant()
         column.addStretch(1)
         keys = "Ctrl+1 … pages\nCtrl+L light, dark\nF11 full screen\nCtrl+Q quit"
         column.addWidget(PlainLabel(keys, points=theme.SMALL_PT, muted=True))
         return rail
 
-    def _new_header(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+    def _new_header(self) -> QWidget:
+        header = QWidget()
+        row = QHBoxLayout(header)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.GAP_PX)
-        self.chips = {name: Chip(name, self.holder.colours) for name in ("Participant", "Stream", "Device")}
-        for name, chip in self.chips.items():
-            chip.setAccessibleName(name)
-            row.addWidget(chip, 1)
-        self._show_participant()
         for name, (text, ok) in tuple(self._told.items()):
+            row.addWidget(self.chips[name], 1)
             self._tell(name, text, ok)
-        return row
+        return header
 
     def _add_keys(self) -> None:
         keys: dict[str, Callable[[], None]] = {
@@ -286,13 +299,22 @@ class InstrumentWindow(QMainWindow):
                 timer.stop()
             for each in self._pages.values():
                 each.close_page()
-            self.holder.drop()
+            self._end_sender()
             self.holder.choose(geometry=geometry, page=page)
             self.closed.emit()
         event.accept()
 
+    def _end_sender(self) -> None:
+        """End the stream that was started here, beside whatever else is still being done."""
+        sender = self.holder.give_back()
+        if sender is not None:
+            self._ending = threading.Thread(target=sender.close, name="end of a stream")
+            self._ending.start()
+
     def finish(self) -> None:
-        """Wait for what is still being written; after the window has closed."""
+        """Wait for what is still being written or ended; after the window has closed."""
+        if self._ending is not None:
+            self._ending.join()
         for page in self._pages.values():
             page.finish()
 

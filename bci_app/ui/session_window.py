@@ -86,6 +86,11 @@ class SessionWindow(QMainWindow):
         self.signal_view = SignalView(colours, words=words)
         self.signal_panel = Panel(words.title, self.signal_view)
 
+    @property
+    def session_bridge(self) -> SessionBridge:
+        """What carries facts from the session."""
+        return self._bridge
+
     def begin(self) -> None:
         """Start the session."""
         self._bridge.span_s = self.signal_view.span_s

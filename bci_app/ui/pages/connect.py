@@ -35,6 +35,8 @@ NOTHING_CHOSEN = "No stream is chosen yet. Choose one with Enter."
 NOBODY = "No stream answers. Start the amplifier's LSL sender, or a simulated participant below."
 UNITS = (("as the sender says", None), ("microvolts", "uV"), ("counts", "count"), ("arbitrary", "au"))
 _NAMED = 40
+_LAST_S = 5.0
+"""How long the end of the program waits for a look at the network; LSL may hang for so long."""
 
 Look = Callable[[], "tuple[StreamDescription, ...]"]
 
@@ -62,6 +64,7 @@ class ConnectPage(Page):
         self._streams = StreamList()
         self._watch: StreamWatch | None = None
         self._mapping: Task | None = None
+        self._threads: list[StreamWatch | Task] = []
         self._mapped: tuple[str, ...] | None = None
         self._in_front = False
         self._closed = False
@@ -76,7 +79,7 @@ class ConnectPage(Page):
         colours, current = self.holder.colours, self.holder.current
         self.code = QLineEdit(current.participant)
         self.code.setPlaceholderText("a code such as P07, no name")
-        self.code.setMaximumWidth(260)
+        self.code.setFixedWidth(300)
         self.code.setAccessibleName("Participant's code")
         self.table = StreamTable(colours)
         self.sign = Sign(colours)
@@ -140,25 +143,32 @@ class ConnectPage(Page):
             return
         self._closed = True
         self.holder.changed.disconnect(self._show_choice)
-        watch, self._watch = self._watch, None
-        if watch is not None:
-            watch.stop()
+        self._end_watch()
         if self._mapping is not None:
             self._mapping.cancel()
         self.starting.close_box()
-        if watch is not None:
-            watch.join(1.0)
+
+    def finish(self) -> None:
+        """Wait for the threads that were told to end."""
+        for thread in self._threads:
+            thread.join(_LAST_S)
+        self.starting.finish()
 
     def _begin_watch(self) -> None:
         if self._watch is None:
-            self._watch = StreamWatch(self._looked.emit, self._watch_failed.emit, self._look)
-            self._watch.start()
+            self._watch = watch = StreamWatch(self._looked.emit, self._watch_failed.emit, self._look)
+            self._threads.append(watch)
+            watch.start()
+
+    def _end_watch(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.stop()
 
     def _end_watch_if_idle(self) -> None:
         found = self.holder.found is not None or self.holder.current.stream is None
-        if self._watch is not None and found and not self._in_front:
-            self._watch.stop()
-            self._watch = None
+        if found and not self._in_front:
+            self._end_watch()
 
     # ------------------------------------------------------------------ what comes from outside
     def _on_look(self, found: tuple[StreamDescription, ...]) -> None:
@@ -263,10 +273,11 @@ class ConnectPage(Page):
 
         if self._mapping is not None:
             self._mapping.cancel()
-        self._mapping = Task(work, "electrode map", parent=self)
-        self._mapping.succeeded.connect(self._show_map)
-        self._mapping.failed.connect(lambda words: self.said.emit(words, "warn"))
-        self._mapping.start()
+        self._mapping = task = Task(work, "electrode map", parent=self)
+        self._threads = [*(thread for thread in self._threads if not thread.join(0.0)), task]
+        task.succeeded.connect(self._show_map)
+        task.failed.connect(lambda words: self.said.emit(words, "warn"))
+        task.start()
 
     def _show_map(self, found: ElectrodeMap) -> None:
         from bci_app.engine.electrodes import flattened

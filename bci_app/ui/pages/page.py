@@ -93,12 +93,16 @@ class Holder(QObject):
 
     def drop(self) -> None:
         """End the sender that was started from the window, if there is one, and choose the stream again that it replaced."""
+        sender = self.give_back()
+        if sender is not None:
+            sender.close()
+
+    def give_back(self) -> Sender | None:
+        """As `drop`, but leave it to the caller to end the sender that is returned, which may take a second."""
         sender, self.own_sender = self.own_sender, None
-        if sender is None:
-            return
-        if self.current.stream == sender.stream:
+        if sender is not None and self.current.stream == sender.stream:
             self.choose(stream=self._before)
-        sender.close()
+        return sender
 
     def reads_own_sender(self) -> Sender | None:
         """The sender that was started from the window, if its stream is the one that is chosen."""
@@ -119,13 +123,16 @@ class Holder(QObject):
         return self.current.stream.model_copy(update={"bad": self.current.bad})
 
     def participant(self) -> str:
-        """The participant's code.
+        """The participant's code; for a stream of the program's own making without one, what it is.
 
         Raises
         ------
         SettingsError
             If none was given.
         """
+        own = self.reads_own_sender()
+        if own is not None and not self.current.participant:
+            return own.code
         if not self.current.participant:
             raise SettingsError(
                 "A session needs a participant's code; none was given. Type one on the page Connect (Ctrl+1)."
@@ -146,6 +153,8 @@ class Page(QWidget):
     hint: ClassVar[str] = ""
     """One line: what to do here, and with which keys."""
 
+    immersed = Signal(bool)
+    """Whether the page brings a header of its own, so that the window's may go."""
     wanted = Signal(str)
     """The title of a page that is to come to the front."""
     said = Signal(str, str)
@@ -154,7 +163,13 @@ class Page(QWidget):
     def __init__(self, holder: Holder) -> None:
         super().__init__()
         self.holder = holder
+        self.is_immersed = False
         self.setObjectName("body")
+
+    def immerse(self, immersed: bool) -> None:
+        """Take the window's header away while this page is in front, or give it back."""
+        self.is_immersed = immersed
+        self.immersed.emit(immersed)
 
     @property
     def busy(self) -> str | None:

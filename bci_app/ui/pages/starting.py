@@ -27,6 +27,8 @@ PARTICIPANTS: tuple[tuple[str, ParticipantSettings], ...] = (
 )
 SPEEDS = (("as recorded", 1.0), ("4 × faster", 4.0), ("as fast as nothing gets lost", 0.0))
 
+_START_S = 60.0
+
 Start = Callable[[OnProgress], "Sender"]
 
 
@@ -45,6 +47,7 @@ class StartBox(QWidget):
         super().__init__()
         self._holder = holder
         self._task: Task | None = None
+        self._given_up: list[Task] = []
         self._told_end = False
         self.participant = choice_field("Simulated participant", PARTICIPANTS)
         self.simulate = QPushButton("Start a simulated participant that")
@@ -117,10 +120,16 @@ class StartBox(QWidget):
         """Give up what is being started; what runs belongs to the workplace."""
         self._forget_task()
 
+    def finish(self) -> None:
+        """Wait for what was given up while it started, so that no process is left behind."""
+        for task in self._given_up:
+            task.join(_START_S)
+
     def _forget_task(self) -> None:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
+            self._given_up = [*(each for each in self._given_up if each.running), task]
 
     def _named_file(self) -> Path:
         file = self.file.path

@@ -15,6 +15,7 @@ from bci_app.ui.views.text import plain_tooltip
 
 COLUMNS = ("", "Name", "Type", "Channels", "Hz", "Unit", "Host", "source_id")
 _LONGEST = 120
+_WIDEST_PX = 260
 _NUMBERS = (3, 4)
 CHOSEN, MARKERS, GONE = "● signal", "◆ markers", "gone"
 
@@ -40,7 +41,8 @@ class StreamTable(QTableWidget):
         self.setHorizontalHeaderLabels(COLUMNS)
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(len(COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
+        header.setMaximumSectionSize(_WIDEST_PX)
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.verticalHeader().hide()

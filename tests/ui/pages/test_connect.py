@@ -70,6 +70,7 @@ def make(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     for page, network in made:
         network.open()
         page.close_page()
+        page.finish()
 
 
 def test_enter_chooses_the_stream_under_the_cursor_and_it_is_found_again(
@@ -194,7 +195,7 @@ class FakeSender:
     """A sender whose stream is in no network."""
 
     stream = StreamChoice(name="Simulated EEG", source_id="simulated-1", timeout_s=15.0)
-    watermark, live = "SIMULATED PARTICIPANT", True
+    watermark, code, live = "SIMULATED PARTICIPANT", "simulated", True
 
     def __init__(self) -> None:
         self.closed = 0
@@ -205,6 +206,9 @@ class FakeSender:
 
     def ended(self) -> bool:
         return self.gone
+
+    def rewind(self) -> None:
+        pass
 
     def close(self) -> None:
         self.closed += 1
@@ -260,3 +264,4 @@ def test_stream_on_the_network_is_listed_chosen_and_told(qtbot: QtBot, monkeypat
         with qtbot.waitSignal(page.holder.stream_told, check_params_cb=lambda words, ok: ok and words == "A cap"):
             qtbot.keyClick(page.table, Qt.Key.Key_Return)
         page.close_page()
+        page.finish()

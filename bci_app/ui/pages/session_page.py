@@ -1,0 +1,270 @@
+"""What pages have in common that run a session: a form, the session's own window in its place, and the form again."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from bci_app.contract.errors import BciError
+from bci_app.ui import theme
+from bci_app.ui.background import OnProgress, Task
+from bci_app.ui.pages.page import Holder, Page
+from bci_app.ui.session_window import SessionWindow
+from bci_app.ui.views.fields import form
+from bci_app.ui.views.panel import Panel
+from bci_app.ui.views.text import PlainLabel
+
+if TYPE_CHECKING:
+    from bci_app.engine.closing import RunResult
+    from bci_app.engine.events import StreamChanged
+    from bci_app.engine.views import Status
+
+WRITING_S = 60.0
+"""How long the end of the program waits for a report that is being written."""
+_WIDEST_PX = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that waits for its window, and what must be undone when it is over."""
+
+    session: Any
+    undo: ExitStack
+
+    def let_go(self) -> None:
+        """End a session that got no window."""
+        self.session.stop()
+        self.undo.close()
+
+
+def open_in_folder(runs: Path, kind: str, plan: Any, make: Callable[[Any], Any]) -> Opened:
+    """Make the session of a plan, with a new folder below `runs`; the folder goes again if nothing comes to lie in it.
+
+    Raises
+    ------
+    BciError
+        If the folder cannot be made, or the session cannot begin.
+    """
+    from bci_app.engine.summary import run_folder
+
+    with ExitStack() as undo:
+        plan.folder = undo.enter_context(run_folder(runs, kind))
+        return Opened(make(plan), undo.pop_all())
+
+
+class SessionPage(Page):
+    """A form; Start opens models and stream in the background, and the session's window takes the form's place until it closes.
+
+    Parameters
+    ----------
+    holder : Holder
+        The workplace.
+    """
+
+    about: ClassVar[str] = ""
+    """What such a session does, in a sentence or two."""
+
+    def __init__(self, holder: Holder) -> None:
+        super().__init__(holder)
+        self._opening: Task | None = None
+        self._writing: Task | None = None
+        self._tasks: list[Task] = []
+        self._opened: Opened | None = None
+        self._report: Path | None = None
+        self.window_inside: SessionWindow | None = None
+        self._stack = QStackedWidget()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._stack)
+        self._front = self._new_front()
+        self._stack.addWidget(self._front)
+        self._show_state()
+
+    # ------------------------------------------------------------------ what a kind of session is
+    @abstractmethod
+    def _rows(self) -> Sequence[tuple[str, QWidget]]:
+        """The fields of the form, each behind its name."""
+
+    @abstractmethod
+    def _opener(self) -> Callable[[OnProgress], Opened]:
+        """What opens the session, with the form as it is now; BciError if it cannot be meant. GUI thread."""
+
+    @abstractmethod
+    def _new_window(self, session: Any) -> SessionWindow:
+        """The window of a session."""
+
+    @abstractmethod
+    def _close(self, session: Any) -> RunResult:
+        """Write summary and report of a session that has ended; a thread of its own."""
+
+    # ------------------------------------------------------------------ the page
+    @property
+    def busy(self) -> str | None:
+        """What runs here."""
+        if self.window_inside is not None:
+            return "a session runs"
+        if self._opening is not None:
+            return "a session is being opened"
+        return "a report is being written" if self._writing is not None else None
+
+    def entered(self) -> None:
+        """The keys belong to the session, or to the form."""
+        (self.window_inside or self.start_button).setFocus()
+
+    def close_page(self) -> None:
+        """End the session; its report is written behind."""
+        self._give_up()
+        if self.window_inside is not None:
+            self.window_inside.close()
+
+    def finish(self) -> None:
+        """Wait for the report, and for what was given up."""
+        for task in self._tasks:
+            task.join(WRITING_S)
+
+    def start(self) -> None:
+        """Open the session that the form describes."""
+        if self.busy:
+            return
+        try:
+            opener = self._opener()
+        except BciError as error:
+            self.said.emit(str(error), "warn")
+            return
+        self.said.emit("", "info")
+        self._opening = task = Task(opener, f"opening of {self.title}", discard=Opened.let_go, parent=self)
+        task.progressed.connect(lambda done, total, text: self._show_state(text))
+        task.succeeded.connect(self._on_opened)
+        task.failed.connect(self._on_refused)
+        self._run(task)
+        self._show_state("opening")
+
+    def _run(self, task: Task) -> None:
+        self._tasks = [*(each for each in self._tasks if each.running), task]
+        task.start()
+
+    def _give_up(self) -> None:
+        """Do not wait for the session that is being opened."""
+        task, self._opening = self._opening, None
+        if task is not None:
+            task.cancel()
+            self._show_state()
+
+    # ------------------------------------------------------------------ the session
+    def _on_opened(self, opened: Opened) -> None:
+        self._opening, self._opened = None, opened
+        self.window_inside = window = self._new_window(opened.session)
+        window.embed()
+        window.closed.connect(self._on_closed)
+        bridge = window.session_bridge
+        bridge.status_polled.connect(self._on_status)
+        bridge.stream_changed.connect(self._on_stream)
+        self._stack.addWidget(window)
+        self._stack.setCurrentWidget(window)
+        self.immerse(True)
+        self._show_state()
+        try:
+            window.begin()
+            window.setFocus()
+        except BciError as error:
+            self.said.emit(str(error), "warn")
+            window.close()
+
+    def _on_refused(self, words: str) -> None:
+        self._opening = None
+        self.said.emit(words, "warn")
+        self._show_state()
+
+    def _on_status(self, status: Status) -> None:
+        self.holder.stream_told.emit(status.stream, status.stream_ok)
+        self.holder.device_told.emit(status.device, status.device_ok)
+
+    def _on_stream(self, event: StreamChanged) -> None:
+        if not self.isVisible() and event.state in ("stale", "lost"):
+            self.said.emit(f"{self.title}: {event.message}", "warn")
+
+    def _on_closed(self) -> None:
+        window, self.window_inside = self.window_inside, None
+        opened, self._opened = self._opened, None
+        if window is None or opened is None:
+            return
+        self._stack.setCurrentWidget(self._front)
+        self._stack.removeWidget(window)
+        window.deleteLater()
+        self.immerse(False)
+
+        def write(tell: OnProgress) -> RunResult:
+            with opened.undo:
+                return self._close(opened.session)
+
+        self._writing = task = Task(write, f"report of {self.title}", parent=self)
+        task.succeeded.connect(self._on_written)
+        task.failed.connect(self._on_not_written)
+        self._run(task)
+        self._show_state("writing the report")
+        self.start_button.setFocus()
+
+    def _on_written(self, result: RunResult) -> None:
+        self._writing = None
+        self._report = result.report
+        self.result.setText(f"{result.reason or result.paragraph}\n{result.report}")
+        self._show_state()
+
+    def _on_not_written(self, words: str) -> None:
+        self._writing = None
+        self.said.emit(words, "warn")
+        self._show_state()
+
+    # ------------------------------------------------------------------ the form
+    def _new_front(self) -> QWidget:
+        front, content = QWidget(), QWidget()
+        content.setMaximumWidth(_WIDEST_PX)
+        self.start_button = QPushButton("Start (Ctrl+Return)")
+        self.start_button.clicked.connect(self.start)
+        self.give_up_button = QPushButton("Give up")
+        self.give_up_button.clicked.connect(self._give_up)
+        self.progress = PlainLabel("", points=theme.SMALL_PT, muted=True)
+        self._bar = QProgressBar()
+        self._bar.setRange(0, 0)
+        self._bar.setTextVisible(False)
+        self._bar.setFixedHeight(6)
+        self.result = PlainLabel("", wrap=True)
+        self.report_button = QPushButton("Open the report")
+        self.report_button.clicked.connect(self._open_report)
+        buttons = QHBoxLayout()
+        for button in (self.start_button, self.give_up_button, self.report_button):
+            buttons.addWidget(button)
+        buttons.addWidget(self.progress, 1)
+        column = QVBoxLayout(content)
+        column.setSpacing(theme.GAP_PX * 2)
+        column.addWidget(PlainLabel(self.about, muted=True, wrap=True))
+        column.addWidget(form(self._rows()))
+        column.addLayout(buttons)
+        column.addWidget(self._bar)
+        column.addWidget(self.result)
+        column.addStretch(1)
+        QVBoxLayout(front).addWidget(Panel(self.title, content))
+        shortcut = QShortcut(QKeySequence("Ctrl+Return"), front)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(self.start)
+        return front
+
+    def _show_state(self, text: str = "") -> None:
+        working = self._opening is not None or self._writing is not None
+        self.progress.setText(f"{text} …" if working and text else "")
+        self._bar.setVisible(working)
+        self.start_button.setEnabled(not working)
+        self.give_up_button.setVisible(self._opening is not None)
+        self.report_button.setVisible(self._report is not None and not working)
+
+    def _open_report(self) -> None:
+        if self._report is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._report)))

@@ -1,0 +1,148 @@
+"""A session lives inside its page: form, session, form; and ends promptly whatever happens."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from bci_app.contract.windowing import WindowSpec
+from bci_app.engine.settings import StreamChoice
+from bci_app.streams import lsl
+from bci_app.ui.instrument import InstrumentWindow, PageKind
+from bci_app.ui.main_window import MainWindow
+from bci_app.ui.pages.decode import DecodePage
+from bci_app.ui.pages.page import Holder
+from tests.sender import Sender
+from tests.tiny import tiny_decoder, tiny_generator
+
+CHANNELS, SFREQ = ("O1", "Oz"), 100.0
+KINDS = (PageKind("Decode", "bci_app.ui.pages.decode", "DecodePage"),)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny generator and a decoder of sliding windows."""
+    folder = tmp_path_factory.mktemp("models")
+    generator = tiny_generator(folder / "generator")
+    tiny_decoder(folder / "decoder", generator, CHANNELS, SFREQ, WindowSpec(window_s=0.5, hop_s=0.1))
+    return folder
+
+
+@pytest.fixture
+def sender(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sender]:
+    monkeypatch.setattr(lsl, "_WAVE_S", 0.3)
+    with Sender(CHANNELS, SFREQ) as sending:
+        yield sending
+
+
+def _holder(models: Path, runs: Path, sender: Sender | None = None) -> Holder:
+    holder = Holder()
+    stream = None if sender is None else StreamChoice(name=sender.name, source_id=sender.source_id, timeout_s=2.0)
+    holder.choose(
+        participant="P07",
+        stream=stream,
+        decoder=models / "decoder",
+        generator=models / "generator",
+        device="cpu",
+        runs=runs,
+    )
+    return holder
+
+
+def _run_of(runs: Path) -> Path:
+    (folder,) = runs.iterdir()
+    return folder
+
+
+def test_session_runs_in_the_page_and_the_form_comes_back_with_its_report(
+    qtbot: QtBot, models: Path, tmp_path: Path, sender: Sender
+) -> None:
+    holder = _holder(models, tmp_path / "runs", sender)
+    page = DecodePage(holder)
+    qtbot.addWidget(page)
+    page.resize(1200, 800)
+    page.show()
+    page.entered()
+    qtbot.waitUntil(page.isActiveWindow)
+    qtbot.keyClick(page.start_button, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert page.busy == "a session is being opened"
+    qtbot.waitUntil(lambda: page.window_inside is not None)
+    inside = page.window_inside
+    assert isinstance(inside, MainWindow)
+    assert (inside.isVisible(), inside.isWindow(), page.busy) == (True, False, "a session runs")
+    with qtbot.waitSignal(inside.bridge.reconstructed):
+        pass
+    with qtbot.waitSignal(holder.device_told) as told:
+        pass
+    assert "CPU" in told.args[0]
+    qtbot.keyClick(inside, Qt.Key.Key_Escape)
+    assert page.start_button.isVisible()
+    qtbot.waitUntil(lambda: page.busy is None)
+    run = _run_of(tmp_path / "runs")
+    assert str(run / "report.html") in page.result.text()
+    assert json.loads((run / "session.json").read_text())["participant"] == "P07"
+    assert json.loads((run / "summary.json").read_text())["counts"]["read"] >= 1
+    page.finish()
+
+
+def test_window_closes_within_two_seconds_while_a_session_runs_and_the_report_is_written(
+    qtbot: QtBot, models: Path, tmp_path: Path, sender: Sender
+) -> None:
+    window = InstrumentWindow(_holder(models, tmp_path / "runs", sender), KINDS)
+    qtbot.addWidget(window)
+    window.show()
+    window.start()
+    page = window.current
+    assert isinstance(page, DecodePage)
+    page.start()
+    qtbot.waitUntil(lambda: page.window_inside is not None)
+    began = time.perf_counter()
+    window.close()
+    assert time.perf_counter() - began < 2.0
+    window.finish()
+    assert (_run_of(tmp_path / "runs") / "report.html").is_file()
+
+
+def test_session_that_is_given_up_while_it_opens_leaves_nothing(
+    qtbot: QtBot, models: Path, tmp_path: Path, sender: Sender
+) -> None:
+    page = DecodePage(_holder(models, tmp_path / "runs", sender))
+    qtbot.addWidget(page)
+    page.start()
+    page.give_up_button.click()
+    assert page.busy is None
+    page.finish()
+    assert page.window_inside is None
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_what_cannot_begin_is_told_in_words_and_the_form_stays(qtbot: QtBot, models: Path, tmp_path: Path) -> None:
+    page = DecodePage(_holder(models, tmp_path / "runs"))
+    qtbot.addWidget(page)
+    words: list[str] = []
+    page.said.connect(lambda text, tone: words.append(text) if text else None)
+    page.start()
+    assert "none was chosen" in words[-1]
+    page.holder.choose(stream=StreamChoice(name="nobody", timeout_s=0.1))
+    page.decoder.set_path(None)
+    for missing in ("A decoder bundle is needed", "No stream with name 'nobody'"):
+        page.start()
+        qtbot.waitUntil(lambda: page.busy is None)
+        assert missing in words[-1]
+        page.decoder.set_path(models / "decoder")
+    page.finish()
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_session_needs_a_code(qtbot: QtBot, models: Path, tmp_path: Path) -> None:
+    holder = Holder()
+    page = DecodePage(holder)
+    qtbot.addWidget(page)
+    with qtbot.waitSignal(page.said, check_params_cb=lambda text, tone: "participant's code" in text):
+        page.start()
