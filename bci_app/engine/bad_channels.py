@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from bci_app.contract.checks import faults, listed
+from bci_app.contract.checks import listed
 from bci_app.contract.errors import RecordingError
 from bci_app.engine.live_signal import SignalPlan
 from bci_app.engine.telling import Telling
-
-FILE = "bad_channels.json"
-"""In the session folder, beside ``eeg.json``: it may change while the signal is recorded, so it is a file of its own."""
-
-
-class _Marked(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    bad: tuple[str, ...]
+from bci_app.streams.bad_channels import FILE, Marked
+from bci_app.streams.bad_channels import read_bad_channels as read_bad_channels
 
 
 def keep_bad_channels(folder: Path, names: Sequence[str]) -> None:
@@ -34,32 +24,12 @@ def keep_bad_channels(folder: Path, names: Sequence[str]) -> None:
     """
     draft = (folder / FILE).with_suffix(".part")
     try:
-        draft.write_text(json.dumps({"bad": list(names)}) + "\n", "utf-8")
+        draft.write_text(Marked(bad=tuple(names)).model_dump_json() + "\n", "utf-8")
         os.replace(draft, folder / FILE)
     except OSError as error:
         raise RecordingError(
             f"The channels marked bad were to be kept in '{folder}'; writing failed: {error.strerror or error}. Free space on "
             "the disk, and mark them again."
-        ) from None
-
-
-def read_bad_channels(recording: Path) -> tuple[str, ...]:
-    """The channels marked bad in a session folder; none for a recording that is no such folder.
-
-    Raises
-    ------
-    RecordingError
-        If the file cannot be read.
-    """
-    try:
-        return _Marked.model_validate_json((recording / FILE).read_text("utf-8")).bad
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    except (OSError, ValueError) as error:
-        said = faults(error) if isinstance(error, ValidationError) else str(error)
-        raise RecordingError(
-            f"'{recording / FILE}' names the channels that were marked bad, as {json.dumps({'bad': ['T7']})}; it cannot be "
-            f"read: {said}. Correct it, or delete it to use all channels."
         ) from None
 
 

@@ -7,7 +7,6 @@ import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,6 @@ from bci_app.contract.checks import check_finite, check_not_flat, listed
 from bci_app.contract.errors import ChannelError, PictureError, RateError, RecordingError, SettingsError, UnitError
 from bci_app.contract.manifest import DecoderManifest, GeneratorManifest, Score
 from bci_app.contract.signal import Marker, Recording
-from bci_app.engine.bad_channels import read_bad_channels
 from bci_app.engine.demo import GENERATOR
 from bci_app.engine.verdict import verdict_of
 from bci_app.inference.decoder import Decoder
@@ -29,6 +27,7 @@ from bci_app.inference.generator import Generator
 from bci_app.inference.session import Device
 from bci_app.pictures.picture import Picture, picture_hash
 from bci_app.pictures.shown import picture_label, read_shown, without_picture
+from bci_app.streams.bad_channels import bad_in_any
 from bci_app.streams.recordings import read_recording
 
 logger = logging.getLogger(__name__)
@@ -215,8 +214,7 @@ def _without_bad(request: CalibrationRequest) -> tuple[CalibrationRequest, list[
 
     A decoder reads the same channels in every run, so what is bad in one is left out of all.
     """
-    marked = (read_bad_channels(path) for path in request.recordings)
-    bad = tuple(name for name in dict.fromkeys(chain.from_iterable(marked)) if name not in request.leave_out)
+    bad = tuple(name for name in bad_in_any(request.recordings) if name not in request.leave_out)
     if not bad:
         return request, []
     return replace(request, leave_out=request.leave_out + bad), [f"Left out, as marked bad: {listed(bad)}."]

@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bci_app.contract.checks import check_finite, check_not_flat
+from bci_app.contract.checks import check_finite, check_not_flat, listed
 from bci_app.contract.errors import ChannelError, RateError, SettingsError, UnitError
 from bci_app.contract.preprocessing import PreprocessingSpec, preprocess_recording
 from bci_app.contract.reading import SentenceTrial, SentenceTrials
 from bci_app.contract.signal import Marker, Recording
+from bci_app.streams.bad_channels import bad_in_any, without_channels
 from bci_app.streams.recordings import read_recording
 from bci_app.text.words import sentence_key
 from training.data.reading_settings import TableReadings, matching
@@ -69,10 +70,11 @@ def read_tables(settings: TableReadings) -> Readings:
             f"{len(tables)} tables and {len(subjects)} subjects. Name as many of each, in the same order."
         )
     items: list[Reading] = []
-    notes: list[str] = []
+    bad = bad_in_any(recordings)
+    notes = [f"Left out, as marked bad: {listed(bad)}."] if bad else []
     spec: PreprocessingSpec | None = None
     for path, table, subject in zip(recordings, tables, subjects, strict=True):
-        recording = read_recording(path)
+        recording = without_channels(read_recording(path), bad)
         _check(recording)
         if spec is None:
             spec = settings.filtering.spec(recording.channels, recording.sfreq)

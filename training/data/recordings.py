@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from bci_app.calibration.recipe import CalibrationRecipe
-from bci_app.contract.checks import check_finite, check_not_flat
+from bci_app.contract.checks import check_finite, check_not_flat, listed
 from bci_app.contract.errors import ChannelError, RateError, SettingsError, UnitError
 from bci_app.contract.preprocessing import cut_trials
 from bci_app.contract.signal import Marker, Recording
 from bci_app.contract.windowing import samples_per_window
 from bci_app.pictures.shown import picture_label
+from bci_app.streams.bad_channels import bad_in_any, without_channels
 from bci_app.streams.recordings import read_recording
 from training.data.brain import BrainTrials, Images, together
 from training.data.stimuli import equal_ids
@@ -69,7 +71,8 @@ def read_recordings(
     Returns
     -------
     BrainTrials
-        In the order of files and markers; notes count what was left out and why.
+        In the order of files and markers, without the channels that are marked bad in any of the files; notes count what was
+        left out and why.
 
     Raises
     ------
@@ -86,8 +89,9 @@ def read_recordings(
             f"files and {len(subjects or ())} participants. Name them."
         )
     parts: list[BrainTrials] = []
+    bad = bad_in_any(map(Path, files))
     for number, path in enumerate(files):
-        recording = read_recording(Path(path))
+        recording = without_channels(read_recording(Path(path)), bad)
         if parts:
             _check_alike(recording, parts[0])
         place = _place(Path(path)) | ({"subject": subjects[number]} if subjects is not None else {})
@@ -95,7 +99,7 @@ def read_recordings(
     trials = together(parts, name)
     if not len(trials):
         raise SettingsError(f"'{name}' has no trial to learn from. {' '.join(trials.notes)}")
-    return trials
+    return replace(trials, notes=(f"Left out, as marked bad: {listed(bad)}.", *trials.notes)) if bad else trials
 
 
 def require_classes(trials: BrainTrials, n: int = 2) -> tuple[str, ...]:

@@ -46,6 +46,36 @@ def _write(folder: Path, name: str, recording: Recording) -> Path:
     return folder / name
 
 
+def _run_folder(folder: Path, recording: Recording, bad: tuple[str, ...]) -> Path:
+    folder.mkdir()
+    about = {"channels": recording.channels, "sfreq": recording.sfreq, "unit": recording.unit}
+    (folder / "eeg.json").write_text(json.dumps(about))
+    recording.data.T.astype(np.float32).tofile(folder / "eeg.f32")
+    recording.times.tofile(folder / "eeg_times.f64")
+    lines = (json.dumps({"time": marker.time, "label": marker.label}) for marker in recording.markers)
+    (folder / "markers.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    (folder / "bad_channels.json").write_text(json.dumps({"bad": bad}))
+    return folder
+
+
+def test_a_channel_marked_bad_in_one_run_is_left_out_of_all_and_that_is_noted(tmp_path: Path) -> None:
+    recordings = [_recording(seed=seed) for seed in (0, 1)]
+    marks: tuple[tuple[str, ...], ...] = ((), ("B",))
+    folders = [
+        _run_folder(tmp_path / f"run-{n}", each, bad)
+        for n, (each, bad) in enumerate(zip(recordings, marks, strict=True))
+    ]
+    trials = read_recordings(folders, RECIPE)
+    assert trials.preprocessing.channels == ("A", "C")
+    assert trials.notes == ("Left out, as marked bad: B.",)
+    expected = cut_trials(
+        replace(recordings[0], data=recordings[0].data[[0, 2]], channels=("A", "C")),
+        RECIPE.preprocessing(("A", "C"), 100.0),
+        RECIPE.cut,
+    )[0]
+    np.testing.assert_allclose(trials.windows[0], expected[0].window.data, atol=1e-4)
+
+
 def test_trials_are_those_of_the_live_code(tmp_path: Path) -> None:
     recordings = [_recording(seed=seed) for seed in (0, 1)]
     files = [_write(tmp_path, f"sub-7_ses-2_run-{n}_eeg.npz", each) for n, each in enumerate(recordings, start=1)]
