@@ -35,6 +35,8 @@ ORDER = (
     "text_metrics",
     "text_session",
     "text_live",
+    "hot_swap",
+    "flash",
     "suite",
 )
 
