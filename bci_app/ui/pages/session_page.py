@@ -163,6 +163,7 @@ class SessionPage(Page):
         self._opening, self._opened = None, opened
         self.window_inside = window = self._new_window(opened.session)
         window.embed()
+        window.closed.connect(lambda: self.immerse(False))
         window.closed.connect(self._on_closed)
         bridge = window.session_bridge
         bridge.status_polled.connect(self._on_status)
@@ -199,7 +200,6 @@ class SessionPage(Page):
         self._stack.setCurrentWidget(self._front)
         self._stack.removeWidget(window)
         window.deleteLater()
-        self.immerse(False)
 
         def write(tell: OnProgress) -> RunResult:
             with opened.undo:
