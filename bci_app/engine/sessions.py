@@ -115,7 +115,7 @@ def _how_it_ended(about: dict[str, Any], trouble: str, written_just_now: bool) -
     if isinstance(ended, dict):
         return ("failed" if ended.get("failed") else "complete"), str(ended.get("reason", ""))
     if written_just_now:
-        return "running", "It is running, or was killed a moment ago."
+        return "running", "Something was written a moment ago."
     return "cut short", trouble or CUT_SHORT
 
 
