@@ -15,12 +15,12 @@ from bci_app.pictures.picture import Picture
 from bci_app.pictures.source import builtin
 from tests.engine.conftest import until
 
-FACTOR = 40.0
+FACTOR = 60.0
 NO_BREAKS = Breaks(0)
 
 
 class FastClock:
-    """Real time, forty times faster: waiting is what is tested."""
+    """Real time, sixty times faster: waiting is what is tested."""
 
     def __init__(self) -> None:
         self._zero = time.monotonic()
@@ -115,11 +115,11 @@ def test_while_the_stream_is_away_or_the_person_pauses_nothing_is_shown(by: str)
     hold = getattr(stage.presenter, by)
     stage.presenter.hold(True)
     stage.presenter.start()
-    assert not stage.over.wait(0.15)
+    assert not stage.over.wait(0.08)
     assert stage.events == []
     stage.presenter.hold(False)
     hold(True)
-    assert not stage.over.wait(0.1)
+    assert not stage.over.wait(0.06)
     hold(False)
     assert stage.over.wait(5.0)
     stage.presenter.stop()

@@ -14,6 +14,7 @@ from bci_app.calibration.recipe import CalibrationRecipe
 from bci_app.contract.errors import NoStreamError, SettingsError, UnitError
 from bci_app.contract.manifest import DecoderManifest
 from bci_app.contract.windowing import TrialSpec
+from bci_app.engine import calibration_presenter, calibration_session
 from bci_app.engine.calibration_run import keep, run_calibration
 from bci_app.engine.calibration_session import (
     CalibrationSession,
@@ -50,8 +51,10 @@ def settings_for(generator: Generator, stream: StreamChoice) -> CalibrationSetti
 
 
 def test_what_was_shown_and_recorded_becomes_a_decoder_without_the_channels_marked_bad(
-    tmp_path: Path, generator: Generator
+    tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(calibration_presenter, "LEAD_S", 0.1)
+    monkeypatch.setattr(calibration_session, "_LEFT_S", 0.1)
     over, events = threading.Event(), list[Event]()
     folder = tmp_path / "run"
     folder.mkdir()

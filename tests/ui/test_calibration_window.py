@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from bci_app.engine.events import BlankPicture, Break, Finished, ShowPicture
+from bci_app.ui import session_window
 from bci_app.ui.calibration_window import BREAK, CalibrationWindow
 from tests.ui.fake_calibration import FakeCalibration
 from tests.ui.fake_session import made_up_picture
@@ -67,8 +68,9 @@ def test_p_pauses_and_goes_on_and_s_stops_at_once(make: Make, qtbot: object) -> 
 
 
 def test_pictures_go_full_screen_and_come_back_and_the_end_brings_them_back(
-    make: Make, qapp: QApplication, qtbot: object
+    make: Make, qapp: QApplication, qtbot: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(session_window, "LINGER_MS", 0)
     window, session = make("full-screen")
     assert window._apart is not None
     session.say(ShowPicture(0, made_up_picture(0), session.now_s))

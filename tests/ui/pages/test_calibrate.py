@@ -17,6 +17,7 @@ from bci_app.engine import calibration_run, calibration_session
 from bci_app.engine.calibration_run import CalibrationResult
 from bci_app.engine.events import Finished
 from bci_app.engine.settings import StreamChoice
+from bci_app.ui import session_window
 from bci_app.ui.pages.calibrate import CalibratePage
 from bci_app.ui.pages.page import Holder
 from bci_app.ui.pages.session_page import Opened
@@ -55,6 +56,7 @@ def calibrated(
         tmp_path / "d", tiny_generator(tmp_path / "g"), ("O1", "Oz"), 100.0, TrialSpec(start_s=0, stop_s=0.5)
     )
     result = CalibrationResult(bundle, SCORE, True, "The pictures were read from the EEG.", ("Left out: Pz.",))
+    monkeypatch.setattr(session_window, "LINGER_MS", 0)
     monkeypatch.setattr(page, "_opener", lambda: lambda tell: Opened(session, ExitStack()))
     monkeypatch.setattr(calibration_session, "request_of", lambda plan, name: name)
     monkeypatch.setattr(calibration_run, "run_calibration", lambda request, tell, command: result)
