@@ -54,7 +54,7 @@ def _here(title: str) -> PageKind:
     return PageKind(title, f"bci_app.ui.pages.{title.lower()}", f"{title}Page")
 
 
-PAGES = tuple(_here(title) for title in ("Connect", "Signal", "Calibrate", "Decode", "Evolve", "Read"))
+PAGES = tuple(_here(title) for title in ("Connect", "Signal", "Calibrate", "Decode", "Evolve", "Read", "Sessions"))
 """From top to bottom; Ctrl+1 is the first."""
 
 
