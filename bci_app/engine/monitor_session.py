@@ -34,12 +34,12 @@ from bci_app.streams.ring import Ring
 from bci_app.streams.source import STREAM_TYPES, StreamDescription, unit_of
 
 KIND = "signal"
-VIEW_S = 20.0
+VIEW_S = 12.0
 """Seconds that can be looked at."""
-_MORE_S = 4.0
+_FEWEST = 300
+"""Samples that can be looked at, at least: of slow signals."""
+_MORE_S = 3.0
 """Held beyond those, so that what the view reads is not overwritten meanwhile."""
-_FEWEST = 120
-"""Samples held at least, of slow signals."""
 _LOOK_S = 0.5
 _LEAST_SAMPLES = 16
 """Fewer give no spectrum."""
@@ -135,7 +135,10 @@ class SignalLook:
 
 
 class Looking(Worker):
-    """The looking thread: judges channels and computes spectra twice a second, so that no painting has to."""
+    """The looking thread: judges channels and computes spectra twice a second, so that no painting has to.
+
+    It is made where waiting harms nobody: the first time, MNE-Python is loaded to tell where electrodes sit.
+    """
 
     def __init__(
         self,
@@ -149,8 +152,8 @@ class Looking(Worker):
         super().__init__("looking", on_failure)
         self._raw, self._viewing, self._rows, self._unit = raw, viewing, rows, unit
         self._channels = tuple(channels[row] for row in rows)
-        self._electrodes: ElectrodeMap | None = None
-        self._neighbours: NDArray[np.intp] = np.empty((0, 0), np.intp)
+        self._electrodes = map_electrodes(self._channels if unit == "uV" else ())
+        self._neighbours = nearest_electrodes(self._channels, self._electrodes.places)
         self._head: tuple[tuple[str, ...], HeadMap | None] | None = None
         self.newest: SignalLook | None = None
 
@@ -158,9 +161,6 @@ class Looking(Worker):
         """Look at the last seconds; looking thread."""
         if self.pause(_LOOK_S):
             return False
-        if self._electrodes is None:
-            self._electrodes = map_electrodes(self._channels if self._unit == "uV" else ())
-            self._neighbours = nearest_electrodes(self._channels, self._electrodes.places)
         bad = self._viewing.choice.bad
         if self._head is None or self._head[0] != bad:
             self._head = (bad, HeadMap.of(self._electrodes.places, bad))

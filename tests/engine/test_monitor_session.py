@@ -49,7 +49,8 @@ def test_a_stream_is_shown_judged_and_recorded_with_its_marks(tmp_path: Path, mo
                 session.mark_bad(CHANNELS)
             assert session.bad == session.view.bad == ("Pz", "x1")
             assert until(lambda: np.ptp(session.signal_snapshot(0.5).data[1]) > 1)  # type: ignore[union-attr]
-            snapshot = session.signal_snapshot(2.0)
+            assert until(lambda: bool(session.signal_snapshot(9.0).markers))  # type: ignore[union-attr]
+            snapshot = session.signal_snapshot(9.0)
         finally:
             session.stop()
     assert [each.channel for each in look.quality] == list(CHANNELS)
@@ -59,7 +60,7 @@ def test_a_stream_is_shown_judged_and_recorded_with_its_marks(tmp_path: Path, mo
     assert look.spectrum.density.shape[0] == 4
     assert snapshot is not None
     np.testing.assert_allclose(snapshot.data[[0, 2]].sum(axis=0), 0, atol=1e-3)  # the average of the two that are good
-    assert "flash" in [marker.label for marker in snapshot.markers]
+    assert {marker.label for marker in snapshot.markers} == {"flash"}
     assert isinstance(events[0], StreamChanged)
     assert [event for event in events if isinstance(event, Problem) and event.fatal] == []
     assert read_bad_channels(tmp_path) == ("Pz", "x1")
@@ -73,7 +74,7 @@ def test_a_stream_is_shown_judged_and_recorded_with_its_marks(tmp_path: Path, mo
 
 def test_without_its_marker_stream_the_signal_is_shown_all_the_same_and_that_is_said() -> None:
     with Sender(CHANNELS, SFREQ) as sender:
-        choice = StreamChoice(source_id=sender.source_id, markers="nowhere", timeout_s=0.5)
+        choice = StreamChoice(source_id=sender.source_id, markers="nowhere", timeout_s=0.1)
         session = MonitorSession(plan_monitor(choice))
         session.start(lambda event: None)
         session.stop()
@@ -83,12 +84,12 @@ def test_without_its_marker_stream_the_signal_is_shown_all_the_same_and_that_is_
 
 def test_a_stream_that_is_not_there_is_not_replaced_by_another() -> None:
     with Sender(CHANNELS, SFREQ), pytest.raises(NoStreamError):
-        plan_monitor(StreamChoice(name="gone", source_id="gone", timeout_s=0.5))
+        plan_monitor(StreamChoice(name="gone", source_id="gone", timeout_s=0.1))
 
 
-def test_of_a_slow_signal_no_fewer_than_120_samples_can_be_looked_at() -> None:
+def test_of_a_slow_signal_no_fewer_than_300_samples_can_be_looked_at() -> None:
     plan = MonitorPlan(StreamChoice(), ("v0",), 0.5, "au")
-    assert plan.view_s == 240
-    assert plan.signal.buffer_s * 0.5 >= 120 + 16
+    assert plan.view_s == 600
+    assert plan.signal.buffer_s * 0.5 >= 300 + 16
     assert (plan.signal.words.name, plan.signal.words.channels) == ("fMRI", "voxels")
-    assert replace(plan, sfreq=100.0).view_s == 20
+    assert replace(plan, sfreq=100.0).view_s == 12

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -34,6 +35,7 @@ from bci_app.ui.views.view_form import ViewForm
 if TYPE_CHECKING:
     from bci_app.engine.monitor_session import MonitorSession, SignalLook
 
+REPLAY = "REPLAY"
 REPLAY_WAITS = "A replay begins when somebody listens. Press Enter on “Show the signal” to play it here."
 NO_STREAM = "No signal is shown. Choose a stream on the page Connect (Ctrl+1)."
 
@@ -91,7 +93,7 @@ class SignalPage(Page):
         layout.addWidget(self.show_button, 0, Qt.AlignmentFlag.AlignLeft)
         self.signal_panel = Panel("Signal", self.signal_view)
         self.quality_panel = Panel("Channels", _column(self.quality_view, self.mark_button))
-        self.spectrum_panel = Panel("Spectrum", self.spectrum_view)
+        self.spectrum_panel = Panel("Spectrum as shown", self.spectrum_view)
         self.topography_panel = Panel("Power over the head", _column(self.topography_view, self.unplaced, self.band))
         below = splitter(Qt.Orientation.Horizontal, (self.spectrum_panel, 50), (self.topography_panel, 50))
         side = splitter(Qt.Orientation.Vertical, (self.quality_panel, 50), (below, 50))
@@ -101,44 +103,46 @@ class SignalPage(Page):
         self.holder.changed.connect(self._on_workplace)
         self.form.changed.connect(self._show_as_chosen)
         self.form.sweeps_changed.connect(self.signal_view.set_sweeps)
-        self.form.record_wanted.connect(self.begin)
+        self.form.record_wanted.connect(self.record)
         self.show_button.clicked.connect(lambda: self.begin(self.form.record.isChecked()))
         self.quality_view.selected.connect(lambda channel: self._draw_look())
         self.quality_view.mark_wanted.connect(self.toggle_bad)
         self.mark_button.clicked.connect(self.mark_judged)
         self.band.activated.connect(lambda index: self._draw_look())
-        keys: tuple[tuple[str, Callable[[], object]], ...] = (
-            ("+", lambda: self._scale(True)),
-            ("=", lambda: self._scale(True)),
-            ("-", lambda: self._scale(False)),
-            ("Right", lambda: self._span(True)),
-            ("Left", lambda: self._span(False)),
-            ("Space", self.toggle_frozen),
-            ("Delete", lambda: self.toggle_bad(self.quality_view.channel)),
+        table = self.quality_view.table  # Space and arrows mean something else to buttons and lists
+        keys: tuple[tuple[QWidget, str, Callable[[], object]], ...] = (
+            (self, "+", lambda: self._scale(True)),
+            (self, "=", lambda: self._scale(True)),
+            (self, "-", lambda: self._scale(False)),
+            (table, "Right", lambda: self._span(True)),
+            (table, "Left", lambda: self._span(False)),
+            (table, "Space", self.toggle_frozen),
+            (table, "Delete", lambda: self.toggle_bad(self.quality_view.channel)),
         )
-        for key, action in keys:
-            shortcut = QShortcut(QKeySequence(key), self, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        for owner, key, action in keys:
+            shortcut = QShortcut(QKeySequence(key), owner, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(action)
 
     # ------------------------------------------------------------------ the page's life
     @property
     def busy(self) -> str | None:
         """A recording is something to lose."""
-        return "The recording of the signal" if self._records() else None
+        return "The recording of the signal" if self._folder() is not None else None
 
     def entered(self) -> None:
         """Show the signal, unless that would begin a replay that another page is to read."""
+        self.quality_view.table.setFocus()
         if self.session is not None or self._task is not None or self.holder.current.stream is None:
             return
         sender = self.holder.reads_own_sender()
-        if sender is not None and sender.outlets() is None and sender.stream.markers and sender.watermark == "REPLAY":
+        if sender is not None and sender.watermark == REPLAY:
             self._say_idle(REPLAY_WAITS)
             return
         self.begin(record=False)
 
     def left(self) -> None:
         """Let go of the stream, unless it is recorded."""
-        if not self._records():
+        if self._folder() is None:
             self.end()
 
     def close_page(self) -> None:
@@ -146,6 +150,13 @@ class SignalPage(Page):
         self.end()
         if self._given_up is not None:
             self._given_up.join(1.0)
+
+    def record(self, wanted: bool) -> None:
+        """Begin to record, or end it and go on showing the signal."""
+        recorded = self._folder()
+        self.begin(wanted)
+        if recorded is not None:
+            self.said.emit(f"The signal was recorded in '{recorded}'.", "info")
 
     def begin(self, record: bool) -> None:
         """Open the chosen stream in the background and show it; if it is shown already, begin anew."""
@@ -215,8 +226,9 @@ class SignalPage(Page):
         self.end()
         self.said.emit(words, "warn")
 
-    def _records(self) -> bool:
-        return self.session is not None and self.session.plan.folder is not None
+    def _folder(self) -> Path | None:
+        """Where the signal is recorded."""
+        return None if self.session is None else self.session.plan.folder
 
     def _say_idle(self, words: str) -> None:
         self.idle.setText(words)
@@ -232,7 +244,7 @@ class SignalPage(Page):
         self.said.emit(event.message, "warn")
 
     def _on_finished(self, event: Finished) -> None:
-        recorded = self.session.plan.folder if self.session is not None else None
+        recorded = self._folder()
         self.end()
         where = f" What was recorded is in '{recorded}'." if recorded else ""
         self.said.emit(event.reason + where, "warn" if event.fatal else "info")
@@ -338,7 +350,7 @@ class SignalPage(Page):
 
     def _on_workplace(self, workplace: Workplace) -> None:
         """Another stream was chosen elsewhere: what is shown ends."""
-        if workplace.stream != self._stream and not self._records():
+        if workplace.stream != self._stream and self._folder() is None:
             self._stream = workplace.stream
             self.end()
 

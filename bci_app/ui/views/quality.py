@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QBrush, QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
-from bci_app.engine.quality import ChannelQuality, Grade
+from bci_app.engine.quality import SECONDS, ChannelQuality, Grade
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 from bci_app.ui.views.text import PlainLabel
@@ -17,7 +17,7 @@ from bci_app.ui.views.text import PlainLabel
 SIGNS: dict[Grade, str] = {"good": "✓", "fair": "▲", "bad": "✕"}
 MARKED = "✕ marked bad"
 TOO_EARLY = "Channels are judged from two seconds of EEG in microvolts."
-COLUMNS = ("Channel", "Last 5 s", "Why", "Your mark")
+COLUMNS = ("Channel", f"Last {SECONDS:g} s", "Why", "Your mark")
 
 
 class QualityView(QWidget):
