@@ -11,7 +11,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
+from typer.testing import CliRunner
 
+from bci_app.cli.entry import app
 from bci_app.contract.errors import SettingsError
 from bci_app.engine.workplace import Workplace, load_workplace, save_workplace
 from bci_app.ui import theme
@@ -208,3 +210,15 @@ def test_program_opens_paints_and_closes_by_itself(qapp: QApplication, tmp_path:
 def test_page_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="Connect"):
         run_instrument(tmp_path / "workplace.json", offscreen=True, page="Konnect")
+
+
+@pytest.mark.parametrize("display", [True, False])
+def test_program_without_a_command_opens_the_window_where_there_is_a_display(
+    monkeypatch: pytest.MonkeyPatch, display: bool
+) -> None:
+    opened: list[bool] = []
+    monkeypatch.setattr("bci_app.ui.app.has_display", lambda: display)
+    monkeypatch.setattr("bci_app.cli.entry.window", lambda: opened.append(True))
+    told = CliRunner().invoke(app, [])
+    assert opened == [True] * display
+    assert ("Usage" in told.output) is not display

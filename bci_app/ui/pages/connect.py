@@ -35,8 +35,8 @@ NOTHING_CHOSEN = "No stream is chosen yet. Choose one with Enter."
 NOBODY = "No stream answers. Start the amplifier's LSL sender, or a simulated participant below."
 UNITS = (("as the sender says", None), ("microvolts", "uV"), ("counts", "count"), ("arbitrary", "au"))
 _NAMED = 40
-_LAST_S = 5.0
-"""How long the end of the program waits for a look at the network; LSL may hang for so long."""
+_LAST_S = 1.0
+"""How long the end of the program waits for a look at the network."""
 
 Look = Callable[[], "tuple[StreamDescription, ...]"]
 
@@ -66,6 +66,7 @@ class ConnectPage(Page):
         self._mapping: Task | None = None
         self._threads: list[StreamWatch | Task] = []
         self._mapped: tuple[str, ...] | None = None
+        self._places: dict[str, tuple[float, float]] = {}
         self._in_front = False
         self._closed = False
         self._answered = ""
@@ -197,6 +198,7 @@ class ConnectPage(Page):
         self._ask(answer)
         if row is not None:
             self._map(row.description.channels)
+            self.montage.show_places(self._places, self.holder.current.bad)
 
     def _say_state(self, words: str, *, ok: bool) -> None:
         self.state.setText(words)
@@ -263,7 +265,7 @@ class ConnectPage(Page):
         """Show where `channels` sit; MNE-Python, which knows it, is loaded in the background."""
         if channels == self._mapped:
             return
-        self._mapped = channels
+        self._mapped, self._places = channels, {}
         self.channels_panel.set_detail(f"{len(channels)} named" if channels else "none named")
 
         def work(tell: OnProgress) -> ElectrodeMap:
@@ -282,8 +284,8 @@ class ConnectPage(Page):
     def _show_map(self, found: ElectrodeMap) -> None:
         from bci_app.engine.electrodes import flattened
 
-        bad = self.holder.current.bad
-        self.montage.show_places({name: flattened(place) for name, place in found.places.items()}, bad)
+        self._places = {name: flattened(place) for name, place in found.places.items()}
+        self.montage.show_places(self._places, self.holder.current.bad)
         n_more = len(found.unknown) - _NAMED
         listed = ", ".join(found.unknown[:_NAMED]) + (f" and {n_more} more" if n_more > 0 else "")
         self.unplaced.setText(f"No place known: {listed}" if listed else "")

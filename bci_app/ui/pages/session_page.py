@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 WRITING_S = 60.0
 """How long the end of the program waits for a report that is being written."""
+GIVEN_UP_S = 1.0
+"""How long it waits for what was given up while it was opened: that holds nothing which must be kept."""
 _WIDEST_PX = 900
 
 
@@ -126,9 +128,9 @@ class SessionPage(Page):
             self.window_inside.close()
 
     def finish(self) -> None:
-        """Wait for the report, and for what was given up."""
+        """Wait for the report."""
         for task in self._tasks:
-            task.join(WRITING_S)
+            task.join(GIVEN_UP_S if task.cancelled else WRITING_S)
 
     def start(self) -> None:
         """Open the session that the form describes."""

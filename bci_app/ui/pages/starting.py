@@ -27,7 +27,7 @@ PARTICIPANTS: tuple[tuple[str, ParticipantSettings], ...] = (
 )
 SPEEDS = (("as recorded", 1.0), ("4 × faster", 4.0), ("as fast as nothing gets lost", 0.0))
 
-_START_S = 60.0
+_LAST_S = 1.0
 
 Start = Callable[[OnProgress], "Sender"]
 
@@ -121,9 +121,9 @@ class StartBox(QWidget):
         self._forget_task()
 
     def finish(self) -> None:
-        """Wait for what was given up while it started, so that no process is left behind."""
+        """Wait a moment for what was given up while it started; a process of ours ends with this one in any case."""
         for task in self._given_up:
-            task.join(_START_S)
+            task.join(_LAST_S)
 
     def _forget_task(self) -> None:
         task, self._task = self._task, None

@@ -11,6 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from bci_app.contract.errors import RecordingError
 from bci_app.engine.senders import Outlets
 from bci_app.engine.settings import StreamChoice
 from bci_app.streams import lsl
@@ -150,6 +151,9 @@ def test_channels_are_shown_on_the_head_and_unknown_ones_listed(make: Make, qtbo
     front, back = page.montage.place_px("Fz"), page.montage.place_px("Oz")
     assert front.x() == pytest.approx(back.x())
     assert front.y() < page.montage.height() / 2 < back.y()
+    before = page.montage.grab().toImage()
+    page.holder.choose(bad_channels=page.holder.current.with_bad(("Oz",)))
+    assert page.montage.grab().toImage() != before
 
 
 @pytest.mark.parametrize("typed", ["Ann Lee", "ann@lab.org"])
@@ -242,14 +246,21 @@ def test_replay_without_a_file_is_refused_in_words(make: Make, qtbot: QtBot, tmp
         assert "A replay plays a recording" in said.args[0]
 
 
-def test_file_that_is_no_recording_is_refused_in_words(make: Make, qtbot: QtBot, tmp_path: Path) -> None:
+def test_recording_that_cannot_be_played_is_told_and_nothing_runs(
+    make: Make, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: Path, speed: float) -> FakeSender:
+        raise RecordingError(f"'{file.name}' is no recording at {speed:g} times.")
+
+    monkeypatch.setattr("bci_app.engine.senders.PlayedRecording", refuse)
     (tmp_path / "notes.txt").write_text("nothing")
     page, _ = make()
     page.starting.file.set_path(tmp_path / "notes.txt")
-    with qtbot.waitSignal(page.said, timeout=20_000) as said:
+    page.starting.speed.setCurrentIndex(1)
+    with qtbot.waitSignal(page.said) as said:
         page.starting.replay.click()
-    assert "notes.txt" in said.args[0]
-    assert page.holder.own_sender is None
+    assert said.args == ["'notes.txt' is no recording at 4 times.", "warn"]
+    assert (page.holder.own_sender, page.starting.state) == (None, "")
 
 
 def test_stream_on_the_network_is_listed_chosen_and_told(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
