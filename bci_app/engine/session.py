@@ -70,6 +70,8 @@ class Session(SignalSession):
         self._opening: Opening | None = None
         self._ready_s = np.nan
         self._encoded_by = plan.generator
+        self._trained_on: frozenset[str] = frozenset()
+        """Pictures that a decoder knows which took over; those of the first one are not shown, see `endless`."""
         self._rng = np.random.default_rng(plan.settings.seed)
         self._presenter: Presenter | None = None
         self._n_foreign = 0
@@ -261,8 +263,9 @@ class Session(SignalSession):
                 f"After {self._reader.n_read} pictures read other models took over: {models.name}. Scores and latencies are "
                 f"theirs, from then on. Until then, {n_trials} trials: {self._evidence.text}"
             )
-        if models.generator.latent_space != self.plan.generator.latent_space:
+        if models.generator.bundle.digest != self.plan.generator.bundle.digest:
             self._known = KnownPictures()
+        self._trained_on = frozenset(models.decoder.manifest.trained_on)
         self._evidence = RunningIdentification(models.decoder.latent_mean)
         self.latency.clear()
         self.plan = replace(self.plan, decoder=models.decoder, generator=models.generator)
@@ -292,7 +295,11 @@ class Session(SignalSession):
 
     def _trial_read(self, trial: Trial, result: Reconstruction, shown: Shown | None) -> None:
         if shown is None:
-            self._record_foreign(trial, result)
+            self._record_unscored(trial, result, self._n_foreign, None)
+            self._n_foreign += 1
+            return
+        if shown.picture.id in self._trained_on:
+            self._leave_unscored(trial, result, shown)
             return
         shown = self._in_latent_space(shown)
         noise, centre = self._reader.read_noise(self._rng), self.plan.decoder.latent_mean
@@ -305,10 +312,22 @@ class Session(SignalSession):
         if self._presenter is not None:
             self._presenter.trial_done(shown.trial, read=True)
 
+    def _leave_unscored(self, trial: Trial, result: Reconstruction, shown: Shown) -> None:
+        """The decoder that took over was trained on this very picture, so reading it proves nothing."""
+        self._record_unscored(trial, result, shown.trial, shown.picture)
+        self._telling.now_and_then(
+            "known picture",
+            f"The decoder in use was trained on {shown.picture.id}, which was shown: it is read and not scored.",
+            self.clock(),
+        )
+        self._telling.tell(TrialRead(shown.trial, shown.picture, result.image, np.nan))
+        if self._presenter is not None:
+            self._presenter.trial_done(shown.trial, read=True)
+
     def _in_latent_space(self, shown: Shown) -> Shown:
         """The picture with its latent by the generator in use: the presenter encodes with the first one."""
         generator = self._reader.generator
-        if generator.latent_space == self._encoded_by.latent_space:
+        if generator.bundle.digest == self._encoded_by.bundle.digest:
             return shown
         image = resize(shown.picture.image, generator.image_size)
         return replace(shown, latent=generator.encode(image[np.newaxis])[0])
@@ -334,23 +353,24 @@ class Session(SignalSession):
             }
         )
 
-    def _record_foreign(self, trial: Trial, result: Reconstruction) -> None:
-        """A trial round somebody else's marker: what was shown is not known, so nothing is scored."""
+    def _record_unscored(self, trial: Trial, result: Reconstruction, number: int, picture: Picture | None) -> None:
+        """A trial without a score: what was shown is not known, or known to the decoder."""
         if self._live.recorder is None:
             return
-        self._live.recorder.picture(f"trial_{self._n_foreign:04d}_read", result.image)
+        if picture is not None:
+            self._live.recorder.picture(f"trial_{number:04d}_shown", picture.image)
+        self._live.recorder.picture(f"trial_{number:04d}_read", result.image)
         self._live.recorder.trial(
             {
-                "trial": self._n_foreign,
+                "trial": number,
                 "marker": trial.marker.label,
-                "picture": None,
+                "picture": None if picture is None else picture.id,
                 "onset_s": trial.marker.time,
                 "identified": None,
                 "decoder": self.plan.decoder.bundle.digest,
                 "latent_read": result.latent.tolist(),
             }
         )
-        self._n_foreign += 1
 
     def _trial_dropped(self, marker: Marker, reason: str, shown: Shown | None) -> None:
         self.n_dropped += 1

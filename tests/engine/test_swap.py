@@ -13,7 +13,7 @@ import pytest
 from bci_app.contract.errors import SettingsError
 from bci_app.contract.signal import Marker, Trial, Window
 from bci_app.contract.windowing import TrialSpec, WindowSpec
-from bci_app.engine.events import Event, ModelsChanged, ModelsRefused, TrialRead
+from bci_app.engine.events import Event, ModelsChanged, ModelsRefused, Problem, TrialRead
 from bci_app.engine.live_image import Reader, Shown
 from bci_app.engine.plan import SessionPlan
 from bci_app.engine.session import Session
@@ -161,21 +161,23 @@ def test_a_swap_loses_no_sample_and_tells_who_reads_since_when(
     assert any("other models took over" in each for each in session.problems)
 
 
-def test_after_an_exchange_trials_are_scored_in_the_space_of_the_new_generator(
+def test_after_an_exchange_trials_are_scored_in_the_new_space_and_pictures_known_to_the_decoder_not_at_all(
     tmp_path: Path, generator: Generator, decoder: Decoder, bundles: Path
 ) -> None:
     other = Generator.open(bundles / "generator")
     models = Models(Decoder.open(bundles / "other", other), other)
     pictures = builtin(("shapes",)).sample(np.random.default_rng(0), 4, generator.image_size)
+    known = builtin(("letters",)).sample(np.random.default_rng(0), 1, generator.image_size)[0]
     told: list[Event] = []
     with Sender(CHANNELS, SFREQ) as sender, MarkerOutlet("test markers", uuid4().hex):
         stream = StreamChoice(source_id=sender.source_id, markers="test markers")
         session = Session(SessionPlan(SessionSettings(stream=stream), "x", decoder, generator, folder=tmp_path))
         session._telling.emit = told.append
-        for number, picture in enumerate(pictures):
+        for number, picture in enumerate((*pictures, known)):
             if number == 2:
                 session.exchange(models)
                 session._reader.turn()
+                session._trained_on = frozenset((known.id,))
             window = Window(10 * np.random.default_rng(number).normal(size=(4, 25)).astype("f4"), np.arange(25) / 50, 0)
             shown = Shown(number, picture, generator.encode(picture.image[None])[0])  # as the presenter encodes it
             session._trial_read(Trial(window, Marker(0.0, picture.label)), session._reader.read(window, shown), shown)
@@ -186,9 +188,14 @@ def test_after_an_exchange_trials_are_scored_in_the_space_of_the_new_generator(
         latents["shown"], other.encode(np.stack([each.image for each in pictures[2:]])), rtol=1e-4
     )
     kinds = [type(event) for event in told]
-    assert kinds == [TrialRead, TrialRead, ModelsChanged, TrialRead, TrialRead]
-    assert [event.nearest.n_known for event in of(told, TrialRead)] == [1, 2, 1, 2]  # type: ignore[attr-defined]
+    assert kinds == [TrialRead, TrialRead, ModelsChanged, TrialRead, TrialRead, Problem, TrialRead]
+    read = of(told, TrialRead)
+    assert [event.nearest.n_known for event in read[:-1]] == [1, 2, 1, 2]  # type: ignore[attr-defined]
+    assert np.isnan(read[-1].identified)  # type: ignore[attr-defined]
+    assert any("was trained on" in each and "not scored" in each for each in session.problems)
     entries = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text("utf-8").splitlines()]
     digests = [each.bundle.digest for each in (decoder, models.decoder)]
-    assert [entry["decoder"] for entry in entries] == [digests[0]] * 2 + [digests[1]] * 2
+    assert [entry["decoder"] for entry in entries] == [digests[0]] * 2 + [digests[1]] * 3
+    assert ["latent_shown" in entry for entry in entries] == [True] * 4 + [False]
+    assert (tmp_path / "pictures" / "trial_0004_shown.png").is_file()
     assert any("Until then, 2 trials: identification" in each and "chance 0.50" in each for each in session.problems)
