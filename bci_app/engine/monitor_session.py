@@ -122,8 +122,8 @@ class SignalLook:
     """What the last seconds tell; `number` counts.
 
     `channels` are those of the view, `quality` the verdict on each from the signal as streamed, or nothing if it is too early
-    or the signal is no EEG; `spectrum` that of the signal as shown; `head`, the map of those channels that are not bad, None if
-    too few of their places are known.
+    or the signal is no EEG; `spectrum` that of the signal as shown; `head`, the map of those channels that are neither
+    marked nor judged bad, None if too few of their places are known.
     """
 
     number: int
@@ -161,16 +161,21 @@ class Looking(Worker):
         """Look at the last seconds; looking thread."""
         if self.pause(_LOOK_S):
             return False
-        bad = self._viewing.choice.bad
-        if self._head is None or self._head[0] != bad:
-            self._head = (bad, HeadMap.of(self._electrodes.places, bad))
         raw, shown = self._last(self._raw), self._last(self._viewing.shown)
         sfreq = self._raw.sfreq
         quality = () if raw is None or self._unit != "uV" else look_at(raw, sfreq, self._channels, self._neighbours)
         spectrum = None if shown is None else welch(shown, sfreq)
+        judged = (each.channel for each in quality if each.grade == "bad")
+        head = self._map_without(tuple(sorted({*self._viewing.choice.bad, *judged})))
         number = 1 if self.newest is None else self.newest.number + 1
-        self.newest = SignalLook(number, self._channels, quality, spectrum, self._electrodes, self._head[1])
+        self.newest = SignalLook(number, self._channels, quality, spectrum, self._electrodes, head)
         return True
+
+    def _map_without(self, bad: tuple[str, ...]) -> HeadMap | None:
+        """The map of all channels but these; made anew only when they change."""
+        if self._head is None or self._head[0] != bad:
+            self._head = (bad, HeadMap.of(self._electrodes.places, bad))
+        return self._head[1]
 
     def _last(self, ring: Ring) -> NDArray[np.float32] | None:
         """The last seconds without a gap inside (n_channels, n_times); None if they are too few."""

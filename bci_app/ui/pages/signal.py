@@ -82,7 +82,6 @@ class SignalPage(Page):
         self.band: QComboBox = choice_field(
             "Band of the map", [(name, band) for name, band in BANDS_HZ.items()], BANDS_HZ["alpha"]
         )
-        self.mark_button = QPushButton("Mark all that are judged bad")
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
@@ -92,7 +91,7 @@ class SignalPage(Page):
         layout.addWidget(self.idle)
         layout.addWidget(self.show_button, 0, Qt.AlignmentFlag.AlignLeft)
         self.signal_panel = Panel("Signal", self.signal_view)
-        self.quality_panel = Panel("Channels", _column(self.quality_view, self.mark_button))
+        self.quality_panel = Panel("Channels", self.quality_view)
         self.spectrum_panel = Panel("Spectrum as shown", self.spectrum_view)
         self.topography_panel = Panel("Power over the head", _column(self.topography_view, self.unplaced, self.band))
         below = splitter(Qt.Orientation.Horizontal, (self.spectrum_panel, 50), (self.topography_panel, 50))
@@ -107,7 +106,7 @@ class SignalPage(Page):
         self.show_button.clicked.connect(lambda: self.begin(self.form.record.isChecked()))
         self.quality_view.selected.connect(lambda channel: self._draw_look())
         self.quality_view.mark_wanted.connect(self.toggle_bad)
-        self.mark_button.clicked.connect(self.mark_judged)
+        self.quality_view.marks_wanted.connect(self.mark_judged)
         self.band.activated.connect(lambda index: self._draw_look())
         table = self.quality_view.table  # Space and arrows mean something else to buttons and lists
         keys: tuple[tuple[QWidget, str, Callable[[], object]], ...] = (

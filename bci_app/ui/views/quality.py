@@ -7,7 +7,16 @@ from collections.abc import Collection
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QBrush, QColor
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from bci_app.engine.quality import SECONDS, ChannelQuality, Grade
 from bci_app.ui import theme
@@ -33,6 +42,8 @@ class QualityView(QWidget):
     """The channel that the cursor is on."""
     mark_wanted = Signal(str)
     """A channel that is to be marked bad, or not any more."""
+    marks_wanted = Signal()
+    """All that are judged bad are to be marked so."""
 
     def __init__(self, colours: Theme = theme.DARK) -> None:
         super().__init__()
@@ -41,10 +52,15 @@ class QualityView(QWidget):
         self._rows: dict[str, int] = {}
         self._summary = PlainLabel(TOO_EARLY, points=theme.SMALL_PT, wrap=True)
         self.table = self._build_table()
+        self.mark_button = QPushButton("Mark the bad ones")
+        self.mark_button.clicked.connect(lambda: self.marks_wanted.emit())
+        above = QHBoxLayout()
+        above.addWidget(self._summary, 1)
+        above.addWidget(self.mark_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self._summary)
+        layout.addLayout(above)
         layout.addWidget(self.table, 1)
 
     @property
@@ -85,7 +101,7 @@ class QualityView(QWidget):
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
-        for column, letters in ((0, "EEG 000-REF"), (1, "✓ good  "), (3, MARKED)):
+        for column, letters in ((0, "EEG 000-REF"), (1, COLUMNS[1] + "00"), (3, MARKED)):
             header.resizeSection(column, table.fontMetrics().horizontalAdvance(letters) + 12)
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 6)

@@ -13,7 +13,7 @@ from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 from bci_app.ui.views.montage import ROOM, MontageView
 
-NO_MAP = "A map needs four channels whose place is known"
+NO_MAP = "A map needs four good channels in known places"
 _COLOURS = "viridis"
 """Grows evenly from dark to bright, also for those who see colours differently."""
 _STOPS = 8

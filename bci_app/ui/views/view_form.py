@@ -36,7 +36,7 @@ class ViewForm(QWidget):
         self.record.clicked.connect(self.record_wanted)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.GAP_PX)
+        layout.setSpacing(theme.GAP_PX // 2)
         named = (("&Band", self.band), ("Li&ne", self.notch), ("Re&ference", self.reference), ("&Mode", self.mode))
         for name, field in named:
             label = PlainLabel(name)
@@ -71,8 +71,8 @@ class ViewForm(QWidget):
 
     def say_delay(self, delay_s: float, at_hz: float) -> None:
         """Write by how much the filters of the view come late."""
-        late = f"Filters delay {at_hz:.2g} Hz by {1000 * delay_s:.0f} ms"
-        self._delay.setText(late if delay_s else "No filter, no delay")
+        late = f"Delay {1000 * delay_s:.0f} ms at {at_hz:.2g} Hz"
+        self._delay.setText(late if delay_s else "No delay")
 
 
 def _notches(sfreq: float) -> list[tuple[str, float | None]]:

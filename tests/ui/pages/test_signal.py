@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_a_stream_is_shown_judged_marked_and_recorded(page: SignalPage, qtbot: Q
         qtbot.waitUntil(lambda: page.quality_view.texts()["Pz"][0] == "✕ bad", timeout=8000)
         assert page.busy is None
 
-        page.mark_button.click()
+        page.quality_view.mark_button.click()
         qtbot.keyClick(page.quality_view.table, Qt.Key.Key_Delete)  # the cursor stands on x1
         assert page.holder.current.bad == ("Pz", "x1")
         assert [page.quality_view.texts()[name][2] for name in ("x1", "Cz", "Pz")] == [MARKED, "", MARKED]
@@ -94,11 +95,11 @@ def test_the_view_follows_the_form_and_says_how_late_it_is(page: SignalPage, qtb
         page.holder.choose(stream=StreamChoice(source_id=sender.source_id))
         page.entered()
         qtbot.waitUntil(lambda: shown_s(page) > 0.3, timeout=8000)
-        assert page.form.delay.startswith("Filters delay 6.3 Hz by ")
+        assert re.fullmatch("Delay [1-9][0-9]* ms at 6.3 Hz", page.form.delay)
         assert page.form.band.findText("gamma") > 0
         page.form.band.setCurrentIndex(page.form.band.findText("all"))
         page.form.band.activated.emit(0)
-        assert page.form.delay == "No filter, no delay"
+        assert page.form.delay == "No delay"
         page.form.reference.setCurrentIndex(page.form.reference.findText("Cz"))
         page.form.reference.activated.emit(0)
         assert page.session is not None
