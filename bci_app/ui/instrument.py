@@ -77,6 +77,7 @@ class InstrumentWindow(QMainWindow):
         holder.setParent(self)
         self.kinds = tuple(pages)
         self._pages: dict[int, Page] = {}
+        self._retired: list[Page] = []  # made anew since; what they still write is waited for
         self._index = -1
         self._closing = False
         self._ending: threading.Thread | None = None
@@ -263,8 +264,10 @@ class InstrumentWindow(QMainWindow):
         if isinstance(app, QApplication):
             theme.dress(app, self.holder.colours)
         index, self._index = self._index, -1
-        for page in [page for page in self._pages.values() if not page.busy]:
+        idle = [page for page in self._pages.values() if not page.busy]
+        for page in idle:
             page.close_page()
+        self._retired += idle
         self._pages = {number: page for number, page in self._pages.items() if page.busy}
         self._build()
         self.page(0)
@@ -315,7 +318,7 @@ class InstrumentWindow(QMainWindow):
         """Wait for what is still being written or ended; after the window has closed."""
         if self._ending is not None:
             self._ending.join()
-        for page in self._pages.values():
+        for page in (*self._retired, *self._pages.values()):
             page.finish()
 
     def close_after(self, seconds: float | None, screenshot: Path | None = None) -> None:

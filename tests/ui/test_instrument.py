@@ -179,6 +179,9 @@ def test_light_and_dark_change_at_once_and_are_kept(make: Make, qtbot: QtBot, tm
     assert window.page(1) is running
     assert idle.life[-1] == "closed"
     assert window.page(0) is not idle
+    window.close()
+    window.finish()
+    assert (idle.life[-1], running.life[-1]) == ("finished", "finished")
 
 
 def test_participant_and_stream_are_told_above(make: Make) -> None:
