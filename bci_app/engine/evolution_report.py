@@ -16,6 +16,7 @@ from bci_app.engine.evolution_files import RESPONSES
 from bci_app.engine.evolution_summary import SEALED, evolution_verdict
 from bci_app.engine.evolution_views import ActivationCurves, EvolutionSnapshot, MeanCurve, response_text
 from bci_app.engine.report_page import inline, inline_image, svg, write_page
+from bci_app.engine.session_quality import session_quality
 
 CURVES = {
     "evolved": ("evolved pictures", "#0072b2", "-"),
@@ -57,6 +58,7 @@ def write_evolution_report(folder: Path, summary: dict[str, Any], evolution: Evo
         cards=[*_evolved_cards(evolution), *_reference_cards(folder, evolution.unit)],
         settings=json.dumps(summary["settings"], indent=1),
         number=response_text,
+        quality=session_quality(folder),
     )
 
 

@@ -15,6 +15,7 @@ from bci_app.contract.lines import read_lines
 from bci_app.engine.report import write_report
 from bci_app.engine.report_page import write_page
 from bci_app.engine.session_file import CUT_SHORT, SESSION, now, read_session
+from bci_app.engine.session_quality import session_quality
 from bci_app.engine.session_signal import signal_facts
 from bci_app.engine.summary import identification_summary, write_json
 from bci_app.engine.views import Identification, IdentificationCurve
@@ -170,7 +171,7 @@ def _evolution(folder: Path, about: Facts, summary: Facts | None) -> Path:
 def _signal(folder: Path, about: Facts, summary: Facts | None) -> Path:
     """Of a recording that nothing read."""
     summary = summary or _rebuilt(folder, about)
-    return write_page(folder, "signal_report.html", summary=summary)
+    return write_page(folder, "signal_report.html", summary=summary, quality=session_quality(folder))
 
 
 _WRITERS: dict[str, Callable[[Path, Facts, Facts | None], Path]] = {

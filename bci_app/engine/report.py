@@ -7,6 +7,7 @@ from typing import Any
 
 from bci_app.contract.lines import read_lines
 from bci_app.engine.report_page import inline, svg, write_page
+from bci_app.engine.session_quality import session_quality
 from bci_app.engine.summary import paragraph
 from bci_app.engine.views import Identification, IdentificationCurve
 
@@ -28,6 +29,7 @@ def write_report(folder: Path, summary: dict[str, Any], identification: Identifi
         paragraph=paragraph(summary),
         curve=identification_plot(identification, summary["signal"]),
         trials=_trials(folder),
+        quality=session_quality(folder),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +32,32 @@ def signal_facts(folder: Path) -> dict[str, int]:
     return {"raw_samples": sum(n for n, _ in found), "gaps": sum(gaps for _, gaps in found)} if found else {}
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a part says of its recording, and how many whole samples of all channels it holds."""
+
+    channels: tuple[str, ...]
+    sfreq: float
+    unit: str
+    n_samples: int
+
+
+def described(part: Path) -> Described:
+    """The description of one part; RecordingError if it cannot be read."""
+    try:
+        told = json.loads((part / "eeg.json").read_text("utf-8"))
+        channels, sfreq = tuple(map(str, told["channels"])), float(told["sfreq"])
+        if not (channels and sfreq > 0):
+            raise ValueError("it has no channels, or no rate")
+        data = part / "eeg.f32"
+        n = data.stat().st_size // (4 * len(channels)) if data.is_file() else 0
+        return Described(channels, sfreq, str(told.get("unit", "uV")), n)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecordingError(f"The recording in '{part}' cannot be read: {error}. Take an intact copy.") from None
+
+
 def _facts(part: Path) -> tuple[int, int]:
     """Whole samples of one part, and gaps between them, from the time stamps alone."""
-    try:
-        described = json.loads((part / "eeg.json").read_text("utf-8"))
-        n_bytes = 4 * len(described["channels"])
-        data, stamps = part / "eeg.f32", part / "eeg_times.f64"
-        n = data.stat().st_size // n_bytes if data.is_file() else 0
-        times = np.fromfile(stamps, np.float64)[:n] if stamps.is_file() else np.empty(0)
-        return times.size, int((np.diff(times) > _GAP / float(described["sfreq"])).sum())
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-        raise RecordingError(f"The recording in '{part}' cannot be read: {error}. Take an intact copy.") from None
+    told, stamps = described(part), part / "eeg_times.f64"
+    times = np.fromfile(stamps, np.float64)[: told.n_samples] if stamps.is_file() else np.empty(0)
+    return times.size, int((np.diff(times) > _GAP / told.sfreq).sum())

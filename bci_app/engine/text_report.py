@@ -7,6 +7,7 @@ from typing import Any
 
 from bci_app.contract.lines import read_lines
 from bci_app.engine.report_page import write_page
+from bci_app.engine.session_quality import session_quality
 from bci_app.engine.text_summary import text_paragraph
 
 INPUTS = (("EEG of the sentence", "eeg"), ("matched Gaussian noise in its place", "noise"))
@@ -27,4 +28,5 @@ def write_text_report(folder: Path, summary: dict[str, Any]) -> Path:
         paragraph=text_paragraph(summary),
         inputs=INPUTS,
         sentences=read_lines(folder / "sentences.jsonl"),
+        quality=session_quality(folder),
     )
