@@ -19,6 +19,11 @@ from tests.benchmarks.results import Row, publish
 from tests.benchmarks.viewer_worker import WARM_S
 
 PAINT_MS, SHARE = 25.0, 0.5
+CAP = (
+    "Fp1,Fpz,Fp2,AF7,AF3,AFz,AF4,AF8,F7,F5,F3,F1,Fz,F2,F4,F6,F8,FT7,FC5,FC3,FC1,FCz,FC2,FC4,FC6,FT8,T7,C5,C3,C1,Cz,C2,C4,C6,"
+    "T8,TP7,CP5,CP3,CP1,CPz,CP2,CP4,CP6,TP8,P9,P7,P5,P3,P1,Pz,P2,P4,P6,P8,P10,PO7,PO3,POz,PO4,PO8,O1,Oz,O2,Iz"
+)
+"""64 channels whose places are known, so that the map is drawn."""
 
 
 def view(name: str, source_id: str, seconds: float) -> dict[str, Any]:
@@ -42,6 +47,7 @@ def main() -> int:
     source_id = f"viewer-{uuid4().hex}"
     lasts = str(2 * (seconds + WARM_S) + 60)
     command = [sys.executable, "-m", "tests.benchmarks.counter_stream", "--source-id", source_id, "--seconds", lasts]
+    command += ["--names", CAP]
     sender = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert sender.stdout is not None

@@ -24,9 +24,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--first", type=int, default=0, help="number of the first sample")
     parser.add_argument("--unit", default="microvolts")
+    parser.add_argument("--names", help="of the channels, with commas between; instead of their number")
     given = parser.parse_args()
+    if given.names:
+        given.channels = len(given.names.split(","))
     noise = np.random.default_rng(0).normal(scale=15, size=(given.channels, 4096)).astype(np.float32)
-    names = [f"ch{index:02d}" for index in range(given.channels)]
+    if given.names:  # of one head: neighbours are alike, so no channel is judged bad
+        noise += np.random.default_rng(1).normal(scale=20, size=noise.shape[1]).astype(np.float32)
+    names = given.names.split(",") if given.names else [f"ch{index:02d}" for index in range(given.channels)]
     with LslOutlet("counter", names, given.sfreq, given.source_id, unit=given.unit) as outlet:
         print("ready", flush=True)
         if not outlet.wait_for_consumers(60):
