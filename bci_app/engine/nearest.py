@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_app.contract.errors import PictureError
 from bci_app.contract.identification import correlations
 from bci_app.pictures.picture import Picture
+from bci_app.pictures.shown import read_shown
 
 N_NEAREST = 3
+_MOST_OF_CALIBRATION = 120
 
 Floats = NDArray[np.floating]
 
@@ -49,6 +54,26 @@ class Nearest:
     def chance_rank(self) -> float:
         """The rank that guessing gives on average."""
         return (self.n_known + 1) / 2
+
+
+def calibration_pictures(decoder: Path, trained_on: Sequence[str], size: int) -> tuple[Picture, ...]:
+    """Pictures that a decoder was made with, as far as they lie beside its folder in that of its calibration; at most 120.
+
+    Parameters
+    ----------
+    decoder : Path
+        Folder of the bundle.
+    trained_on : sequence of str
+        Their ids, as its manifest lists them.
+    size : int
+        Side of the pictures in pixels.
+    """
+    if not trained_on or not (decoder.parent / "trials.jsonl").is_file():
+        return ()
+    try:
+        return tuple(read_shown(decoder.parent, trained_on[:_MOST_OF_CALIBRATION], size).values())
+    except (PictureError, OSError):  # they are an addition: a folder that has lost them is none the worse
+        return ()
 
 
 class KnownPictures:

@@ -31,6 +31,9 @@ from bci_app.pictures.picture import Picture, resize
 from bci_app.streams.lsl import local_clock
 from bci_app.streams.source import StreamState
 
+_KNOWN_PER_TRIAL = 8
+"""Pictures of the calibration that are encoded after each trial, to be compared with what is read."""
+
 
 class Session(SignalSession):
     """A running session; its public methods say which thread may call them.
@@ -67,6 +70,7 @@ class Session(SignalSession):
         self._reader = Reader(plan.decoder, plan.generator, clock, self._exchanged)
         self._evidence = RunningIdentification(plan.decoder.latent_mean)
         self._known = KnownPictures()
+        self._to_know = self._reader.models.calibration_pictures()
         self._opening: Opening | None = None
         self._ready_s = np.nan
         self._encoded_by = plan.generator
@@ -186,6 +190,7 @@ class Session(SignalSession):
         about = replace(self.plan, decoder=models.decoder, generator=models.generator).about
         self._keep(lambda folder: update_session(folder, decoder=about["decoder"], generator=about["generator"]))
         self._ready_s = self.clock()
+        self._to_know = models.calibration_pictures()
         self._reader.hand_in(models)
 
     def decoders(self) -> tuple[Found, ...]:
@@ -271,6 +276,9 @@ class Session(SignalSession):
         self.plan = replace(self.plan, decoder=models.decoder, generator=models.generator)
         self._telling.tell(ModelsChanged(models.name, self._ready_s, self.clock()))
 
+    def _latency_log(self) -> LatencyLog:
+        return self.latency
+
     def _hold_pictures(self, state: StreamState) -> None:
         if self._presenter is not None:
             self._presenter.hold(state not in ("connected", "back"))
@@ -311,6 +319,13 @@ class Session(SignalSession):
         self._telling.tell(TrialRead(shown.trial, shown.picture, result.image, score, nearest))
         if self._presenter is not None:
             self._presenter.trial_done(shown.trial, read=True)
+        self._know_some_more()
+
+    def _know_some_more(self) -> None:
+        """Encode a few pictures of the calibration, now that nothing waits for this thread."""
+        some = [self._to_know.pop() for _ in range(min(_KNOWN_PER_TRIAL, len(self._to_know)))]
+        for picture in some:
+            self._known.add(picture, self._reader.generator.encode(picture.image[np.newaxis])[0])
 
     def _leave_unscored(self, trial: Trial, result: Reconstruction, shown: Shown) -> None:
         """The decoder that took over was trained on this very picture, so reading it proves nothing."""

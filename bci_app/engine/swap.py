@@ -13,9 +13,11 @@ from bci_app.contract.checks import listed
 from bci_app.contract.errors import SettingsError
 from bci_app.contract.manifest import DecoderManifest
 from bci_app.contract.windowing import TrialSpec, WindowSpec
+from bci_app.engine.nearest import calibration_pictures
 from bci_app.engine.worker import Worker
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
+from bci_app.pictures.picture import Picture
 
 _DIGITS = 7
 _MOST_FOUND = 50
@@ -37,6 +39,13 @@ class Models:
         return " → ".join(
             f"{each.manifest.name} {each.bundle.digest[:_DIGITS]}" for each in (self.decoder, self.generator)
         )
+
+    def calibration_pictures(self) -> list[Picture]:
+        """Pictures that the decoder was made with, of the size that the generator reads, as far as they are at hand."""
+        if not self.generator.manifest.has_encoder:
+            return []
+        trained_on, size = self.decoder.manifest.trained_on, self.generator.image_size
+        return list(calibration_pictures(self.decoder.bundle.folder, trained_on, size))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from bci_app.engine.calibration_session import (
     request_of,
 )
 from bci_app.engine.events import Event, Finished, ShowPicture
+from bci_app.engine.nearest import calibration_pictures
 from bci_app.engine.plan import Outlets
 from bci_app.engine.settings import Presentation, StreamChoice
 from bci_app.inference.decoder import Decoder
@@ -91,6 +92,11 @@ def test_what_was_shown_and_recorded_becomes_a_decoder_without_the_channels_mark
     assert isinstance(opened.manifest, DecoderManifest)
     assert opened.manifest.channels == CHANNELS[:3]
     assert set(opened.manifest.trained_on) == {picture.id for picture in plan.pictures}
+    known = calibration_pictures(opened.bundle.folder, opened.manifest.trained_on, generator.image_size)
+    assert {picture.id for picture in known} == set(opened.manifest.trained_on)
+    assert (
+        calibration_pictures(folder, opened.manifest.trained_on, generator.image_size) == ()
+    )  # nothing lies beside it
 
 
 def test_a_stream_that_is_not_there_or_no_eeg_is_refused_in_words(generator: Generator) -> None:

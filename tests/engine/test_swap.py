@@ -168,6 +168,7 @@ def test_after_an_exchange_trials_are_scored_in_the_new_space_and_pictures_known
     models = Models(Decoder.open(bundles / "other", other), other)
     pictures = builtin(("shapes",)).sample(np.random.default_rng(0), 4, generator.image_size)
     known = builtin(("letters",)).sample(np.random.default_rng(0), 1, generator.image_size)[0]
+    beside = builtin(("digits",)).sample(np.random.default_rng(0), 9, generator.image_size)
     told: list[Event] = []
     with Sender(CHANNELS, SFREQ) as sender, MarkerOutlet("test markers", uuid4().hex):
         stream = StreamChoice(source_id=sender.source_id, markers="test markers")
@@ -178,6 +179,7 @@ def test_after_an_exchange_trials_are_scored_in_the_new_space_and_pictures_known
                 session.exchange(models)
                 session._reader.turn()
                 session._trained_on = frozenset((known.id,))
+                session._to_know = list(beside)
             window = Window(10 * np.random.default_rng(number).normal(size=(4, 25)).astype("f4"), np.arange(25) / 50, 0)
             shown = Shown(number, picture, generator.encode(picture.image[None])[0])  # as the presenter encodes it
             session._trial_read(Trial(window, Marker(0.0, picture.label)), session._reader.read(window, shown), shown)
@@ -190,7 +192,7 @@ def test_after_an_exchange_trials_are_scored_in_the_new_space_and_pictures_known
     kinds = [type(event) for event in told]
     assert kinds == [TrialRead, TrialRead, ModelsChanged, TrialRead, TrialRead, Problem, TrialRead]
     read = of(told, TrialRead)
-    assert [event.nearest.n_known for event in read[:-1]] == [1, 2, 1, 2]  # type: ignore[attr-defined]
+    assert [event.nearest.n_known for event in read[:-1]] == [1, 2, 1, 10]  # type: ignore[attr-defined]
     assert np.isnan(read[-1].identified)  # type: ignore[attr-defined]
     assert any("was trained on" in each and "not scored" in each for each in session.problems)
     entries = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text("utf-8").splitlines()]

@@ -14,8 +14,9 @@ from bci_app.ui.views.text import PlainLabel
 
 SHOWN = "shown"
 TIP = (
-    "Pictures of this session whose latent correlates most with the reading; the picture that was shown may be among them and "
-    "is marked then. Below: its rank among all of them, that of a reading from noise, and what guessing gives."
+    "Pictures of this session and of the calibration whose latent correlates most with the reading; the picture that was shown "
+    "may be among them and is marked then. Below: its rank among all of them, that of a reading from noise, and what guessing "
+    "gives."
 )
 
 
