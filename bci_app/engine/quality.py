@@ -27,6 +27,11 @@ LINES_HZ = (50.0, 60.0)
 BROAD_HZ = (1.0, 80.0)
 CORRELATED_HZ = (1.0, 40.0)
 N_NEIGHBOURS = 4
+NEAR = 0.7
+"""Farthest neighbour, in radii of the head: a little more than the distance of the 10-20 system, 36 degrees. Electrodes that
+are farther apart need not be alike: those of a headband with four are not."""
+_FEWEST_NEIGHBOURS = 2
+"""One alone may be the one that is bad."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def slow_spread_uv(data: Samples, sfreq: float) -> Floats:
 def nearest_electrodes(
     channels: tuple[str, ...], places: Mapping[str, Floats], n: int = N_NEIGHBOURS
 ) -> NDArray[np.intp]:
-    """The `n` nearest electrodes of each channel, nearest first (n_channels, n); -1 where there is none.
+    """The `n` nearest electrodes of each channel, nearest first (n_channels, n); -1 where there is none within `NEAR`.
 
     Parameters
     ----------
@@ -129,7 +134,8 @@ def nearest_electrodes(
     apart = np.linalg.norm(at[:, np.newaxis] - at, axis=2)
     np.fill_diagonal(apart, np.inf)
     nearest = np.argsort(apart, axis=1, kind="stable")[:, : min(n, len(known) - 1)]
-    result[known, : nearest.shape[1]] = known[nearest]
+    near = np.take_along_axis(apart, nearest, axis=1) <= NEAR
+    result[known, : nearest.shape[1]] = np.where(near, known[nearest], -1)
     return result
 
 
@@ -146,13 +152,13 @@ def neighbour_correlation(correlation: Floats, neighbours: NDArray[np.intp]) -> 
     Returns
     -------
     float64 array (n_channels,)
-        NaN without a neighbour, or without power.
+        NaN with fewer than two neighbours, or without power.
     """
     result = np.full(len(correlation), np.nan)
     for row, nearest in enumerate(neighbours):
         values = correlation[row, nearest[nearest >= 0]]
         values = values[np.isfinite(values)]
-        if len(values):
+        if len(values) >= _FEWEST_NEIGHBOURS:
             result[row] = np.median(values)
     return result
 

@@ -76,12 +76,13 @@ def test_neighbours_are_the_nearest_known_ones_and_missing_ones_are_told() -> No
     found = nearest_electrodes(("a", "?", "b", "c"), places, n=3)
     assert found.tolist() == [[2, 3, -1], [-1, -1, -1], [0, 3, -1], [2, 0, -1]]
     assert nearest_electrodes(("a", "?"), places, n=2).tolist() == [[-1, -1]] * 2
+    assert nearest_electrodes(("a", "far"), places | {"far": -places["a"]}, n=1).tolist() == [[-1]] * 2
 
 
-def test_likeness_is_the_median_over_the_neighbours_that_are_there() -> None:
+def test_likeness_is_the_median_over_the_neighbours_if_there_are_two() -> None:
     correlation = np.array([[1, 0.2, 0.8, np.nan], [0.2, 1, 0.6, np.nan], [0.8, 0.6, 1, np.nan], [np.nan] * 4])
-    neighbours = np.array([[1, 2, 3], [0, -1, -1], [-1, -1, -1], [0, 1, 2]])
-    np.testing.assert_allclose(neighbour_correlation(correlation, neighbours), [0.5, 0.2, np.nan, np.nan])
+    neighbours = np.array([[1, 2, 3], [0, -1, -1], [0, 1, -1], [0, 1, 2]])
+    np.testing.assert_allclose(neighbour_correlation(correlation, neighbours), [0.5, np.nan, 0.7, np.nan])
 
 
 FINE = Figures(*(np.array([value]) for value in (12.0, 0.0, 0.0, 0.05)), 50.0, np.array([5.0]), np.array([0.9]))
