@@ -91,7 +91,7 @@ class InstrumentWindow(QMainWindow):
         self._told = {"Stream": ("none chosen", False), "Device": ("told when models run", True)}
         holder.stream_told.connect(lambda text, ok: self._tell("Stream", text, ok))
         holder.device_told.connect(lambda text, ok: self._tell("Device", text, ok))
-        holder.changed.connect(self._show_participant)
+        holder.changed.connect(self._on_choice)
         self.setWindowTitle("bci-app")
         self._build()
         self._add_keys()
@@ -173,6 +173,11 @@ class InstrumentWindow(QMainWindow):
     def _tell(self, name: str, text: str, ok: bool) -> None:
         self._told[name] = (text, ok)
         self.chips[name].show_text(text, "good" if ok else "warn")
+
+    def _on_choice(self) -> None:
+        self._show_participant()
+        if self.holder.trouble:
+            self.say(self.holder.trouble, "warn")
 
     def _show_participant(self) -> None:
         code = self.holder.current.participant

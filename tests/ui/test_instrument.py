@@ -144,6 +144,14 @@ def test_broken_file_of_choices_is_told_when_the_window_opens(make: Make, tmp_pa
     assert "is kept as" in make(tmp_path / "workplace.json").banner.text
 
 
+def test_choice_that_cannot_be_kept_holds_and_is_told(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    window = make(tmp_path / "file" / "workplace.json")
+    window.holder.choose(participant="P07")
+    assert "the choice holds for this start alone" in window.banner.text
+    assert window.chips["Participant"].text == "P07"
+
+
 def test_quit_asks_once_while_something_runs(make: Make, qtbot: QtBot) -> None:
     window = make()
     _page(window, 0).runs = "a session runs"

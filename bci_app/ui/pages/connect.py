@@ -119,7 +119,7 @@ class ConnectPage(Page):
 
     def _connect(self) -> None:
         self._looked.connect(self._on_look, Qt.ConnectionType.QueuedConnection)
-        self._watch_failed.connect(lambda words: self.said.emit(words, "warn"), Qt.ConnectionType.QueuedConnection)
+        self._watch_failed.connect(self._on_watch_failed, Qt.ConnectionType.QueuedConnection)
         self.holder.changed.connect(self._show_choice)
         self.table.picked.connect(self._pick)
         self.code.editingFinished.connect(self._take_code)
@@ -179,6 +179,10 @@ class ConnectPage(Page):
         self.starting.look_after()
         self._show_choice()
         self._end_watch_if_idle()
+
+    def _on_watch_failed(self, words: str) -> None:
+        self._watch = None  # coming back to the page begins anew
+        self.said.emit(words, "warn")
 
     def _show_choice(self) -> None:
         """Table, sentence, question and montage, from the streams that are there and the one that was chosen."""

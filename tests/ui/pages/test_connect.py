@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from bci_app.contract.errors import RecordingError
+from bci_app.contract.errors import RecordingError, StreamError
 from bci_app.engine.senders import Outlets
 from bci_app.engine.settings import StreamChoice
 from bci_app.streams import lsl
@@ -193,6 +193,25 @@ def test_watch_goes_on_behind_until_the_chosen_stream_is_there(make: Make, qtbot
     network.answer(qtbot, page, CAP)
     assert holder.found == CAP
     qtbot.waitUntil(lambda: page._watch is None)
+
+
+def test_watch_that_failed_begins_anew_with_the_page(qtbot: QtBot) -> None:
+    looks: list[int] = []
+
+    def look() -> tuple[StreamDescription, ...]:
+        looks.append(1)
+        if len(looks) == 1:
+            raise StreamError("The network is down.")
+        return (CAP,)
+
+    page = ConnectPage(Holder(), look)
+    with qtbot.waitSignal(page.said) as said:
+        page.entered()
+    assert said.args == ["The network is down.", "warn"]
+    with qtbot.waitSignal(page._looked):
+        page.entered()
+    page.close_page()
+    page.finish()
 
 
 class FakeSender:
