@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +27,10 @@ STEPS = (
 arrival of the last sample to the picture given to Qt."""
 
 
+LENGTH = 2000
+"""Results that percentiles are of."""
+
+
 class StepLog:
     """How long each of the named `steps` took in the last `length` results; any thread may add and read.
 
@@ -36,23 +42,33 @@ class StepLog:
         Results held.
     with_age : bool
         Whether time stamps tell when samples were taken; if not, the transport age is left out of `rows`.
+
+    Attributes
+    ----------
+    keep : callable
+        Takes each result as it is noted, milliseconds by step; an empty one when what came before is forgotten. Whoever notes
+        calls it, so it must return at once.
     """
 
-    def __init__(self, steps: tuple[str, ...], length: int = 2000, with_age: bool = True) -> None:
+    def __init__(self, steps: tuple[str, ...], length: int = LENGTH, with_age: bool = True) -> None:
         self._names = steps
         self._first_row = 0 if with_age else 1
         self._lock = threading.Lock()
         self._steps: deque[tuple[float, ...]] = deque(maxlen=length)
+        self.keep: Callable[[Mapping[str, float | None]], None] = lambda steps_ms: None
 
     def note(self, seconds: tuple[float, ...]) -> None:
         """Note how long each step of a result took, in seconds; NaN for a step that it did not have."""
         with self._lock:
             self._steps.append(seconds)
+        named = list(zip(self._names, seconds, strict=True))[self._first_row :]
+        self.keep({name: None if math.isnan(value) else 1000 * value for name, value in named})
 
     def clear(self) -> None:
         """Forget all results: those to come are of something else."""
         with self._lock:
             self._steps.clear()
+        self.keep({})
 
     def milliseconds(self) -> NDArray[np.float64]:
         """All results held (n, n_steps), in milliseconds."""
@@ -62,12 +78,13 @@ class StepLog:
 
     def rows(self) -> tuple[LatencyRow, ...]:
         """Percentiles of each step over the results that had it; empty before the first result."""
-        steps = self.milliseconds()
-        return tuple(
-            _row(name, each[~np.isnan(each)])
-            for name, each in list(zip(self._names, steps.T, strict=True))[self._first_row :]
-            if not np.isnan(each).all()
-        )
+        return rows_of(self._names[self._first_row :], self.milliseconds()[:, self._first_row :])
+
+
+def rows_of(steps: Sequence[str], milliseconds: NDArray[np.float64]) -> tuple[LatencyRow, ...]:
+    """Percentiles of each of the named `steps` over the results (n, n_steps) that had it; NaN for one that had not."""
+    named = zip(steps, milliseconds.T, strict=True)
+    return tuple(_row(name, each[~np.isnan(each)]) for name, each in named if not np.isnan(each).all())
 
 
 class LatencyLog(StepLog):
@@ -79,7 +96,7 @@ class LatencyLog(StepLog):
         See `StepLog`.
     """
 
-    def __init__(self, length: int = 2000, with_age: bool = True) -> None:
+    def __init__(self, length: int = LENGTH, with_age: bool = True) -> None:
         super().__init__(STEPS, length, with_age)
         self.first_handed_s: float | None = None
 

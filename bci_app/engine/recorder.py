@@ -2,7 +2,7 @@
 
 Files only ever grow and are handed to the system ten times a second: ``eeg.f32`` (float32, one row of channels per
 sample, whatever the signal is), ``eeg_times.f64`` (LSL seconds), ``eeg.json`` (channels, rate, unit), ``markers.jsonl``,
-and what was read: ``trials.jsonl`` with ``pictures/``, or ``sentences.jsonl``.
+what was read: ``trials.jsonl`` with ``pictures/``, or ``sentences.jsonl``, and how long each result took: ``latencies.jsonl``.
 `bci_app.streams.run_folder` reads them, cut at any byte.
 """
 
@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 _QUEUE = 20_000
 _WRITE_S = 0.1
+
+LATENCIES = "latencies.jsonl"
+"""A line for each result; an empty one where other models took over, since percentiles begin anew."""
 
 Item = tuple[str, Any]
 
@@ -96,6 +99,10 @@ class Recorder(Worker):
     def sentence(self, entry: Mapping[str, Any]) -> None:
         """Keep what was read of a sentence; any thread, returns at once."""
         self._put(("sentences.jsonl", dict(entry)))
+
+    def latency(self, steps_ms: Mapping[str, float | None]) -> None:
+        """Keep how long the steps of a result took, in milliseconds; any thread, returns at once."""
+        self._put((LATENCIES, dict(steps_ms)))
 
     def picture(self, name: str, image: NDArray[np.uint8]) -> None:
         """Keep a picture uint8 (h, w, 3) as PNG; any thread, returns at once."""

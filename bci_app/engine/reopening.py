@@ -12,13 +12,15 @@ import numpy as np
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.identification import Floats, bootstrap_interval, pairwise_identification
 from bci_app.contract.lines import read_lines
+from bci_app.engine.latency import LENGTH, rows_of
+from bci_app.engine.recorder import LATENCIES
 from bci_app.engine.report import write_report
 from bci_app.engine.report_page import write_page
 from bci_app.engine.session_file import CUT_SHORT, SESSION, now, read_session
 from bci_app.engine.session_quality import session_quality
 from bci_app.engine.session_signal import signal_facts
-from bci_app.engine.summary import identification_summary, write_json
-from bci_app.engine.views import Identification, IdentificationCurve
+from bci_app.engine.summary import identification_summary, latency_summary, write_json
+from bci_app.engine.views import Identification, IdentificationCurve, LatencyRow
 
 SUMMARY = "summary.json"
 _MOST_POINTS = 200
@@ -102,8 +104,20 @@ def _rebuilt(folder: Path, about: Facts) -> Facts:
     words = stream or "no stream needed"
     if isinstance(stream, dict):
         words = f"{stream['name']} · {len(stream['channels']):,} channels · {stream['sfreq']:g} Hz"
-    more: Facts = {"problems": [], "written": now(), "latency_ms": {}, "stream": words}
+    latencies = latency_summary(_latencies(folder))
+    more: Facts = {"problems": [], "written": now(), "latency_ms": latencies, "stream": words}
     return {**about, **more, "ended": ended["reason"], "failed": ended["failed"], "counts": signal_facts(folder)}
+
+
+def _latencies(folder: Path) -> tuple[LatencyRow, ...]:
+    """Percentiles of the newest results, as a session tells them."""
+    lines = read_lines(folder / LATENCIES)
+    began = max((number for number, line in enumerate(lines) if not line), default=-1) + 1
+    newest = lines[began:][-LENGTH:]
+    if not newest:
+        return ()
+    steps = tuple(newest[0])
+    return rows_of(steps, np.array([[line.get(step) for step in steps] for line in newest], np.float64))
 
 
 def _pictures(folder: Path, about: Facts, summary: Facts | None) -> Path:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from bci_app.contract.errors import RecordingError
 from bci_app.engine.bad_channels import begin_with_bad_channels
 from bci_app.engine.events import Event, Finished, StreamChanged
+from bci_app.engine.latency import StepLog
 from bci_app.engine.live_signal import LiveSignal, SignalPlan
 from bci_app.engine.session_file import begin_session, end_session, now
 from bci_app.engine.telling import Telling
@@ -64,6 +65,9 @@ class SignalSession(ABC):
             self._telling.problem(note)
         begin_with_bad_channels(self._live.plan, self._telling)
         self._keep(lambda folder: begin_session(folder, self._facts()))
+        log = self._latency_log()
+        if log is not None and self._live.recorder is not None:
+            log.keep = self._live.recorder.latency
         for worker in self._workers():
             worker.start()
 
@@ -89,6 +93,10 @@ class SignalSession(ABC):
     def problems(self) -> list[str]:
         """What went wrong so far, in words; any thread."""
         return self._telling.problems
+
+    def _latency_log(self) -> StepLog | None:
+        """Where it notes how long each step takes; None if nothing is read."""
+        return None
 
     def _facts(self) -> dict[str, Any]:
         """What the session is made of; of the stream nothing that names a machine or a device."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
@@ -21,6 +21,7 @@ from bci_app.contract.identification import (
 )
 from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.engine.verdict import verdict
+from bci_app.engine.views import LatencyRow
 
 if TYPE_CHECKING:
     from bci_app.engine.session import Session
@@ -84,14 +85,19 @@ def session_facts(session: Session | TextSession) -> dict[str, Any]:
         "failed": ended is not None and ended.fatal,
         "problems": session.problems,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "latency_ms": {
-            row.step: {"p50": row.p50_ms, "p95": row.p95_ms, "p99": row.p99_ms, "max": row.max_ms, "n": row.n}
-            for row in session.latencies()
-        },
+        "latency_ms": latency_summary(session.latencies()),
         "counts": session.counts,
         "stream": session.status().stream,
         "device": session.status().device,
         "versions": versions(),
+    }
+
+
+def latency_summary(rows: Iterable[LatencyRow]) -> dict[str, dict[str, float]]:
+    """Percentiles by step, in milliseconds."""
+    return {
+        row.step: {"p50": row.p50_ms, "p95": row.p95_ms, "p99": row.p99_ms, "max": row.max_ms, "n": row.n}
+        for row in rows
     }
 
 

@@ -163,6 +163,9 @@ class TextSession(SignalSession):
         everyone = (self._live.recorder, self._live.acquisition, self._decoding, self._listener)
         return tuple(worker for worker in everyone if worker is not None)
 
+    def _latency_log(self) -> StepLog:
+        return self.latency
+
     def _marker_heard(self, marker: Marker) -> None:
         heard = self._markers.hear(marker, self.clock())
         self._live.note(marker, _caption(heard))

@@ -7,7 +7,7 @@ import pytest
 
 from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.contract.windowing import TrialSpec, WindowSpec
-from bci_app.engine.latency import STEPS, LatencyLog, StepLog, algorithmic_latency, display_ms
+from bci_app.engine.latency import STEPS, LatencyLog, StepLog, algorithmic_latency, display_ms, rows_of
 from bci_app.engine.views import Reconstruction
 
 
@@ -96,3 +96,17 @@ def test_algorithmic_latency_is_the_window_and_the_delay_of_a_sine_through_the_f
 def test_display_is_estimated_as_a_frame_and_a_half() -> None:
     assert display_ms(60.0) == pytest.approx(25.0)
     assert display_ms(120.0) == pytest.approx(12.5)
+
+
+def test_what_is_kept_of_each_result_gives_the_same_percentiles_again() -> None:
+    rng, kept = np.random.default_rng(0), list[dict[str, float | None]]()
+    log = StepLog(("age", "first", "total"), with_age=False)
+    log.keep = lambda steps_ms: kept.append(dict(steps_ms))
+    for seconds in rng.uniform(0, 0.1, (50, 3)):
+        log.note((seconds[0], np.nan if seconds[1] < 0.03 else seconds[1], seconds[2]))
+    assert [set(line) for line in kept] == [{"first", "total"}] * 50
+    again = rows_of(("first", "total"), np.array([list(line.values()) for line in kept], np.float64))
+    assert again == log.rows()
+    assert again[0].n < again[1].n == 50
+    log.clear()
+    assert kept[-1] == {}

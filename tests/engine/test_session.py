@@ -174,7 +174,7 @@ def test_a_session_that_was_killed_comes_to_the_same_figures_as_one_that_ended(s
     was, now = (json.loads((folder / "summary.json").read_text("utf-8")) for folder in (shown.folder, killed))
     assert now["identification"] == was["identification"]
     assert (now["ended"], now["failed"]) == (CUT_SHORT, True)
-    for same in ("decoder", "generator", "settings", "versions", "title", "began", "device"):
+    for same in ("latency_ms", "decoder", "generator", "settings", "versions", "title", "began", "device"):
         assert now[same] == was[same], same
     assert [now["counts"][name] for name in ("read", "gaps", "raw_samples")] == [6, 0, was["counts"]["raw_samples"]]
     assert page.count('alt="read from EEG"') == 6
