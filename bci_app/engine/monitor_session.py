@@ -62,6 +62,8 @@ class MonitorPlan:
     participant: str = ""
     watermark: str = ""
     bad: tuple[str, ...] = ()
+    source_ended: Callable[[], bool] | None = None
+    """Whether the sender has said its last, such as a replay at the end of its file; None for a live stream."""
     title: str = "Signal"
     notes: tuple[str, ...] = ()
 
@@ -77,7 +79,7 @@ class MonitorPlan:
         name, word = _WORDS[self.unit]
         words = SignalWords(name, word, len(self.channels), self.unit, self.sfreq)
         held_s = self.view_s + max(_MORE_S, _LEAST_SAMPLES / self.sfreq)
-        return SignalPlan(self.stream, spec, words, "The view", held_s, folder=self.folder)
+        return SignalPlan(self.stream, spec, words, "The view", held_s, None, self.folder, self.source_ended)
 
     @property
     def about(self) -> dict[str, Any]:
@@ -91,9 +93,7 @@ class MonitorPlan:
         }
 
 
-def plan_monitor(
-    choice: StreamChoice, folder: Path | None = None, participant: str = "", watermark: str = ""
-) -> MonitorPlan:
+def plan_monitor(choice: StreamChoice, folder: Path | None = None, participant: str = "") -> MonitorPlan:
     """Look for the chosen stream and ask it for its channels; takes as long as the search, any thread.
 
     Raises
@@ -109,7 +109,7 @@ def plan_monitor(
     )
     channels = found.channels or tuple(str(number + 1) for number in range(found.n_channels))
     unit = unit_of(_first_unit(found), choice.unit)
-    return MonitorPlan(stream, channels, found.sfreq, unit, folder, participant, watermark, choice.bad)
+    return MonitorPlan(stream, channels, found.sfreq, unit, folder, participant, bad=choice.bad)
 
 
 def _first_unit(found: StreamDescription) -> str:
@@ -248,6 +248,11 @@ class MonitorSession(SignalSession):
     def look(self) -> SignalLook | None:
         """What the last seconds tell; None before the first look. Any thread."""
         return self._looking.newest
+
+    @property
+    def shown_channels(self) -> tuple[str, ...]:
+        """All channels, or of very many a selection. Any thread."""
+        return tuple(self.plan.channels[row] for row in self._rows)
 
     @property
     def view(self) -> ViewChoice:

@@ -159,22 +159,23 @@ class SignalPage(Page):
 
     def begin(self, record: bool) -> None:
         """Open the chosen stream in the background and show it; if it is shown already, begin anew."""
-        self.end()
         try:
             stream = self.holder.stream()
             participant = self.holder.participant() if record else self.holder.current.participant
         except BciError as error:
-            self.form.record.setChecked(False)
+            self.form.record.setChecked(self._folder() is not None)
             self.said.emit(str(error), "warn")
             return
+        self.end()
         sender, runs = self.holder.reads_own_sender(), self.holder.current.runs
-        watermark = "" if sender is None else sender.watermark
 
         def open_session(tell: OnProgress) -> MonitorSession:
             from bci_app.engine.monitor_session import KIND, MonitorSession, plan_monitor
             from bci_app.engine.summary import run_folder
 
-            plan = plan_monitor(stream, participant=participant, watermark=watermark)
+            plan = plan_monitor(stream, participant=participant)
+            if sender is not None:
+                plan.watermark, plan.source_ended = sender.watermark, sender.ended
             if not record:
                 return MonitorSession(plan)
             with run_folder(runs, KIND) as plan.folder:
@@ -202,9 +203,9 @@ class SignalPage(Page):
         self._say_idle(NO_STREAM if self.holder.current.stream is None else "The signal is not shown.")
 
     def _opened(self, session: MonitorSession) -> None:
-        self._task, self.session = None, session
-        words = session.signal
-        self.signal_view.set_words(words)
+        self._task, self.session, self._look = None, session, None
+        self.signal_view.set_words(session.signal)
+        self.quality_view.show_quality(session.shown_channels, (), session.bad)
         self.form.set_stream(session.plan.channels, session.plan.sfreq)
         bridge = self._bridge = MonitorBridge(session, self)
         bridge.stream_changed.connect(self._on_stream)

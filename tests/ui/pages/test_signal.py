@@ -19,7 +19,7 @@ from bci_app.engine.settings import StreamChoice
 from bci_app.streams import lsl
 from bci_app.streams.run_folder import read_run
 from bci_app.ui.pages.page import Holder
-from bci_app.ui.pages.signal import NO_STREAM, SignalPage
+from bci_app.ui.pages.signal import NO_STREAM, REPLAY, REPLAY_WAITS, SignalPage
 from bci_app.ui.views.quality import MARKED
 from tests.sender import Sender
 
@@ -140,6 +140,40 @@ def test_nothing_is_recorded_of_somebody_without_a_code(page: SignalPage, qtbot:
         page.form.record.click()
     assert "participant's code" in told.args[0]
     assert not page.form.record.isChecked()
+
+
+class Ended:
+    """A sender that has said its last."""
+
+    watermark, live = REPLAY, False
+
+    def __init__(self, stream: StreamChoice) -> None:
+        self.stream = stream
+
+    def outlets(self) -> None:
+        return None
+
+    def ended(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_replay_is_not_begun_by_a_glance_and_its_end_is_no_fault(page: SignalPage, qtbot: QtBot) -> None:
+    told: list[tuple[str, str]] = []
+    page.said.connect(lambda text, tone: told.append((text, tone)))
+    with Sender(CHANNELS, SFREQ) as sender:
+        page.holder.adopt(Ended(StreamChoice(name=sender.name, source_id=sender.source_id)))
+        page.entered()
+        assert page.idle.text() == REPLAY_WAITS
+        page.show_button.click()
+        qtbot.waitUntil(lambda: page.session is not None, timeout=8000)
+        assert page.signal_panel.badge == REPLAY
+        assert list(page.quality_view.texts()) == list(CHANNELS)
+        sender.silence(True)
+        qtbot.waitUntil(lambda: page.session is None, timeout=8000)
+    assert told[-1] == ("The recording has ended.", "info")
 
 
 def test_leaving_while_the_stream_is_looked_for_gives_up(page: SignalPage) -> None:
