@@ -206,7 +206,9 @@ def style_sheet(theme: Theme) -> str:
     QHeaderView::section {{ padding: 2px 4px; }}
     QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0px; }}
     QScrollBar::handle:vertical {{ background: {theme.border}; border-radius: 4px; min-height: 24px; }}
-    QScrollBar::add-line, QScrollBar::sub-line {{ height: 0px; }}
+    QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0px; }}
+    QScrollBar::handle:horizontal {{ background: {theme.border}; border-radius: 4px; min-width: 24px; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ height: 0px; width: 0px; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
     QPushButton {{ background: {theme.window}; color: {theme.text}; {frame} {theme.border}; padding: 5px 10px; }}
     QPushButton:hover, QPushButton:focus {{ border-color: {theme.decoder}; }}

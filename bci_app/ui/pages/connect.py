@@ -198,8 +198,9 @@ class ConnectPage(Page):
         row = answer.rows[0] if answer.answer == "there" else None
         self.holder.found = None if row is None else row.description
         self.table.show_rows(rows, row, choice.markers)
-        self._say_state(told(choice, answer), ok=row is not None)
         self._ask(answer)
+        asked = f"'{choice.name}' with the source_id that was chosen is not there."
+        self._say_state(asked if self.question.text else told(choice, answer), ok=row is not None)
         if row is not None:
             self._map(row.description.channels)
             self.montage.show_places(self._places, self.holder.current.bad)

@@ -45,6 +45,8 @@ class DecodePage(SessionPage):
         self.trials = QSpinBox()
         self.trials.setRange(2, 2000)
         self.trials.setValue(64)
+        self.trials.setEnabled(False)
+        self.shows.toggled.connect(self.trials.setEnabled)
         self.device = choice_field("Device", DEVICES, current.device)
         self.require_gpu = QCheckBox("refuse to run on anything else")
         return (
