@@ -1,4 +1,5 @@
-"""The command line: ``bci-app demo``, ``calibrate``, ``run``, ``replay``, ``read``, ``evolve``, ``check``, ``streams``.
+"""The command line: ``bci-app app``, ``demo``, ``calibrate``, ``run``, ``replay``, ``read``, ``evolve``, ``check``, ``streams``,
+``report``, ``export``, ``participant``, ``doctor``.
 
 An error meant for the user is printed as one paragraph and ends the program with status 1; nothing heavy is imported
 before a command needs it.

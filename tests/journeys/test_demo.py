@@ -208,7 +208,7 @@ def test_streams_lists_what_is_there_whole_and_harmless(command: Command) -> Non
     assert sender.source_id in "".join(cells)
 
 
-COMMANDS = ("demo", "calibrate", "run", "replay", "check", "streams")
+COMMANDS = ("demo", "calibrate", "run", "replay", "check", "streams", "report", "export", "participant", "doctor")
 
 
 @pytest.mark.parametrize("name", [None, *COMMANDS])

@@ -25,9 +25,15 @@ from tests.journeys.conftest import CHANNELS, SFREQ, Command
 from tests.sender import Sender
 
 ROOT = Path(__file__).parents[2]
-WITHOUT_QT = (
-    "import sys\nfor name in ('PySide6', 'pyqtgraph'): sys.modules[name] = None\nfrom bci_app.cli import main\nmain()"
-)
+WITHOUT_QT = """
+import sys
+for name in ("PySide6", "pyqtgraph"):
+    sys.modules[name] = None
+from bci_app.cli import main
+from bci_app.streams import lsl
+lsl._WAVE_S = 0.3
+main()
+"""
 
 
 def headless(config: Path, *arguments: object) -> subprocess.Popen[str]:
@@ -132,14 +138,17 @@ def test_a_participants_data_are_exported_whole_and_deleted_whole(
     assert all_files(others) == kept[1]
 
 
-def test_the_doctor_is_content_here_and_status_1_says_that_something_is_wrong(
+def test_the_doctor_says_what_was_found_and_status_1_that_something_is_wrong(
     tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    free = Check("disk", "[red]free[/]", "0 GB", "wrong", "Free space.")
+    monkeypatch.setattr(doctor, "examine", lambda runs, *_: [Check("disk", "folder of runs", str(runs))])
     outcome = command("doctor", "--folder", tmp_path, "--json")
     assert outcome.status == 0, outcome.out
-    checks = json.loads(outcome.out)
-    assert {check["topic"] for check in checks} == {"versions", "machine", "models", "LSL", "disk", "display"}
-    monkeypatch.setattr(doctor, "examine", lambda *_: [Check("disk", "[red]free[/]", "0 GB", "wrong", "Free space.")])
+    (check,) = json.loads(outcome.out)
+    assert check == {"topic": "disk", "name": "folder of runs", "value": str(tmp_path), "state": "fine", "advice": ""}
+    assert "Nothing that a session needs is wrong." in command("doctor").out
+    monkeypatch.setattr(doctor, "examine", lambda *_: [free])
     outcome = command("doctor")
     assert outcome.status == 1
     assert "WRONG: [red]free[/]: Free space." in outcome.out
