@@ -195,4 +195,5 @@ def _figure(score: dict[str, object]) -> str:
     value, chance = score.get("value"), score.get("chance")
     if not isinstance(value, float) or not isinstance(chance, float):
         return "no figure of its own"
-    return f"{score.get('name', 'score')} {value:.2f}, chance {chance:.2f}"
+    name = str(score.get("name", "score")).split(",")[0]
+    return f"{name} {value:.2f}, chance {chance:.2f}"

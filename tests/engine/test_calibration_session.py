@@ -26,6 +26,7 @@ from bci_app.engine.events import Event, Finished, ShowPicture
 from bci_app.engine.nearest import calibration_pictures
 from bci_app.engine.plan import Outlets
 from bci_app.engine.settings import Presentation, StreamChoice
+from bci_app.engine.swap import find_decoders
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.streams.markers import MarkerOutlet
@@ -91,6 +92,9 @@ def test_what_was_shown_and_recorded_becomes_a_decoder_without_the_channels_mark
     opened = Decoder.open(keep(result, folder / "decoder"), generator)
     assert isinstance(opened.manifest, DecoderManifest)
     assert opened.manifest.channels == CHANNELS[:3]
+    listed = find_decoders(tmp_path)
+    assert [(each.folder, each.name) for each in listed] == [((folder / "decoder").resolve(), "P07")]
+    assert listed[0].figure == f"pairwise identification {result.score.value:.2f}, chance 0.50"
     assert set(opened.manifest.trained_on) == {picture.id for picture in plan.pictures}
     known = calibration_pictures(opened.bundle.folder, opened.manifest.trained_on, generator.image_size)
     assert {picture.id for picture in known} == set(opened.manifest.trained_on)

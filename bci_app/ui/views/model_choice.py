@@ -50,6 +50,7 @@ class ModelChoice(QFrame):
         self._now = ElidedLabel("", points=theme.BODY_PT)
         self.found = _List()
         self.found.setFont(theme.font(theme.BODY_PT))
+        self.found.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.decoder = QLineEdit(placeholderText="Folder of a decoder bundle")
         self.generator = QLineEdit(placeholderText="Folder of its generator; empty for the one in use")
         self.use = QPushButton("Use (Enter)")

@@ -33,7 +33,7 @@ class NearestView(QWidget):
         super().__init__()
         self.strip = _Strip(colours)
         self._ranks = PlainLabel(" ", points=theme.SMALL_PT, muted=True)
-        self._ranks.setFixedHeight(3 * self._ranks.fontMetrics().lineSpacing() + 4)
+        self._ranks.setFixedHeight(4 * self._ranks.fontMetrics().lineSpacing() + 4)
         self._ranks.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -71,10 +71,11 @@ class NearestView(QWidget):
                 for each in nearest.neighbours
             )
         )
-        ranks = (nearest.rank, nearest.noise_rank)
-        names = (f"rank {{:g}} of {nearest.n_known}", "noise {:g}")
-        lines = [name.format(rank) for name, rank in zip(names, ranks, strict=True) if rank is not None]
-        self._ranks.setText("\n".join([*lines, f"chance {nearest.chance_rank:g}"] if lines else [" "]))
+        ranks = (("rank", nearest.rank), ("noise", nearest.noise_rank))
+        lines = [f"{name} {rank:g}" for name, rank in ranks if rank is not None]
+        if lines:
+            lines += [f"chance {nearest.chance_rank:g}", f"of {nearest.n_known} known"]
+        self._ranks.setText("\n".join(lines) or " ")
 
 
 class _Strip(QWidget):
