@@ -79,6 +79,7 @@ class InstrumentWindow(QMainWindow):
         self._pages: dict[int, Page] = {}
         self._retired: list[Page] = []  # made anew since; what they still write is waited for
         self._index = -1
+        self._outdated: set[int] = set()
         self._closing = False
         self._ending: threading.Thread | None = None
         self.failed = False
@@ -132,6 +133,7 @@ class InstrumentWindow(QMainWindow):
             return
         behind = self._pages.get(self._index)
         self._index = index
+        self._renew(index)
         page = self.page(index)
         self._rail.button(index).setChecked(True)
         self._stack.setCurrentWidget(page)
@@ -269,14 +271,22 @@ class InstrumentWindow(QMainWindow):
         if isinstance(app, QApplication):
             theme.dress(app, self.holder.colours)
         index, self._index = self._index, -1
-        idle = [page for page in self._pages.values() if not page.busy]
-        for page in idle:
-            page.close_page()
-        self._retired += idle
-        self._pages = {number: page for number, page in self._pages.items() if page.busy}
+        self._outdated = set(self._pages)
+        for number in tuple(self._pages):
+            self._renew(number)
         self._build()
         self.page(0)
         self.show_page(max(index, 0))
+
+    def _renew(self, number: int) -> None:
+        """Let go of a page whose colours are those of before, unless something runs on it; the next visit makes it anew."""
+        page = self._pages.get(number)
+        if page is None or page.busy or number not in self._outdated:
+            return
+        self._outdated.discard(number)
+        page.close_page()
+        page.hide()
+        self._retired.append(self._pages.pop(number))
 
     def toggle_full_screen(self) -> None:
         """Full screen on or off."""

@@ -187,6 +187,10 @@ def test_light_and_dark_change_at_once_and_are_kept(make: Make, qtbot: QtBot, tm
     assert window.page(1) is running
     assert idle.life[-1] == "closed"
     assert window.page(0) is not idle
+    running.runs = None
+    for index in (0, 1):
+        window.show_page(index)
+    assert window.page(1) is not running  # it follows when nothing runs on it any more
     window.close()
     window.finish()
     assert (idle.life[-1], running.life[-1]) == ("finished", "finished")

@@ -44,6 +44,8 @@ Look = Callable[[], "tuple[StreamDescription, ...]"]
 class ConnectPage(Page):
     """A list of streams that lives, the one that is chosen, and its channels on the head.
 
+    It looks at the network while it is in front, and from behind until the chosen stream has been found.
+
     Parameters
     ----------
     holder : Holder
@@ -201,7 +203,9 @@ class ConnectPage(Page):
         self._ask(answer)
         asked = f"'{choice.name}' with the source_id that was chosen is not there."
         self._say_state(asked if self.question.text else told(choice, answer), ok=row is not None)
-        if row is not None:
+        if row is None:
+            self._begin_watch()
+        else:
             self._map(row.description.channels)
             self.montage.show_places(self._places, self.holder.current.bad)
 

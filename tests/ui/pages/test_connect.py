@@ -184,15 +184,21 @@ def test_hostile_names_are_one_plain_line(make: Make, qtbot: QtBot) -> None:
     assert len(name) == 120
 
 
-def test_watch_goes_on_behind_until_the_chosen_stream_is_there(make: Make, qtbot: QtBot) -> None:
-    holder = Holder()
-    holder.choose(stream=StreamChoice(name="Cap", source_id="cap-1"))
-    page, network = make(holder)
-    page.left()
-    network.answer(qtbot, page, LABELS)
-    network.answer(qtbot, page, CAP)
-    assert holder.found == CAP
-    qtbot.waitUntil(lambda: page._watch is None)
+def test_watch_goes_on_behind_until_the_chosen_stream_is_there(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bci_app.engine.stream_list.LOOK_EVERY_S", 0.01)
+    holder, there = Holder(), [LABELS]
+    page = ConnectPage(holder, lambda: tuple(there))
+    for stream in (CAP, OTHER):
+        holder.choose(stream=StreamChoice(name=stream.name, source_id=stream.source_id))  # as another page may do
+        assert page._watch is not None
+        with qtbot.waitSignal(page._looked):
+            pass
+        assert holder.found is None
+        there[:] = [stream]
+        qtbot.waitUntil(lambda: page._watch is None)
+        assert holder.found == stream
+    page.close_page()
+    page.finish()
 
 
 def test_watch_that_failed_begins_anew_with_the_page(qtbot: QtBot) -> None:
