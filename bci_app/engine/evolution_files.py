@@ -26,6 +26,7 @@ from bci_app.engine.evolution_plan import EvolutionPlan
 from bci_app.engine.evolution_run import is_sham
 from bci_app.engine.evolution_showing import Outcome
 from bci_app.engine.session_file import SESSION, now
+from bci_app.engine.session_lock import SessionLock, is_running
 from bci_app.engine.summary import versions
 from bci_app.evolution.state import State
 
@@ -62,6 +63,7 @@ class RunFiles:
     def __init__(self, folder: Path, run: str) -> None:
         self.folder = folder
         self.run = run
+        self._lock = SessionLock(folder)
         self._responses: IO[bytes] | None = None
 
     @classmethod
@@ -87,7 +89,17 @@ class RunFiles:
 
     @classmethod
     def go_on(cls, plan: EvolutionPlan, folder: Path, about: dict[str, Any], generation: int) -> RunFiles:
-        """The files of a run that is resumed, `about` being its session.json, before `generation`."""
+        """The files of a run that is resumed, `about` being its session.json, before `generation`.
+
+        Raises
+        ------
+        RecordingError
+            If it is running at this moment, or the disk refuses.
+        """
+        if is_running(folder):
+            raise RecordingError(
+                f"A run is resumed after it has ended; that in '{folder}' is running at this moment. End it, and resume it then."
+            )
         files = cls(folder, str(about["run"]))
         about = {**about, "resumed": [*about["resumed"], {"at": now(), "generation": generation}]}
         files._describe(about, plan)
@@ -132,7 +144,8 @@ class RunFiles:
             raise _refused(self.folder / RESPONSES, error) from error
 
     def close(self) -> None:
-        """Close responses.jsonl; when all workers have ended."""
+        """Close responses.jsonl and let go of the folder; when all workers have ended."""
+        self._lock.release()
         if self._responses is not None:
             with suppress(OSError):
                 self._responses.close()

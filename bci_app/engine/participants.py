@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import time
 import zipfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -33,7 +32,7 @@ class Deleted:
     n_bytes: int
 
 
-def belongings(runs: Path, code: str, clock: Callable[[], float] = time.time) -> tuple[SessionEntry, ...]:
+def belongings(runs: Path, code: str) -> tuple[SessionEntry, ...]:
     """The sessions of a participant in `runs`, those in its trash included, and the decoders there that were made of them.
 
     Raises
@@ -46,7 +45,7 @@ def belongings(runs: Path, code: str, clock: Callable[[], float] = time.time) ->
     check_code(code)
     trash = runs / TRASH
     places = (runs,) if trash.is_symlink() else (runs, trash)
-    found = tuple(each for place in places for each in list_sessions(place, clock) if each.participant == code)
+    found = tuple(each for place in places for each in list_sessions(place) if each.participant == code)
     if not found:
         raise RecordingError(
             f"Sessions of participant '{code}' were looked for in '{runs}'; there are none. Check the code, upper and lower "
@@ -138,7 +137,7 @@ def _packed(
         yield {"path": name, "size": size, "sha256": sha256.hexdigest()}
 
 
-def delete_participant(runs: Path, code: str, typed: str, clock: Callable[[], float] = time.time) -> Deleted:
+def delete_participant(runs: Path, code: str, typed: str) -> Deleted:
     """Delete all sessions of a participant for good; links are removed, what they lead to is not touched.
 
     Parameters
@@ -147,8 +146,6 @@ def delete_participant(runs: Path, code: str, typed: str, clock: Callable[[], fl
         As for `belongings`.
     typed : str
         The code once more, as somebody typed it who wants this.
-    clock : callable
-        See `list_sessions`.
 
     Raises
     ------
@@ -161,12 +158,12 @@ def delete_participant(runs: Path, code: str, typed: str, clock: Callable[[], fl
         raise SettingsError(
             f"To delete all data of participant '{code}' the code must be typed once more; got {typed!r}. Nothing was deleted."
         )
-    entries = belongings(runs, code, clock)
+    entries = belongings(runs, code)
     for entry in entries:
         if entry.state == "running":
             raise RecordingError(
-                f"The session '{entry.folder.name}' of participant '{code}' is running, or was a moment ago. End it, and delete "
-                "then. Nothing was deleted."
+                f"The session '{entry.folder.name}' of participant '{code}' is running. End it, and delete then."
+                "  Nothing was deleted."
             )
     n_files, n_bytes = (
         sum(len(list(files_in(entry.folder))) for entry in entries),

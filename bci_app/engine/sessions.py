@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,13 +11,12 @@ from typing import Any, Literal
 from bci_app.contract.errors import RecordingError
 from bci_app.engine.reopening import SUMMARY, session_about
 from bci_app.engine.session_file import CUT_SHORT, SESSION
+from bci_app.engine.session_lock import LOCK, is_running
 
 TRASH = ".trash"
 """Folder in a folder of runs that holds what was deleted and may still be taken back."""
 _MARKS = (SESSION, SUMMARY, "eeg.json")
 """A folder with one of these is a session's."""
-_QUIET_S = 15.0
-"""A session without an end into which something was written within so many seconds may still be running."""
 
 State = Literal["complete", "failed", "cut short", "running"]
 
@@ -55,22 +53,20 @@ class SessionEntry:
     has_report: bool
 
 
-def list_sessions(runs: Path, clock: Callable[[], float] = time.time) -> tuple[SessionEntry, ...]:
+def list_sessions(runs: Path) -> tuple[SessionEntry, ...]:
     """The sessions in `runs`, the newest first; what is no session and what is linked from elsewhere is left out.
 
     Parameters
     ----------
     runs : Path
         Folder of runs; one that is not there holds none.
-    clock : callable
-        Unix seconds, as the files are stamped.
 
     Raises
     ------
     RecordingError
         If the folder cannot be read.
     """
-    found = [read_entry(folder, clock) for folder in session_folders(runs)]
+    found = [read_entry(folder) for folder in session_folders(runs)]
     return tuple(sorted(found, key=lambda entry: (entry.began or "", entry.folder.name), reverse=True))
 
 
@@ -87,15 +83,13 @@ def session_folders(runs: Path) -> list[Path]:
     return sorted(folder for folder in inside if any((folder / name).is_file() for name in _MARKS))
 
 
-def read_entry(folder: Path, clock: Callable[[], float] = time.time) -> SessionEntry:
+def read_entry(folder: Path) -> SessionEntry:
     """What a session folder says of itself; one that cannot be read is told as cut short, with the reason."""
-    files = [each.stat() for each in files_in(folder)]
-    written_at = max((each.st_mtime for each in files), default=0.0)
     try:
         about, trouble = session_about(folder), ""
     except RecordingError as error:
         about, trouble = {"kind": "signal", "ended": None}, str(error) if (folder / SESSION).is_file() else ""
-    state, ended = _how_it_ended(about, trouble, clock() - written_at < _QUIET_S)
+    state, ended = _how_it_ended(about, trouble, is_running(folder))
     return SessionEntry(
         folder,
         str(about["kind"]),
@@ -105,25 +99,25 @@ def read_entry(folder: Path, clock: Callable[[], float] = time.time) -> SessionE
         str(about.get("began") or ""),
         state,
         ended,
-        sum(each.st_size for each in files),
+        sum(file.stat().st_size for file in files_in(folder)),
         (folder / "report.html").is_file(),
     )
 
 
-def _how_it_ended(about: dict[str, Any], trouble: str, written_just_now: bool) -> tuple[State, str]:
+def _how_it_ended(about: dict[str, Any], trouble: str, running: bool) -> tuple[State, str]:
+    if running:
+        return "running", "It has not ended."
     ended = about.get("ended")
     if isinstance(ended, dict):
         return ("failed" if ended.get("failed") else "complete"), str(ended.get("reason", ""))
-    if written_just_now:
-        return "running", "Something was written a moment ago."
     return "cut short", trouble or CUT_SHORT
 
 
 def files_in(folder: Path) -> Iterator[Path]:
-    """All files in `folder` and below, in order; neither links nor what lies behind them."""
+    """All files in `folder` and below, in order, but for its lock; neither links nor what lies behind them."""
     for place, folders, names in os.walk(folder, followlinks=False):
         folders.sort()
         for name in sorted(names):
             path = Path(place, name)
-            if path.is_file() and not path.is_symlink():
+            if name != LOCK and path.is_file() and not path.is_symlink():
                 yield path

@@ -13,6 +13,7 @@ from bci_app.engine.events import Event, Finished, StreamChanged
 from bci_app.engine.latency import StepLog
 from bci_app.engine.live_signal import LiveSignal, SignalPlan
 from bci_app.engine.session_file import begin_session, end_session, now
+from bci_app.engine.session_lock import SessionLock
 from bci_app.engine.telling import Telling
 from bci_app.engine.views import SignalSnapshot
 from bci_app.engine.worker import Worker, stop_workers
@@ -53,6 +54,7 @@ class SignalSession(ABC):
         self.began = ""
         self._notes = plan.notes
         self._about = plan.about
+        self._lock: SessionLock | None = None
         self._telling = Telling()
         self._stopped = False
 
@@ -65,6 +67,8 @@ class SignalSession(ABC):
             self._telling.problem(note)
         begin_with_bad_channels(self._live.plan, self._telling)
         self._keep(lambda folder: begin_session(folder, self._facts()))
+        if self._live.plan.folder is not None:
+            self._lock = SessionLock(self._live.plan.folder)
         log = self._latency_log()
         if log is not None and self._live.recorder is not None:
             log.keep = self._live.recorder.latency
@@ -79,6 +83,8 @@ class SignalSession(ABC):
         stop_workers(self._workers(), timeout_s)
         self._live.close()
         self._keep(lambda folder: end_session(folder, self.ended))
+        if self._lock is not None:
+            self._lock.release()
 
     def signal_snapshot(self, seconds: float) -> SignalSnapshot | None:
         """The newest `seconds` of preprocessed signal; None before the first sample. Any thread."""

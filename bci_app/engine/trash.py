@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from bci_app.contract.errors import RecordingError
+from bci_app.engine.session_lock import is_running
 from bci_app.engine.sessions import TRASH
 
 
@@ -37,12 +38,14 @@ class Trash:
         Raises
         ------
         RecordingError
-            If it does not lie in the folder of runs itself, or the disk refuses.
+            If it does not lie in the folder of runs itself, is running, or the disk refuses.
         """
         if folder.parent != self.runs or folder.is_symlink() or folder.name == TRASH:
             raise RecordingError(
                 f"A session that is deleted lies in the folder of runs '{self.runs}'; '{folder}' does not. Choose another."
             )
+        if is_running(folder):
+            raise RecordingError(f"The session '{folder.name}' is running. End it first, and delete it then.")
         self._move(folder, self._place / folder.name)
 
     def restore(self, name: str) -> Path:

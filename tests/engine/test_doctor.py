@@ -88,12 +88,9 @@ def test_the_disk_is_measured_in_hours_of_recording(
     assert (check.state, f"{hours:.1f} h" in check.value) == (state, True)
 
 
-def test_sessions_that_were_cut_short_and_a_place_that_is_no_folder_are_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sessions_that_were_cut_short_and_a_place_that_is_no_folder_are_told(tmp_path: Path) -> None:
     (tmp_path / "runs" / "run-1").mkdir(parents=True)
     begin_session(tmp_path / "runs" / "run-1", {"kind": "signal", "title": "t"})
-    monkeypatch.setattr("bci_app.engine.sessions._QUIET_S", -1.0)
     check = by_name(storage(tmp_path / "runs"))["sessions cut short"]
     assert (check.value, check.state) == ("run-1", "note")
     (tmp_path / "file").write_text("")

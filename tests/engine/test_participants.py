@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import time
 import zipfile
 from pathlib import Path
 
@@ -15,13 +14,9 @@ from bci_app.contract.errors import BciError, RecordingError, SettingsError
 from bci_app.engine.events import Finished
 from bci_app.engine.participants import belongings, delete_participant, export_participant
 from bci_app.engine.session_file import CUT_SHORT, begin_session, end_session
+from bci_app.engine.session_lock import SessionLock
 from bci_app.engine.sessions import TRASH, list_sessions
 from bci_app.engine.trash import Trash
-
-
-def later() -> float:
-    """An hour after anything was written."""
-    return time.time() + 3600
 
 
 def new_session(runs: Path, name: str, code: str, ended: Finished | bool | None = None) -> Path:
@@ -70,20 +65,19 @@ def all_files(place: Path) -> dict[str, bytes]:
 
 
 def test_sessions_are_listed_with_how_they_ended_and_links_are_not_followed(runs: Path) -> None:
-    found = {entry.folder.name: entry for entry in list_sessions(runs, later)}
+    found = {entry.folder.name: entry for entry in list_sessions(runs)}
     assert {name: entry.state for name, entry in found.items()} == {
         "run-1": "complete", "run-2": "cut short", "run-3": "failed"
     }  # fmt: skip
     assert (found["run-2"].ended, found["run-3"].ended) == (CUT_SHORT, "The disk is full.")
     assert found["run-1"].title == "title of run-1"
     assert found["run-3"].n_bytes == sum(map(len, all_files(runs / "run-3").values()))
-    assert {entry.state for entry in list_sessions(runs) if entry.folder.name == "run-2"} == {"running"}
     assert list_sessions(runs / "missing") == ()
 
 
 def test_a_session_file_that_cannot_be_read_is_told_in_its_row(runs: Path) -> None:
     (runs / "run-1" / "session.json").write_text("{")
-    (entry,) = (each for each in list_sessions(runs, later) if each.folder.name == "run-1")
+    (entry,) = (each for each in list_sessions(runs) if each.folder.name == "run-1")
     assert entry.state == "cut short"
     assert "cannot be read" in entry.ended
 
@@ -124,7 +118,7 @@ def test_an_export_that_is_ended_leaves_no_file(runs: Path, tmp_path: Path) -> N
 def test_a_deletion_takes_all_of_the_code_and_touches_nothing_else(runs: Path, tmp_path: Path) -> None:
     before = all_files(tmp_path)
     gone = {folder: len(all_files(runs / folder)) for folder in ("run-1", "run-2", f"{TRASH}/run-4", "decoder-a")}
-    deleted = delete_participant(runs, "P07", "P07", later)
+    deleted = delete_participant(runs, "P07", "P07")
     assert {each.relative_to(runs).as_posix() for each in deleted.folders} == set(gone)
     assert deleted.n_files == sum(gone.values())
     left = {name: content for name, content in before.items() if not any(f"runs/{one}/" in name for one in gone)}
@@ -138,14 +132,16 @@ def test_a_deletion_takes_all_of_the_code_and_touches_nothing_else(runs: Path, t
 def test_without_the_code_typed_again_nothing_is_deleted(runs: Path, typed: str) -> None:
     before = all_files(runs)
     with pytest.raises(SettingsError, match="typed once more"):
-        delete_participant(runs, "P07", typed, later)
+        delete_participant(runs, "P07", typed)
     assert all_files(runs) == before
 
 
 def test_nothing_is_deleted_while_a_session_of_the_code_runs(runs: Path) -> None:
-    before = all_files(runs)
+    before, lock = all_files(runs), SessionLock(runs / "run-2")
+    assert {entry.folder.name for entry in list_sessions(runs) if entry.state == "running"} == {"run-2"}
     with pytest.raises(RecordingError, match=r"'run-2'.* is running"):
         delete_participant(runs, "P07", "P07")
+    lock.release()
     assert all_files(runs) == before
 
 
@@ -153,14 +149,14 @@ def test_nothing_is_deleted_while_a_session_of_the_code_runs(runs: Path) -> None
 def test_what_is_no_code_finds_nothing(runs: Path, code: str) -> None:
     before = all_files(runs)
     with pytest.raises(BciError, match="code"):
-        delete_participant(runs, code, code, later)
+        delete_participant(runs, code, code)
     assert all_files(runs) == before
 
 
 def test_a_trash_that_leads_elsewhere_is_not_followed(runs: Path, tmp_path: Path) -> None:
     shutil.rmtree(runs / TRASH)
     (runs / TRASH).symlink_to(tmp_path / "elsewhere", target_is_directory=True)
-    delete_participant(runs, "P07", "P07", later)
+    delete_participant(runs, "P07", "P07")
     Trash(runs).empty()
     assert (tmp_path / "elsewhere" / "run-5" / "session.json").is_file()
 

@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 from bci_app.contract.lines import read_lines
-from bci_app.engine import doctor, evolution_presenter, participants
+from bci_app.engine import doctor, evolution_presenter
 from bci_app.engine.doctor import Check
 from bci_app.engine.sessions import list_sessions
 from bci_app.streams.recordings import read_recording
 from bci_app.streams.run_folder import read_run
-from tests.engine.test_participants import all_files, later, new_session
+from tests.engine.test_participants import all_files, new_session
 from tests.engine.test_reopening import record
 from tests.journeys.conftest import CHANNELS, SFREQ, Command
 from tests.sender import Sender
@@ -127,7 +127,6 @@ def test_a_participants_data_are_exported_whole_and_deleted_whole(
     with zipfile.ZipFile(tmp_path / "P07.zip") as archive:
         assert {name: archive.read(f"run-1/{name}") for name in kept[0]} == kept[0]
         assert len(archive.namelist()) == len(kept[0]) + 1
-    monkeypatch.setattr(participants.delete_participant, "__defaults__", (later,))
     for arguments, words in (([], "Give it with --yes P07"), (["--yes", "P08"], "Nothing was deleted")):
         assert words in command("participant", "delete", "P07", "--folder", runs, *arguments).complaint()
     assert all_files(mine) == kept[0]

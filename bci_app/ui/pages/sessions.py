@@ -314,9 +314,6 @@ class SessionsPage(Page):
         entry = self.table.selected
         if entry is None or self._doing:
             return
-        if entry.state == "running":
-            self.said.emit(f"{entry.folder.name} is running, or was a moment ago. End it first.", "warn")
-            return
         try:
             self._trash.put(entry.folder)
         except BciError as error:

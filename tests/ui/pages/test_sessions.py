@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from bci_app.engine import senders
 from bci_app.engine.events import Finished
 from bci_app.engine.session_file import begin_session, end_session
+from bci_app.engine.session_lock import SessionLock
 from bci_app.engine.settings import StreamChoice
 from bci_app.streams.recordings import read_recording
 from bci_app.ui.pages.page import Holder
@@ -145,9 +146,10 @@ def test_a_deleted_session_is_taken_back_with_ctrl_z_and_gone_when_the_window_ha
 
 def test_a_session_that_runs_is_not_deleted(make: Make, qtbot: QtBot, runs: Path) -> None:
     new_session(runs, "run-9", "P09", ended=False)
-    page = make()
+    lock, page = SessionLock(runs / "run-9"), make()
     press(qtbot, page, runs / "run-9", "delete")
     assert "End it first" in said(page)
+    lock.release()
     assert (runs / "run-9").is_dir()
 
 
