@@ -46,7 +46,7 @@ app: $(PROGRAM)  ## the window on a live EEG stream: make app ARGS="--stream NAM
 	$(BIN)/bci-app run $(ARGS)
 
 test: $(WORKSHOP)  ## all tests, import contracts and the wheel included
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 lint: $(WORKSHOP)  ## ruff
 	$(BIN)/ruff check .

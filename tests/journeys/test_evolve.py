@@ -168,7 +168,7 @@ def evolve_config(tmp_path: Path) -> Path:
         (["evolve", "--screen", "1", "--windowed"], "choose one"),
         (["evolve", "--resume", "nowhere"], "session.json"),
         (["demo", "--evolve", "--resume", "nowhere"], "demo.json"),
-        (["demo", "--sham"], "Add --evolve"),
+        (["demo", "--sham"], "Add one of them"),
         (["demo", "--evolve", "--trials", "3"], "--generations"),
         (["evolve", "--stream", "nobody", "--config", "{quick}"], "nobody"),
     ],
