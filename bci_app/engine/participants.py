@@ -33,7 +33,9 @@ class Deleted:
 
 
 def belongings(runs: Path, code: str) -> tuple[SessionEntry, ...]:
-    """The sessions of a participant in `runs`, those in its trash included, and the decoders there that were made of them.
+    """The sessions of a participant in `runs` and in its trash, replays of them, and the decoders there that were made of them.
+
+    A replay holds the participant's signal again, whatever code was written when it was played.
 
     Raises
     ------
@@ -45,12 +47,15 @@ def belongings(runs: Path, code: str) -> tuple[SessionEntry, ...]:
     check_code(code)
     trash = runs / TRASH
     places = (runs,) if trash.is_symlink() else (runs, trash)
-    found = tuple(each for place in places for each in list_sessions(place) if each.participant == code)
+    everything = [each for place in places for each in list_sessions(place)]
+    found = [each for each in everything if each.participant == code]
     if not found:
         raise RecordingError(
             f"Sessions of participant '{code}' were looked for in '{runs}'; there are none. Check the code, upper and lower "
             "case as well, or name another folder of runs with --folder."
         )
+    for entry in found:  # which grows meanwhile: a replay may have been replayed
+        found += [each for each in everything if each.replay_of == entry.folder.name and each not in found]
     return (*found, *_decoders(places, {each.folder.name for each in found}))
 
 
@@ -58,9 +63,7 @@ def _decoders(places: Iterable[Path], recordings: set[str]) -> list[SessionEntry
     """Bundles beside the sessions whose provenance names one of these recordings; others lie inside run folders."""
     made = []
     for path in (path for place in places for path in sorted(place.glob(f"*/{MANIFEST}"))):
-        with suppress(
-            OSError, ValueError, KeyError, TypeError, AttributeError
-        ):  # what is no bundle is nobody's decoder
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # no bundle, so nobody's decoder
             data = json.loads(path.read_text("utf-8"))["provenance"]["data"]
             if not path.parent.is_symlink() and any(each.rpartition(": ")[0] in recordings for each in data):
                 made.append(replace(read_entry(path.parent), kind="decoder", state="complete"))

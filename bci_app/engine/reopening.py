@@ -18,7 +18,7 @@ from bci_app.engine.report import write_report
 from bci_app.engine.report_page import write_page
 from bci_app.engine.session_file import CUT_SHORT, SESSION, now, read_session
 from bci_app.engine.session_quality import session_quality
-from bci_app.engine.session_signal import signal_facts
+from bci_app.engine.session_signal import described, parts_of, signal_facts
 from bci_app.engine.summary import identification_summary, latency_summary, write_json
 from bci_app.engine.views import Identification, IdentificationCurve, LatencyRow
 
@@ -52,7 +52,7 @@ def report_again(folder: Path) -> Path:
     if write is None:
         raise RecordingError(
             f"A session is one of {', '.join(_WRITERS)}; that of '{folder}' is of kind {about['kind']!r}, which has no report. "
-            "Update the program, or choose another folder."
+            "Choose another folder, or update the program."
         )
     try:
         summary = _kept_summary(folder, about)
@@ -100,13 +100,19 @@ def _read(path: Path) -> Facts:
 def _rebuilt(folder: Path, about: Facts) -> Facts:
     """What every summary holds, from what the recorder left."""
     ended = about["ended"] or {"reason": CUT_SHORT, "failed": True}
-    stream = about.get("stream")
-    words = stream or "no stream needed"
-    if isinstance(stream, dict):
-        words = f"{stream['name']} · {len(stream['channels']):,} channels · {stream['sfreq']:g} Hz"
     latencies = latency_summary(_latencies(folder))
-    more: Facts = {"problems": [], "written": now(), "latency_ms": latencies, "stream": words}
+    more: Facts = {"problems": [], "written": now(), "latency_ms": latencies, "stream": _stream_words(folder, about)}
     return {**about, **more, "ended": ended["reason"], "failed": ended["failed"], "counts": signal_facts(folder)}
+
+
+def _stream_words(folder: Path, about: Facts) -> str:
+    """The stream as a session tells it, as far as it was kept."""
+    parts, stream = parts_of(folder), about.get("stream")
+    if isinstance(stream, str) or not parts:
+        return stream or "no stream needed"
+    told = described(parts[-1])
+    name = f"{stream['name']} · " if stream else ""
+    return f"{name}{len(told.channels):,} channels · {told.sfreq:g} Hz"
 
 
 def _latencies(folder: Path) -> tuple[LatencyRow, ...]:

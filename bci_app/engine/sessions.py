@@ -18,6 +18,9 @@ TRASH = ".trash"
 _MARKS = (SESSION, SUMMARY, "eeg.json")
 """A folder with one of these is a session's."""
 
+_PLAYER = "Replay of "
+"""How the streams of recordings that are played are called, see `bci_app.engine.opening.replay_of`."""
+
 State = Literal["complete", "failed", "cut short", "running"]
 
 
@@ -39,6 +42,8 @@ class SessionEntry:
         The same in words.
     n_bytes : int
     has_report : bool
+    replay_of : str
+        Name of the recording that was played in it; empty if the signal was live.
     """
 
     folder: Path
@@ -51,6 +56,7 @@ class SessionEntry:
     ended: str
     n_bytes: int
     has_report: bool
+    replay_of: str = ""
 
 
 def list_sessions(runs: Path) -> tuple[SessionEntry, ...]:
@@ -101,7 +107,15 @@ def read_entry(folder: Path) -> SessionEntry:
         ended,
         sum(file.stat().st_size for file in files_in(folder)),
         (folder / "report.html").is_file(),
+        _replayed(about),
     )
+
+
+def _replayed(about: dict[str, Any]) -> str:
+    """The recording that was played, from the name that a player gives its stream."""
+    stream = about.get("stream")
+    name = str(stream.get("name", "")) if isinstance(stream, dict) else ""
+    return name.removeprefix(_PLAYER) if about.get("watermark") and name.startswith(_PLAYER) else ""
 
 
 def _how_it_ended(about: dict[str, Any], trouble: str, running: bool) -> tuple[State, str]:

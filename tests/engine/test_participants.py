@@ -128,6 +128,30 @@ def test_a_deletion_takes_all_of_the_code_and_touches_nothing_else(runs: Path, t
         belongings(runs, "P07")
 
 
+def test_replays_of_a_participants_sessions_belong_to_the_participant_whoever_played_them(runs: Path) -> None:
+    for name, of, watermark in (
+        ("r-1", "run-1", "REPLAY"),
+        ("r-2", "r-1", "REPLAY"),
+        ("r-3", "run-3", "REPLAY"),
+        ("r-4", "run-1", ""),
+    ):
+        (runs / name).mkdir()
+        stream = {"name": f"Replay of {of}", "channels": ["Oz"], "sfreq": 100.0}
+        about = {"kind": "signal", "title": name, "participant": "P08", "watermark": watermark, "stream": stream}
+        begin_session(runs / name, about)
+    found = {each.folder.name for each in belongings(runs, "P07")}
+    assert found == {"run-1", "run-2", "run-4", "decoder-a", "r-1", "r-2"}
+    assert {each.folder.name for each in belongings(runs, "P08")} == {
+        "run-3",
+        "decoder-a",
+        "decoder-b",
+        "r-1",
+        "r-2",
+        "r-3",
+        "r-4",
+    }
+
+
 @pytest.mark.parametrize("typed", ["", "p07", "P08", "P07 "])
 def test_without_the_code_typed_again_nothing_is_deleted(runs: Path, typed: str) -> None:
     before = all_files(runs)
