@@ -93,7 +93,7 @@ def _library() -> Any:
 def _check(recording: Recording, subject: str) -> None:
     if not label(subject):
         raise SettingsError(
-            "A BIDS data set names its participants by code; this session has none. Give one, such as P07 (--subject on the command line)."
+            "A BIDS data set names its participants by code; this session has none. Give one (--subject P07)."
         )
     if recording.unit != "uV":
         raise RecordingError(

@@ -112,7 +112,8 @@ def _stream_words(folder: Path, about: Facts) -> str:
         return stream or "no stream needed"
     told = described(parts[-1])
     name = f"{stream['name']} · " if stream else ""
-    return f"{name}{len(told.channels):,} channels · {told.sfreq:g} Hz"
+    n = len(told.channels)
+    return f"{name}{n:,} channel{'s' if n > 1 else ''} · {told.sfreq:g} Hz"
 
 
 def _latencies(folder: Path) -> tuple[LatencyRow, ...]:
