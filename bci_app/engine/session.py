@@ -263,11 +263,12 @@ class Session(SignalSession):
 
     def _exchanged(self, models: Models) -> None:
         """Other models have taken over: what is counted from now on is theirs alone; decoding thread."""
-        if (n_trials := len(self._evidence)) or self._reader.n_read:
-            self._telling.remember(
-                f"After {self._reader.n_read} pictures read other models took over: {models.name}. Scores and latencies are "
-                f"theirs, from then on. Until then, {n_trials} trials: {self._evidence.text}"
-            )
+        n_trials = len(self._evidence)
+        before = f" Until then ({n_trials} trials): {self._evidence.text}" if n_trials else ""
+        self._telling.remember(
+            f"After {self._reader.n_read} pictures read other models took over: {models.name}. Scores and latencies are theirs, "
+            f"from then on.{before}"
+        )
         if models.generator.bundle.digest != self.plan.generator.bundle.digest:
             self._known = KnownPictures()
         self._trained_on = frozenset(models.decoder.manifest.trained_on)

@@ -200,4 +200,4 @@ def test_after_an_exchange_trials_are_scored_in_the_new_space_and_pictures_known
     assert [entry["decoder"] for entry in entries] == [digests[0]] * 2 + [digests[1]] * 3
     assert ["latent_shown" in entry for entry in entries] == [True] * 4 + [False]
     assert (tmp_path / "pictures" / "trial_0004_shown.png").is_file()
-    assert any("Until then, 2 trials: identification" in each and "chance 0.50" in each for each in session.problems)
+    assert any("Until then (2 trials): identification" in each and "chance 0.50" in each for each in session.problems)
