@@ -132,6 +132,7 @@ class ConnectPage(Page):
     def entered(self) -> None:
         """Look at the network again and again."""
         self._in_front = True
+        self.starting.look_again()
         self._begin_watch()
         self.table.setFocus()
 

@@ -48,7 +48,7 @@ class StartBox(QWidget):
         self._holder = holder
         self._task: Task | None = None
         self._given_up: list[Task] = []
-        self._told_end = False
+        self._told_end: Sender | None = None
         self.participant = choice_field("Simulated participant", PARTICIPANTS)
         self.simulate = QPushButton("Start a simulated participant that")
         self.file = PathField(
@@ -69,6 +69,11 @@ class StartBox(QWidget):
     def state(self) -> str:
         """What runs, in words."""
         return self._state.text()
+
+    def look_again(self) -> None:
+        """Show what runs, also if another page started it."""
+        if self._task is None:
+            self._show_state()
 
     def start_participant(self) -> None:
         """Start the simulated participant that is chosen."""
@@ -105,15 +110,15 @@ class StartBox(QWidget):
     def look_after(self) -> None:
         """Say it once when the sender has ended by itself."""
         sender = self._holder.own_sender
-        if sender is None or self._told_end:
+        if sender is None or sender is self._told_end:
             return
         try:
             if not sender.ended():
                 return
-            self._told_end = True
+            self._told_end = sender
             self.said.emit("The simulated participant or the recording has come to its end.", "info")
         except BciError as error:
-            self._told_end = True
+            self._told_end = sender
             self.said.emit(str(error), "warn")
 
     def close_box(self) -> None:
@@ -148,7 +153,7 @@ class StartBox(QWidget):
         self._show_state(text)
 
     def _started(self, sender: Sender) -> None:
-        self._task, self._told_end = None, False
+        self._task = None
         self._holder.adopt(sender)
         self._show_state()
 

@@ -262,6 +262,17 @@ def test_simulated_participant_takes_the_place_of_the_stream_until_it_ends(
     assert (holder.current.stream, holder.own_sender, sender.closed) == (chosen, None, 1)
 
 
+def test_sender_that_another_page_started_can_be_ended_here(make: Make, qtbot: QtBot) -> None:
+    page, _ = make()
+    sender = FakeSender()
+    page.holder.adopt(sender)
+    page.entered()
+    assert "Simulated EEG" in page.starting.state
+    assert not page.starting.end.isHidden()
+    page.starting.end.click()
+    assert (page.holder.own_sender, sender.closed, page.starting.state) == (None, 1, "")
+
+
 def test_replay_without_a_file_is_refused_in_words(make: Make, qtbot: QtBot, tmp_path: Path) -> None:
     page, _ = make()
     for typed in ("", str(tmp_path / "nothing.xdf")):
