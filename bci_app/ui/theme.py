@@ -210,6 +210,9 @@ def style_sheet(theme: Theme) -> str:
     QScrollBar::handle:horizontal {{ background: {theme.border}; border-radius: 4px; min-width: 24px; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ height: 0px; width: 0px; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    QCheckBox::indicator {{ width: 14px; height: 14px; border-radius: 4px; border: 2px solid {theme.muted}; }}
+    QCheckBox::indicator:checked {{ background: {theme.decoder}; border-color: {theme.text}; }}
+    QCheckBox::indicator:focus {{ border-color: {theme.decoder}; }}
     QPushButton {{ background: {theme.window}; color: {theme.text}; {frame} {theme.border}; padding: 5px 10px; }}
     QPushButton:hover, QPushButton:focus {{ border-color: {theme.decoder}; }}
     QPushButton:checked {{ background: {theme.info_fill}; border-color: {theme.decoder}; font-weight: bold; }}

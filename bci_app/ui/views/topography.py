@@ -84,7 +84,8 @@ class TopographyView(MontageView):
             painter.drawEllipse(self.place_px(name), 2.5, 2.5)
         painter.setFont(theme.font(theme.SMALL_PT))
         painter.setPen(QColor(self._colours.muted))
-        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom), self._caption)
+        where = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom | Qt.TextFlag.TextWordWrap
+        painter.drawText(self.rect(), int(where), self._caption)
         painter.end()
 
     def _draw_picture(self, painter: QPainter) -> None:
