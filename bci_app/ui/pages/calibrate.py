@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from bci_app.contract.errors import SettingsError
 from bci_app.ui import theme
 from bci_app.ui.background import OnProgress, Task
+from bci_app.ui.pages.page import Holder
 from bci_app.ui.pages.session_page import Opened, SessionPage, open_in_folder
 from bci_app.ui.session_window import SessionWindow
 from bci_app.ui.views.calibration_result import CalibrationResultView
@@ -61,7 +62,7 @@ class CalibratePage(SessionPage):
         "is made within seconds. It is tried on pictures that it was not made with, beside chance, noise and shuffled pictures."
     )
 
-    def __init__(self, holder: Any) -> None:
+    def __init__(self, holder: Holder) -> None:
         self._made: Made | None = None
         self._kept: Task | None = None
         super().__init__(holder)
