@@ -47,6 +47,9 @@ class NoisySettings(Frozen):
     """Sentences of which a stretch is behind one mask."""
     nothing: Dropout = 0.05
     """Sentences of which nothing is left but one mask: what the language model says by itself."""
+    blanks: Annotated[int, Field(ge=0)] = 0
+    """Masks at most before each token and behind the last, as between the steps of waves that tell words. They come in the
+    second half of the training, ever more: with all of them from the start it learns to write without looking."""
 
 
 class SmallBart(Frozen):
@@ -88,6 +91,8 @@ class EncoderSettings(Frozen):
     dropout: Dropout = 0.1
     strides: Annotated[tuple[Count, ...], Field(min_length=1)] = (4, 4)
     """Of waves: what each convolution keeps one step in."""
+    span: Count | None = None
+    """Of waves: samples that the first convolution's filter spans, odd; null for twice its stride and one more."""
     kernel: Count = 9
     """Of waves: steps that a conformer's filter spans."""
 
@@ -110,7 +115,10 @@ class LossWeights(Frozen):
     tokens: NotNegative = 1.0
     """Cross-entropy of the tokens of the sentence."""
     words: NotNegative = 0.5
-    """Contrastive: each step finds the embedding of its word. Not for waves, of which no word is known."""
+    """Contrastive: each step finds the embedding of its word. Of waves, in which no word's time is known, the words of the
+    sentence are found in their order, wherever they are (`training.text.order.in_order`)."""
+    evenly: NotNegative = 0.0
+    """Of waves: each word is found in the middle of an equal share of the sentence, a beginning for `words`."""
     sentences: NotNegative = 0.2
     """Contrastive: each signal finds its sentence."""
     label_smoothing: Dropout = 0.1
@@ -178,6 +186,8 @@ class TextRecipe(Frozen):
     optimiser: OptimiserSettings = OptimiserSettings()
     pretraining: WavePretraining | None = None
     """Of waves alone; null for none."""
+    beginning: StageSettings | None = None
+    """Of waves, before the alignment: `losses.evenly`; null for none."""
     alignment: StageSettings = StageSettings(
         epochs=30, learning_rate=2e-3, losses=LossWeights(tokens=0.0, words=1.0, sentences=0.0)
     )
@@ -198,6 +208,9 @@ class TextRecipe(Frozen):
             raise ValueError(f"text.n_simulated are sentences of the simulated reader; data is {self.data.kind}")
         if self.pretraining is not None and self.reads != "waves":
             raise ValueError(f"pretraining reconstructs waves; the data are {self.reads}")
+        stages = (self.beginning, self.alignment, self.first, self.second)
+        if any(stage is not None and stage.losses.evenly for stage in stages) and self.reads != "waves":
+            raise ValueError(f"losses.evenly shares waves out among words; the data are {self.reads}")
         if self.language.kind == "small" and self.reads != "waves" and self.max_words > self.language.n_places:
             raise ValueError(
                 f"language.n_places must be enough for the longest sentence, of {self.max_words} words; got "

@@ -88,15 +88,21 @@ class Subsampling(nn.Module):
     strides : sequence of int
         Steps from one output to the next, a convolution each; its filter spans twice as many, and one more.
     dropout : float
+    span : int, optional
+        Samples that the first filter spans, odd, in place of that: as long as the response to a word, it can find one whole.
     """
 
-    def __init__(self, n_channels: int, width: int, strides: Sequence[int], dropout: float) -> None:
+    def __init__(
+        self, n_channels: int, width: int, strides: Sequence[int], dropout: float, span: int | None = None
+    ) -> None:
         super().__init__()
         self.strides = tuple(strides)
         widths = (n_channels, *[width] * len(self.strides))
+        spans = [2 * stride + 1 for stride in self.strides]
+        spans[0] = span or spans[0]
         self.filters = nn.ModuleList(
-            nn.Conv1d(narrow, wide, 2 * stride + 1, stride, stride)
-            for narrow, wide, stride in zip(widths, widths[1:], self.strides, strict=False)
+            nn.Conv1d(narrow, wide, each, stride, each // 2)
+            for narrow, wide, each, stride in zip(widths, widths[1:], spans, self.strides, strict=False)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in self.strides)
         self.dropout = nn.Dropout(dropout)
@@ -131,11 +137,13 @@ class WaveEncoder(nn.Module):
     dropout : float
     max_steps : int
         Steps that what comes after can take.
+    span : int, optional
+        See `Subsampling`.
 
     Raises
     ------
     ValueError
-        If the heads do not divide the width, or the kernel is even.
+        If the heads do not divide the width, or kernel or span are even.
     """
 
     def __init__(
@@ -149,14 +157,16 @@ class WaveEncoder(nn.Module):
         kernel: int = 9,
         dropout: float = 0.1,
         max_steps: int = 1024,
+        span: int | None = None,
     ) -> None:
         super().__init__()
-        if width % n_heads or kernel % 2 == 0:
+        if width % n_heads or kernel % 2 == 0 or (span is not None and span % 2 == 0):
             raise ValueError(
-                f"{n_heads} heads must divide a width of {width} evenly, and a kernel be odd; got {kernel}. Change them"
+                f"{n_heads} heads must divide a width of {width} evenly, and kernel and span be odd; got {kernel} and {span}. "
+                "Change them"
             )
         self.width, self.max_steps = width, max_steps
-        self.subsample = Subsampling(n_channels, width, strides, dropout)
+        self.subsample = Subsampling(n_channels, width, strides, dropout, span)
         self.blocks = nn.ModuleList(ConformerBlock(width, n_heads, hidden, kernel, dropout) for _ in range(n_layers))
 
     @property

@@ -67,6 +67,7 @@ def test_a_run_leaves_all_that_explains_it(run: Path) -> None:
 def test_what_cannot_be_meant_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for change, told in (
         ("pretraining={}", "pretraining reconstructs waves; the data are word-features"),
+        ("beginning={losses: {evenly: 1.0}}", "evenly shares waves out among words; the data are word-features"),
         ("generation.max_tokens=100", "must not exceed language.n_places (64); got 100"),
         ("language={kind: pretrained, source: configs}", "'configs' holds app, train"),
         ("codex.n_codes=4000", "4000 codes begin from at least as many vectors"),

@@ -107,7 +107,8 @@ def _fit(
                 group["lr"] = settings.learning_rate * share_of_rate(step, settings.steps, settings.warm_up)
             language.train()
             chosen = [train[number] for number in batch_indices(len(train), batch_size, step, seed)]
-            loss = restoring_loss(language, chosen, noise, rng)
+            apart = max(2.0 * (step + 1) / settings.steps - 1.0, 0.0)
+            loss = restoring_loss(language, chosen, noise, rng, apart)
             if not math.isfinite(loss.item()):
                 raise TrainingError(
                     f"Step {step} of the language model: the loss must be finite; it is {loss.item()}. Lower "
@@ -140,10 +141,15 @@ def share_of_rate(step: int, n_steps: int, warm_up: int) -> float:
 
 
 def restoring_loss(
-    language: BartForConditionalGeneration, sentences: Sequence[Ids], noise: Noise, rng: np.random.Generator
+    language: BartForConditionalGeneration,
+    sentences: Sequence[Ids],
+    noise: Noise,
+    rng: np.random.Generator,
+    apart: float = 1.0,
 ) -> Tensor:
-    """Cross-entropy per token of sentences of which the encoder was given a noisy version."""
-    ids, mask = padded([noise(sentence, rng) for sentence in sentences], special_ids(language)[2])
+    """Cross-entropy per token of sentences of which the encoder was given a noisy version; see `Noise`."""
+    n_places = language.config.max_position_embeddings  # blanks may make more of a long sentence than there is room for
+    ids, mask = padded([noise(sentence, rng, apart)[:n_places] for sentence in sentences], special_ids(language)[2])
     loss: Tensor = language(input_ids=ids, attention_mask=mask.long(), labels=labels_of(sentences, language)).loss
     return loss
 
@@ -192,8 +198,8 @@ class Noise:
         self._settings, self._mask = settings, mask_id(tokenizer)
         self._others = np.concatenate([np.asarray(sentence, np.int64) for sentence in sentences])
 
-    def __call__(self, sentence: Ids, rng: np.random.Generator) -> list[int]:
-        """A noisy version of a sentence; at least one token."""
+    def __call__(self, sentence: Ids, rng: np.random.Generator, apart: float = 1.0) -> list[int]:
+        """A noisy version of a sentence; at least one token. `apart` is the share of the blanks that may come."""
         settings = self._settings
         if rng.random() < settings.nothing or not len(sentence):
             return [self._mask]
@@ -208,4 +214,12 @@ class Noise:
             length = min(int(rng.poisson(3.0)), len(kept))  # section 2.2; of length 0 it is a mask too many
             start = int(rng.integers(len(kept) - length + 1))
             kept[start : start + length] = [self._mask]
-        return kept
+        return self._apart(kept, round(apart * settings.blanks), rng) if settings.blanks else kept
+
+    def _apart(self, ids: list[int], most: int, rng: np.random.Generator) -> list[int]:
+        """Masks between the tokens: a language model that has never met them would write words in their place."""
+        counts = rng.integers(most + 1, size=len(ids) + 1)
+        apart = [self._mask] * int(counts[0])
+        for token, count in zip(ids, counts[1:].tolist(), strict=True):
+            apart += [token, *[self._mask] * count]
+        return apart

@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import BartForConditionalGeneration
 
 from bci_app.contract.errors import SettingsError
 from bci_app.text.words import sentence_key
-from training.data.readings import Reading, Readings
-from training.text.tokens import ids_of, padded, refuse_long
+from training.data.readings import Readings
+from training.text.tokens import ids_of, mask_id, padded, refuse_long
 
 Floats = NDArray[np.float32]
 POOL = 16
@@ -36,15 +37,16 @@ class Batch:
         Tokens of each sentence, special ones left out.
     sentence : int64 Tensor (batch,)
         Its number.
-    forms : int64 Tensor (batch, n_words) or None
-        Number of the printed form of each word, see `Lexicon`; -1 where there is none. None for waves.
+    forms : int64 Tensor (batch, n_words)
+        Number of the printed form of each word, see `Lexicon`; -1 where there is none. Words are those that were looked at, a
+        step each; of waves, all of the sentence in their order.
     """
 
     signal: Tensor
     mask: Tensor
     ids: tuple[list[int], ...]
     sentence: Tensor
-    forms: Tensor | None
+    forms: Tensor
 
 
 class Lexicon:
@@ -71,11 +73,18 @@ class Lexicon:
         self.numbers = {word: number for number, word in enumerate(distinct)}
         self.same = torch.tensor([keys[sentence_key(form)] for form in forms], dtype=torch.int64)
         self._ids, self._mask = padded(ids_of(tokenizer, [f" {form}" for form in forms]), 0)
+        self._blank = mask_id(tokenizer)
 
     def vectors(self, language: BartForConditionalGeneration) -> Tensor:
         """Mean of the input embeddings of each form's tokens (n_forms, d_model); no gradient."""
         with torch.no_grad():
             return mean_embedding(language, self._ids, self._mask)
+
+    def blank(self, language: BartForConditionalGeneration) -> Tensor:
+        """Input embedding (1, d_model) of the mask, which stands where no word is found; no gradient."""
+        with torch.no_grad():
+            embedded: Tensor = language.get_input_embeddings()(torch.tensor([self._blank]))
+            return embedded
 
 
 def mean_embedding(language: BartForConditionalGeneration, ids: Tensor, mask: Tensor) -> Tensor:
@@ -110,8 +119,10 @@ class Examples:
         self.ids = ids_of(tokenizer, [each.sentence for each in readings.items])
         self.sentence = torch.tensor([keys[key] for key in readings.keys], dtype=torch.int64)
         self.n_steps, self.waves = np.array(readings.n_steps), readings.reads == "waves"
-        self.lexicon = lexicon or Lexicon([word for each in readings.items for word in each.words], tokenizer)
-        self._forms = [self._numbered(each) for each in readings.items]
+        words = [each.sentence.split() if self.waves else each.words for each in readings.items]
+        self.lexicon = lexicon or Lexicon([word for row in words for word in row], tokenizer)
+        numbers = [[self.lexicon.numbers.get(word, ABSENT) for word in row] for row in words]
+        self._forms = [torch.tensor(row, dtype=torch.int64) for row in numbers]
         refuse_long([each.sentence for each in readings.items], self.ids, n_places)
 
     def __len__(self) -> int:
@@ -120,13 +131,13 @@ class Examples:
     def batch(self, chosen: Sequence[int] | NDArray[np.intp]) -> Batch:
         """The chosen examples, by number."""
         signal, mask = stacked([self.signals[number] for number in chosen], self.waves)
-        forms = None
-        if not self.waves:
-            forms = torch.full(mask.shape, ABSENT, dtype=torch.int64)
-            for row, number in enumerate(chosen):
-                forms[row, : len(self._forms[number])] = self._forms[number]
+        forms = [self._forms[number] for number in chosen]
         return Batch(
-            signal, mask, tuple(self.ids[number] for number in chosen), self.sentence[torch.as_tensor(chosen)], forms
+            signal,
+            mask,
+            tuple(self.ids[number] for number in chosen),
+            self.sentence[torch.as_tensor(chosen)],
+            pad_sequence(forms, batch_first=True, padding_value=ABSENT),
         )
 
     def batches(self, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
@@ -143,10 +154,6 @@ class Examples:
         """Every example once, shortest signals first."""
         for part in _cut(np.argsort(self.n_steps, kind="stable"), batch_size):
             yield self.batch(part)
-
-    def _numbered(self, reading: Reading) -> Tensor:
-        numbers = [self.lexicon.numbers.get(word, ABSENT) for word in reading.words]
-        return torch.tensor(numbers, dtype=torch.int64)
 
 
 def stacked(signals: Sequence[Floats], waves: bool) -> tuple[Tensor, Tensor]:

@@ -66,6 +66,7 @@ def _built(recipe: TextRecipe, train: Readings, language: BartForConditionalGene
             wanted.kernel,
             wanted.dropout,
             max_steps=_most_steps(train, int(np.prod(wanted.strides))),
+            span=wanted.span,
         )
     else:
         n_features = n_rows * (bands.n_bands if bands else 1)

@@ -5,6 +5,7 @@ Source: Duan et al. 2023 (DeWave), section 3.3. The paper does not give the weig
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -13,9 +14,11 @@ from torch.nn import functional
 from transformers.modeling_outputs import BaseModelOutput
 
 from models.text.reader import Quantised, SentenceReader
+from models.text.wave_encoder import WaveEncoder
 from training.readers.objective import Temperature, info_nce
 from training.text.denoising import labels_of, special_ids
 from training.text.examples import ABSENT, Batch, Lexicon
+from training.text.order import evenly, in_order, log_chances
 from training.text.tokens import padded
 from training.text_recipe import LossWeights
 
@@ -49,9 +52,9 @@ def parts_of_loss(
     """
     read = reader.quantise(batch.signal, batch.mask)
     parts, total = {"commitment": read.commitment}, read.commitment
-    if weights.words and batch.forms is not None:
-        parts["words"] = _words(reader, read, batch.forms, lexicon, temperatures.words)
-        total = total + weights.words * parts["words"]
+    for name, part in _aligned(reader, read, batch.forms, lexicon, temperatures.words, weights).items():
+        parts[name] = part
+        total = total + getattr(weights, name) * part
     if weights.tokens or weights.sentences:
         states, embedding = reader.understand(read)
         if weights.tokens:
@@ -75,6 +78,27 @@ def _tokens(
     with torch.no_grad():
         plain = functional.cross_entropy(logits, labels.flatten())
     return smooth, plain
+
+
+def _aligned(
+    reader: SentenceReader,
+    read: Quantised,
+    forms: Tensor,
+    lexicon: Lexicon,
+    temperature: Temperature,
+    weights: LossWeights,
+) -> dict[str, Tensor]:
+    """The parts that bring steps and words together, of those that have a weight."""
+    if not isinstance(reader.encoder, WaveEncoder):
+        return {"words": _words(reader, read, forms, lexicon, temperature)} if weights.words else {}
+    wanted: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+        name: part for name, part in {"words": in_order, "evenly": evenly}.items() if getattr(weights, name)
+    }
+    if not wanted:
+        return {}
+    found = log_chances(read.words, lexicon.vectors(reader.language), lexicon.blank(reader.language), temperature())
+    n_steps = torch.full(forms.shape[:1], found.shape[1]) if read.mask is None else read.mask.sum(dim=1)
+    return {name: part(found, n_steps, forms) for name, part in wanted.items()}
 
 
 def _words(

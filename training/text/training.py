@@ -69,6 +69,8 @@ def train_reader(
     progress = Progress(asked or Asked())
     if recipe.pretraining is not None:
         pretrain_waves(network, train, validation, recipe, recipe.pretraining, progress, run)
+    if recipe.beginning is not None:
+        train_stage(network, train, validation, recipe, "beginning", recipe.beginning, progress, run)
     train_stage(network, train, validation, recipe, "alignment", recipe.alignment, progress, run)
     try:
         begin_codex(network, train, recipe, vectors_per_step(recipe, sides.train, network.encoder))

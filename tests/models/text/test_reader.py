@@ -43,8 +43,9 @@ def test_padding_changes_nothing(waves: bool) -> None:
         torch.testing.assert_close(embedding[number], alone[2][0], atol=1e-5, rtol=1e-4)
 
 
-def test_steps_of_waves_are_their_samples_over_the_strides() -> None:
-    encoder = WaveEncoder(N_ROWS, 8, (2, 4), 1, 2, 16, 3)
+@pytest.mark.parametrize("span", [None, 3, 21])
+def test_steps_of_waves_are_their_samples_over_the_strides(span: int | None) -> None:
+    encoder = WaveEncoder(N_ROWS, 8, (2, 4), 1, 2, 16, 3, span=span)
     assert encoder.samples_per_step == 8
     for n_times in (1, 8, 9, 37):
         n_steps = -(-n_times // 8)
@@ -89,5 +90,7 @@ def test_what_does_not_fit_is_refused() -> None:
         SentenceReader(scale, WordEncoder(N_ROWS, 8, 1, 2, 16), codex, small_bart(20, 8, 1, 2, 16, 40), 5)
     with pytest.raises(ValueError, match="3 heads must divide a width of 8"):
         WordEncoder(N_ROWS, 8, 1, 3)
-    with pytest.raises(ValueError, match="a kernel be odd; got 4"):
+    with pytest.raises(ValueError, match="kernel and span be odd; got 4 and None"):
         WaveEncoder(N_ROWS, 8, kernel=4, n_heads=2)
+    with pytest.raises(ValueError, match="kernel and span be odd; got 3 and 64"):
+        WaveEncoder(N_ROWS, 8, kernel=3, n_heads=2, span=64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from bci_app.contract.errors import SettingsError
 from tests.training.text.readings import SENTENCES
 from training.errors import TrainingError
 from training.interrupts import Asked
-from training.text.denoising import Noise, labels_of, share_of_rate, train_language, validation_loss
+from training.text.denoising import Noise, labels_of, restoring_loss, share_of_rate, train_language, validation_loss
 from training.text.tokens import ids_of
 from training.text_recipe import NoisySettings, SmallBart
 
@@ -46,6 +48,22 @@ def test_a_stretch_is_hidden_behind_one_mask(tokenizer: Tokenizer) -> None:
         behind = made[place + 1 :]
         assert made.count(4) == 1
         assert made[:place] + behind == sentence[:place] + sentence[len(sentence) - len(behind) :]
+
+
+def test_blanks_stand_round_the_tokens_which_stay_as_they_are(tokenizer: Tokenizer) -> None:
+    noise, rng, sentence = _noise(tokenizer, blanks=3), np.random.default_rng(2), list(range(10, 1010))
+    apart = noise(sentence, rng)
+    assert [token for token in apart if token != 4] == sentence
+    counts = np.diff([-1, *np.flatnonzero(np.array(apart) != 4), len(apart)]) - 1
+    assert set(counts) == {0, 1, 2, 3}
+    assert counts.mean() == pytest.approx(1.5, abs=0.1)
+
+
+def test_blanks_never_ask_for_more_places_than_there_are(
+    tokenizer: Tokenizer, language: BartForConditionalGeneration
+) -> None:
+    loss = restoring_loss(language, [[9] * 40], _noise(tokenizer, blanks=20), np.random.default_rng(0))
+    assert math.isfinite(loss.item())
 
 
 def test_labels_are_framed_and_what_is_padded_does_not_count(language: BartForConditionalGeneration) -> None:

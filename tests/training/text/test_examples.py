@@ -56,10 +56,18 @@ def test_words_of_a_batch_are_those_of_the_readings_and_strangers_are_absent(tok
     readings = known_readings()
     lexicon = Lexicon([word for item in readings.items for word in item.words if word != "painted"], tokenizer)
     batch = Examples(readings, tokenizer, 64, lexicon).batch([0, 3, 9])
-    assert batch.forms is not None
     names = {number: word for word, number in lexicon.numbers.items()} | {ABSENT: ""}
     told = [" ".join(names[number] for number in row).split() for row in batch.forms.tolist()]
     assert told == [[w for w in readings.items[n].words if w != "painted"] for n in (0, 3, 9)]
+
+
+def test_words_of_waves_are_all_of_the_sentence_in_their_order_whichever_were_looked_at(tokenizer: Tokenizer) -> None:
+    readings = known_readings("waves")
+    skipped = dataclasses.replace(readings, items=tuple(dataclasses.replace(item, words=()) for item in readings.items))
+    examples = Examples(skipped, tokenizer, 64)
+    names = {number: word for word, number in examples.lexicon.numbers.items()} | {ABSENT: ""}
+    for row, sentence in zip(examples.batch(range(len(SENTENCES))).forms.tolist(), SENTENCES, strict=True):
+        assert " ".join(names[number] for number in row).strip() == sentence
 
 
 def test_signals_of_one_length_are_not_padded() -> None:

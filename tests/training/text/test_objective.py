@@ -55,7 +55,6 @@ def test_words_that_are_found_cost_nothing_and_equal_words_are_no_negatives(
     reader: SentenceReader, examples: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch, shown = _batch(examples), examples.lexicon.vectors(reader.language)
-    assert batch.forms is not None
     right = shown[batch.forms.clamp(min=0)]
     read = reader.quantise(batch.signal, batch.mask)
     monkeypatch.setattr(reader, "quantise", lambda *_: read._replace(words=right))

@@ -54,6 +54,20 @@ def test_words_that_a_signal_tells_are_found(
     assert [each["epoch"] for each in progress.curve] == list(range(1, 7))
 
 
+def test_words_of_which_only_the_order_is_known_are_found_in_waves(
+    recipe: TextRecipe, language: BartForConditionalGeneration, tokenizer: Tokenizer
+) -> None:
+    reader, train, validation = _parts(recipe, language, tokenizer, "waves")
+    evenly = WORDS.model_copy(update={"losses": LossWeights(tokens=0.0, words=0.0, sentences=0.0, evenly=1.0)})
+    untrained, progress = evaluate(reader, validation, WORDS, Progress())["words"], Progress()
+    train_stage(reader, train, validation, recipe, "beginning", evenly, progress)
+    begun = evaluate(reader, validation, WORDS, progress)["words"]
+    train_stage(reader, train, validation, recipe, "alignment", WORDS, progress)
+    aligned = evaluate(reader, validation, WORDS, progress)["words"]
+    assert aligned < 0.7 * begun < 0.7 * untrained
+    assert aligned == pytest.approx(min(float(each["validation_words"]) for each in progress.curve[6:]), rel=1e-4)
+
+
 def test_a_frozen_language_model_stays_to_the_bit_and_a_tuned_one_does_not(
     recipe: TextRecipe, language: BartForConditionalGeneration, tokenizer: Tokenizer
 ) -> None:
