@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QWidget
 
 from bci_app.engine.events import SentenceRead
 from bci_app.ui import theme
-from bci_app.ui.main_window import HINT
 from bci_app.ui.session_window import Keys, SessionWindow, splitter
 from bci_app.ui.text_bridge import TextBridge, TextSession
 from bci_app.ui.theme import Theme
@@ -19,6 +18,8 @@ from bci_app.ui.views.panel import Panel
 from bci_app.ui.views.sentence import SentenceView
 from bci_app.ui.views.sentences import SentencesView
 from bci_app.ui.views.text_evidence import TextEvidenceView
+
+HINT = "F1 lists the keys · Space holds the {signal} still · Esc ends the session"
 
 
 class TextWindow(SessionWindow):
