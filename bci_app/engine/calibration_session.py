@@ -242,7 +242,7 @@ class CalibrationSession(SignalSession):
             self._live = LiveSignal(plan.signal, self._telling, clock, self._hold)
             undo.callback(self._live.close)
             self._presenter = self._new_presenter()
-            self._live.record()
+            self._begin_recording()
             keep_bad_channels(_folder_of(plan), plan.bad)
             undo.pop_all()
 

@@ -226,7 +226,7 @@ class MonitorSession(SignalSession):
             self._listener = self._new_listener()
             if self._listener is not None:
                 undo.callback(self._listener.close)
-            self._live.record()
+            self._begin_recording()
             if plan.folder is not None:
                 keep_bad_channels(plan.folder, plan.bad)
             undo.pop_all()

@@ -90,7 +90,7 @@ class Session(SignalSession):
             if self._listener is not None:
                 undo.callback(self._listener.close)
             self._presenter = self._new_presenter()
-            self._live.record()
+            self._begin_recording()
             undo.pop_all()
 
     # -- building ------------------------------------------------------------------------------------------------

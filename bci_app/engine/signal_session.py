@@ -100,6 +100,16 @@ class SignalSession(ABC):
         """What went wrong so far, in words; any thread."""
         return self._telling.problems
 
+    def _begin_recording(self) -> None:
+        """Make the files of the recording, if there is to be one: when nothing else may refuse any more.
+
+        session.json is among them, so that there is no moment at which a kill leaves a folder that is no session's.
+        RecordingError if the folder cannot be written.
+        """
+        self.began = now()
+        self._keep(lambda folder: begin_session(folder, self._facts()))
+        self._live.record()
+
     def _latency_log(self) -> StepLog | None:
         """Where it notes how long each step takes; None if nothing is read."""
         return None

@@ -83,7 +83,7 @@ class TextSession(SignalSession):
             self._decoding = self._new_decoding()
             self._listener = self._new_listener()
             undo.callback(self._listener.close)
-            self._live.record()
+            self._begin_recording()
             undo.pop_all()
 
     def _new_decoding(self) -> SentenceDecoding:

@@ -1,7 +1,9 @@
 """The only door to pylsl: clock, discovery, inlets that come back, outlets.
 
 Time stamps are the sender's plus the clock offset that LSL measures, one offset per pulled block, for EEG and
-markers alike, so that both land on the local clock. They are not dejittered: see `cutting.ChunkCutter`.
+markers alike, so that both land on the local clock. A sender on this machine has our clock, and its stamps stay as they
+are: on a busy machine the measurement errs by milliseconds, which would look like missing samples. Stamps are not
+dejittered: see `cutting.ChunkCutter`.
 An inlet never recovers by itself (LSL would hide the loss): a lost stream is told, searched for by its
 source_id and taken back only if it is the same stream in name, host, rate and channels.
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -44,6 +47,7 @@ _WAVE_S = 0.6
 _BUFFER_S = 60  # of samples, held by LSL while nobody pulls
 _BUFFER_SAMPLES = 256  # at least, of slow signals: LSL counts in seconds of the nominal rate
 _OPEN_S = 2.0
+_SAME_CLOCK_S = 0.1  # clocks of two machines of one name count from their starts: they differ by more
 _ALONE_S = 1.0  # how long a lost stream must be the only one of its source_id, after several were seen
 _LSL_ERRORS = (pylsl.util.LostError, pylsl.util.TimeoutError, pylsl.util.InternalError)
 
@@ -205,6 +209,7 @@ class Link:
         self._header: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self._refused: set[str] = set()
         self._several_told = False
+        self._same_clock = False
         self._failures, self._not_before = 0, -math.inf
         self.tell("searching", f"Looking for stream {description}.")
         self._open(_by_uid(description.uid, timeout_s), check)
@@ -247,8 +252,9 @@ class Link:
 
     def _clock_offset(self, inlet: pylsl.StreamInlet) -> float:
         """Seconds from the sender's clock to ours; the last one known if the sender is just going away."""
-        with suppress(*_LSL_ERRORS):
-            self._offset = float(inlet.time_correction(SLICE_S))
+        if not self._same_clock:
+            with suppress(*_LSL_ERRORS):
+                self._offset = float(inlet.time_correction(SLICE_S))
         return self._offset
 
     def _release(self) -> None:
@@ -264,6 +270,9 @@ class Link:
             if self._header not in (None, header):
                 raise StreamError(f"it has other channels or units now ({', '.join(header[0]) or 'none named'})")
             self._offset = float(inlet.time_correction(_OPEN_S))
+            self._same_clock = info.hostname() == socket.gethostname() and abs(self._offset) < _SAME_CLOCK_S
+            if self._same_clock:
+                self._offset = 0.0
             inlet.open_stream(_OPEN_S)
             self._inlet, self._header = inlet, header
         except _LSL_ERRORS as error:

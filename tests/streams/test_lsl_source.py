@@ -288,3 +288,17 @@ def test_loss_of_a_stream_is_no_error_and_close_works_while_it_lasts(opened: Cal
     began = time.monotonic()
     source.close()
     assert time.monotonic() - began < 1.0
+
+
+def test_stamps_of_a_sender_on_this_machine_are_left_as_they_are(
+    sender: Sender, opened: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = opened(LslSource(sender.description))
+    errs = iter(np.linspace(0.0, 0.02, 1000))
+    monkeypatch.setattr(pylsl.StreamInlet, "time_correction", lambda *_: next(errs))  # as on a busy machine
+    for _ in range(3):
+        sender.push(50)
+        chunks = pull_samples(source, 50)
+    stamps = np.concatenate([chunk.times for chunk in chunks])
+    np.testing.assert_allclose(stamps[-1], sender.t0 + 149 / sender.sfreq, rtol=0, atol=1e-6)
+    assert not any(chunk.gap_before for chunk in chunks)
