@@ -1,8 +1,8 @@
 """How long the program takes to end, whatever is running: from a request to end it to the end of its process.
 
 A request is SIGTERM, which closes the window as a click does. States: a session that shows, reads and records pictures; the
-same a moment after its stream was killed, when it looks for it; the same with a sender that hangs; and the demos, each
-with a participant's process, which also write summary and report before they end.
+same a moment after its stream was killed, when it looks for it; the same with a sender that hangs; the window of all sessions
+with a stream shown; and the demos, each with a participant's process, which also write summary and report before they end.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from uuid import uuid4
 import numpy as np
 from rich.console import Console
 
+from bci_app.engine.settings import StreamChoice
+from bci_app.engine.workplace import Workplace, save_workplace
 from bci_app.streams.network import private_lsl
 from tests.benchmarks.counter_process import CounterProcess
 from tests.benchmarks.picture_session_worker import prepare
@@ -28,6 +30,8 @@ from tests.benchmarks.results import Row, publish
 
 LIMIT_S = 2.0
 RUNS_S = (1.0, 4.0)
+SHOWN_S = 6.0
+"""Until the window has found its stream and shows it."""
 console = Console(width=150)
 
 
@@ -75,6 +79,23 @@ def of_a_demo(place: Path, kind: str, wait_s: float) -> float:
     return time_to_end(command, lambda: any(map(_has_content, folder.glob("*/eeg.f32"))), lambda: None, wait_s)
 
 
+def of_the_signal(place: Path, trouble: str, wait_s: float) -> float:
+    """End the window of all sessions while it shows a stream, after its sender was sent the signal `trouble`, if any."""
+    source_id, remembered = f"counter-{uuid4().hex}", place / f"{uuid4().hex}.json"
+    stream = StreamChoice(name="counter", source_id=source_id)
+    save_workplace(remembered, Workplace(stream=stream, runs=place / "runs"))
+    command = [sys.executable, "-m", "bci_app", "app", "--offscreen", "--page", "Signal"]
+    command += ["--remembered", str(remembered)]
+    shown_at = time.monotonic() + SHOWN_S
+    with CounterProcess(source_id, 3600.0) as sender:
+
+        def hurt() -> None:
+            if trouble:
+                os.kill(sender.pid, getattr(signal, trouble))
+
+        return time_to_end(command, lambda: time.monotonic() > shown_at, hurt, wait_s)
+
+
 def _has_content(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
@@ -93,6 +114,8 @@ def main() -> int:
             "pictures shown, read and recorded": lambda wait_s: of_pictures(place, "", wait_s),
             "the same, stream killed": lambda wait_s: of_pictures(place, "SIGKILL", wait_s),
             "the same, sender hangs": lambda wait_s: of_pictures(place, "SIGSTOP", wait_s),
+            "the window of all sessions, a stream on its page Signal": lambda wait_s: of_the_signal(place, "", wait_s),
+            "the same window, stream killed": lambda wait_s: of_the_signal(place, "SIGKILL", wait_s),
             "demo": lambda wait_s: of_a_demo(place, "", wait_s),
             "demo --evolve": lambda wait_s: of_a_demo(place, "--evolve", wait_s),
             "demo --read": lambda wait_s: of_a_demo(place, "--read", wait_s),

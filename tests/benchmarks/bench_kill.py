@@ -134,7 +134,7 @@ def of_an_evolution(folder: Path, wait_s: float) -> Loss:
     shown = [line for line in read_lines(run / RESPONSES) if line["onset_s"] is not None]
     kept = [line for line in shown if line["generation"] < resumed.state.generation]
     loss.presentations = len(read_run(run).markers) - len(kept)
-    on_show = max((line["generation"] for line in shown), default=0)
+    on_show = max((line["generation"] for line in shown), default=-1)
     loss.generations = max(on_show - resumed.state.generation + 1, int(loss.presentations > 0))
     loss.trouble = " ".join(resumed.notes)
     report_again(run)

@@ -106,7 +106,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     minutes = parser.parse_args().minutes
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    watch = Watch()
+    watch, load = Watch(), os.getloadavg()
     with tempfile.TemporaryDirectory() as name:
         alone, steps, session, sent = run(60 * minutes, Path(name))
         watch.stop()
@@ -118,6 +118,7 @@ def main() -> int:
     )
     details = {
         "minutes": minutes,
+        "load_average": {"before": load, "after": os.getloadavg()},
         "memory_mb_by_minute": by_minute(watch),
         "longest_stalls_s": sorted(watch.stalls, key=lambda each: -each[1])[:20],
         "steps_ms": step_details(steps),
