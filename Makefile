@@ -42,8 +42,8 @@ evolve: $(PROGRAM)  ## pictures evolve towards one that a simulated participant 
 read: $(PROGRAM)  ## sentences that a simulated participant reads, read from its EEG word by word
 	$(BIN)/bci-app demo --read $(ARGS)
 
-app: $(PROGRAM)  ## the window on a live EEG stream: make app ARGS="--stream NAME --decoder FOLDER"
-	$(BIN)/bci-app run $(ARGS)
+app: $(PROGRAM)  ## the window from which whole sessions are run
+	$(BIN)/bci-app app $(ARGS)
 
 test: $(WORKSHOP)  ## all tests, import contracts and the wheel included
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
