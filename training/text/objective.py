@@ -5,7 +5,7 @@ Source: Duan et al. 2023 (DeWave), section 3.3. The paper does not give the weig
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -22,6 +22,8 @@ from training.text.order import evenly, in_order, log_chances
 from training.text.tokens import padded
 from training.text_recipe import LossWeights
 
+ORDERED: Mapping[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"words": in_order, "evenly": evenly}
+"""What brings words and the steps of waves together, by the name of its weight."""
 MOST_WORDS = 512
 """Words of a step that are compared with each other at most."""
 
@@ -91,9 +93,7 @@ def _aligned(
     """The parts that bring steps and words together, of those that have a weight."""
     if not isinstance(reader.encoder, WaveEncoder):
         return {"words": _words(reader, read, forms, lexicon, temperature)} if weights.words else {}
-    wanted: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-        name: part for name, part in {"words": in_order, "evenly": evenly}.items() if getattr(weights, name)
-    }
+    wanted = {name: part for name, part in ORDERED.items() if getattr(weights, name)}
     if not wanted:
         return {}
     found = log_chances(read.words, lexicon.vectors(reader.language), lexicon.blank(reader.language), temperature())

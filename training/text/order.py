@@ -36,7 +36,8 @@ def log_chances(steps: Tensor, shown: Tensor, blank: Tensor, scale: Tensor) -> T
 def in_order(found: Tensor, n_steps: Tensor, forms: Tensor) -> Tensor:
     """Minus the log probability, per word, that the steps tell the words of the sentence in their order, and nothing else.
 
-    Summed over all ways to lay the words over the steps; a sentence with fewer steps than words costs nothing.
+    Summed over all ways to lay the words over the steps; a sentence with too few steps for its words costs nothing (a step
+    each, and one of none between equal words).
 
     Parameters
     ----------
@@ -70,4 +71,5 @@ def evenly(found: Tensor, n_steps: Tensor, forms: Tensor) -> Tensor:
     n_words = (known * torch.arange(1, forms.shape[1] + 1)).amax(dim=1)
     share = n_steps[rows] / n_words[rows]
     middles, begins = ((places + 0.5) * share).long(), (places * share).long()
-    return -found[rows, middles, forms[rows, places]].mean() - found[rows, begins, -1].mean()
+    gained = found[rows, middles, forms[rows, places]] + found[rows, begins, -1]
+    return -gained.sum() / max(len(gained), 1)

@@ -56,6 +56,8 @@ def test_words_stand_in_the_middle_of_equal_shares_and_nothing_where_they_begin(
     assert float(evenly(found, torch.tensor([12, 8]), forms)) == pytest.approx(1.0 + 2.0)
     unknown = torch.tensor([[1, ABSENT, 1], [0, 1, ABSENT]])  # a word that was not learnt keeps its share
     assert float(evenly(found, torch.tensor([12, 8]), unknown)) == pytest.approx(1.0 + 2.0)
+    none = torch.full((2, 3), ABSENT)
+    assert float(evenly(found, torch.tensor([12, 8]), none)) == 0.0
 
 
 def test_a_step_like_a_word_tells_it_whatever_its_length_and_chances_sum_to_one() -> None:
