@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -42,9 +43,11 @@ class Opened:
     undo: ExitStack
 
     def let_go(self) -> None:
-        """End a session that got no window."""
+        """End a session that got no window; it had not started, so the files that it has made hold nothing."""
         self.session.stop()
         self.undo.close()
+        if self.session.plan.folder is not None:
+            shutil.rmtree(self.session.plan.folder, ignore_errors=True)
 
 
 def open_in_folder(runs: Path, kind: str, plan: Any, make: Callable[[Any], Any]) -> Opened:

@@ -119,6 +119,17 @@ def test_session_that_is_given_up_while_it_opens_leaves_nothing(
     assert page.busy is None
     page.finish()
     assert page.window_inside is None
+    qtbot.waitUntil(lambda: not list(tmp_path.glob("runs/*")))
+
+
+def test_session_that_is_given_up_just_after_it_was_opened_leaves_nothing(
+    qtbot: QtBot, models: Path, tmp_path: Path, sender: Sender
+) -> None:
+    page = DecodePage(_holder(models, tmp_path / "runs", sender))
+    qtbot.addWidget(page)
+    opened = page._opener()(lambda done, total, text: None)
+    assert list(tmp_path.glob("runs/*/*"))
+    opened.let_go()
     assert not list(tmp_path.glob("runs/*"))
 
 
