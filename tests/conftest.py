@@ -13,8 +13,6 @@ import pytest
 from bci_app.streams.network import private_lsl
 
 _FOLDER = pytest.StashKey[Path]()
-_LIVE = ("engine", "journeys", "parity", "simulation", "streams", "ui")
-"""Folders whose tests watch a clock: side by side they would wait for one another."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,15 +25,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the configuration file."""
     shutil.rmtree(config.stash[_FOLDER], ignore_errors=True)
-
-
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in a hook of the same name
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With several processes (pytest-xdist, --dist loadgroup): what watches a clock stays in one, and a file in one piece."""
-    root = Path(__file__).parent
-    for item in items:
-        place = item.path.relative_to(root)
-        item.add_marker(pytest.mark.xdist_group("live" if place.parts[0] in _LIVE else place.as_posix()))
 
 
 @pytest.fixture(scope="session")
