@@ -190,7 +190,7 @@ def _shapes(
 
 def _states(network: nn.Module, signal: Floats) -> tuple[Tensor, Tensor, Tensor]:
     with torch.no_grad():
-        return cast(Reader, network).states(torch.from_numpy(signal[np.newaxis]))
+        return cast(Reader, network).states(torch.tensor(signal[np.newaxis]))
 
 
 def _tokens(language: BartForConditionalGeneration, tokenizer: Tokenizer, train: Readings) -> Tokens:
