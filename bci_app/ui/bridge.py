@@ -196,6 +196,28 @@ class SessionBridge(QObject):
             self.signal_polled.emit(self._any_session.signal_snapshot(self.span_s))
 
 
+class ShowingBridge(SessionBridge):
+    """The bridge of a session that shows pictures at times of its own.
+
+    Attributes
+    ----------
+    quiet : callable
+        Whether nothing may be painted now, since a picture is due in a moment.
+    """
+
+    def __init__(self, session: AnySession, parent: QObject | None = None) -> None:
+        super().__init__(session, parent)
+        self.quiet: Callable[[], bool] = lambda: False
+
+    def picture_shown(self, event: ShowPicture, at_s: float) -> None:
+        """Tell the session that the frame with a picture went out at `at_s`."""
+        if not self._closed:
+            self._any_session.picture_shown(event.trial, event.picture.id, at_s)
+
+    def _busy(self) -> bool:
+        return super()._busy() or self.quiet()
+
+
 class Bridge(SessionBridge):
     """The bridge of a session that reads pictures.
 

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal
 
-from bci_app.engine.events import Event, GenerationScored, RatingWanted, ShowPicture
+from bci_app.engine.events import Event, GenerationScored, RatingWanted
 from bci_app.engine.evolution_settings import EvolutionSettings
 from bci_app.engine.evolution_views import EvolutionSnapshot
 from bci_app.engine.views import SignalWords
-from bci_app.ui.bridge import AnySession, SessionBridge
+from bci_app.ui.bridge import AnySession, ShowingBridge
 
 
 class EvolutionPlan(Protocol):
@@ -50,7 +50,7 @@ class EvolutionSession(AnySession, Protocol):
         """Blank at once and end."""
 
 
-class EvolutionBridge(SessionBridge):
+class EvolutionBridge(ShowingBridge):
     """The bridge of a session that evolves pictures.
 
     Parameters
@@ -59,11 +59,6 @@ class EvolutionBridge(SessionBridge):
         Not started yet.
     parent : QObject, optional
         Owner.
-
-    Attributes
-    ----------
-    quiet : callable
-        Whether nothing may be painted now, since a picture is due in a moment.
     """
 
     rating_wanted = Signal(object)
@@ -73,13 +68,7 @@ class EvolutionBridge(SessionBridge):
     def __init__(self, session: EvolutionSession, parent: QObject | None = None) -> None:
         super().__init__(session, parent)
         self._session = session
-        self.quiet: Callable[[], bool] = lambda: False
         self.signal_wanted = session.signal is not None
-
-    def picture_shown(self, event: ShowPicture, at_s: float) -> None:
-        """Tell the session that the frame with a picture went out at `at_s`."""
-        if not self._closed:
-            self._session.picture_shown(event.trial, event.picture.id, at_s)
 
     def rate(self, trial: int, value: int) -> None:
         """Tell the session a rating."""
@@ -102,9 +91,6 @@ class EvolutionBridge(SessionBridge):
 
     def _slow_polls(self) -> Mapping[int, Callable[[], None]]:
         return {**super()._slow_polls(), 4: lambda: self.evolution_polled.emit(self._session.evolution())}
-
-    def _busy(self) -> bool:
-        return super()._busy() or self.quiet()
 
     def _dispatch(self, event: Event) -> None:
         if not self._closed:

@@ -13,7 +13,8 @@ from bci_app.engine.events import BlankPicture, Finished, Problem, RatingWanted,
 from bci_app.ui import theme
 from bci_app.ui.app import run_window
 from bci_app.ui.bridge import TURNS
-from bci_app.ui.evolution_window import PAUSED, SHAM, EvolutionWindow
+from bci_app.ui.evolution_window import SHAM, EvolutionWindow
+from bci_app.ui.showing_window import PAUSED
 from tests.ui.fake_evolution import FakeEvolution, evolved_picture
 
 MakeEvolution = Callable[..., tuple[EvolutionWindow, FakeEvolution]]
