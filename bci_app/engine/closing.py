@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from bci_app.contract.errors import SettingsError
 from bci_app.engine.plan import SessionPlan
 from bci_app.engine.report import write_report
 from bci_app.engine.session import Session
 from bci_app.engine.summary import paragraph, summarise, write_json
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,26 @@ class RunResult:
     paragraph: str
     failed: bool
     reason: str
+
+
+def run_then_close(
+    folder: Path | None, make: Callable[[], S], show: Callable[[S], int], close: Callable[[S], RunResult]
+) -> RunResult:
+    """Run the session that `make` builds, and close it with its results, however it ends.
+
+    Raises
+    ------
+    SettingsError
+        If there is no folder for the results.
+    """
+    if folder is None:
+        raise SettingsError("A session with a report needs a folder to write it to; none was given.")
+    session = make()
+    try:
+        status = show(session)
+    finally:
+        result = close(session)
+    return replace(result, failed=result.failed or bool(status))
 
 
 def run_and_report(plan: SessionPlan, show: Callable[[Session], int], command_started_s: float) -> RunResult:
@@ -36,14 +59,9 @@ def run_and_report(plan: SessionPlan, show: Callable[[Session], int], command_st
     command_started_s : float
         Unix time at which the command began, to tell how long the first picture took.
     """
-    if plan.folder is None:
-        raise SettingsError("A session with a report needs a folder to write it to; none was given.")
-    session = Session(plan)
-    try:
-        status = show(session)
-    finally:
-        result = close_and_report(session, command_started_s)
-    return replace(result, failed=result.failed or bool(status))
+    return run_then_close(
+        plan.folder, lambda: Session(plan), show, lambda session: close_and_report(session, command_started_s)
+    )
 
 
 def close_and_report(session: Session, command_started_s: float | None = None) -> RunResult:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bci_app.contract.errors import RecordingError, SettingsError
-from bci_app.engine.closing import RunResult
+from bci_app.contract.errors import RecordingError
+from bci_app.engine.closing import RunResult, run_then_close
 from bci_app.engine.evolution_plan import EvolutionPlan
 from bci_app.engine.evolution_report import write_evolution_report
 from bci_app.engine.evolution_session import EvolutionSession
@@ -33,14 +32,7 @@ def run_evolution_and_report(plan: EvolutionPlan, show: Callable[[EvolutionSessi
     BciError
         If the session cannot begin (see `EvolutionSession`), or the disk refuses the results.
     """
-    if plan.folder is None:
-        raise SettingsError("A session with a report needs a folder to write it to; none was given.")
-    session = EvolutionSession(plan)
-    try:
-        status = show(session)
-    finally:
-        result = close_evolution_and_report(session)
-    return replace(result, failed=result.failed or bool(status))
+    return run_then_close(plan.folder, lambda: EvolutionSession(plan), show, close_evolution_and_report)
 
 
 def close_evolution_and_report(session: EvolutionSession) -> RunResult:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from bci_app.contract.errors import SettingsError
-from bci_app.engine.closing import RunResult
+from bci_app.engine.closing import RunResult, run_then_close
 from bci_app.engine.summary import write_json
 from bci_app.engine.text_plan import TextPlan
 from bci_app.engine.text_report import write_text_report
@@ -31,14 +29,7 @@ def run_text_and_report(plan: TextPlan, show: Callable[[TextSession], int]) -> R
     BciError
         If the session cannot begin (see `TextSession`), or the disk refuses the results.
     """
-    if plan.folder is None:
-        raise SettingsError("A session with a report needs a folder to write it to; none was given.")
-    session = TextSession(plan)
-    try:
-        status = show(session)
-    finally:
-        result = close_text_and_report(session)
-    return replace(result, failed=result.failed or bool(status))
+    return run_then_close(plan.folder, lambda: TextSession(plan), show, close_text_and_report)
 
 
 def close_text_and_report(session: TextSession) -> RunResult:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QBrush, QColor, QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QBrush, QColor
+from PySide6.QtWidgets import QTableWidgetItem
 
 from bci_app.engine.sessions import SessionEntry
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
+from bci_app.ui.views.row_table import RowTable
 from bci_app.ui.views.text import plain_tooltip
 
 COLUMNS = ("Began", "What", "Participant", "How it ended", "Size")
@@ -27,7 +28,7 @@ KINDS = {
 _ENDED, _SIZE = 3, 4
 
 
-class SessionTable(QTableWidget):
+class SessionTable(RowTable[SessionEntry]):
     """One row per session, the newest first; how it ended is said in words.
 
     Parameters
@@ -36,48 +37,23 @@ class SessionTable(QTableWidget):
         Appearance.
     """
 
-    picked = Signal(object)
-    """The `SessionEntry` that Enter or a double click was given to."""
-
     def __init__(self, colours: Theme = theme.DARK) -> None:
-        super().__init__(0, len(COLUMNS))
-        self._colours = colours
-        self._entries: tuple[SessionEntry, ...] = ()
-        self.setHorizontalHeaderLabels(COLUMNS)
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(_ENDED, QHeaderView.ResizeMode.Stretch)
-        header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.verticalHeader().hide()
-        self.setShowGrid(False)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setTabKeyNavigation(False)
-        self.setAccessibleName("Sessions")
-        self.cellDoubleClicked.connect(lambda row, column: self.picked.emit(self._entries[row]))
-
-    @property
-    def selected(self) -> SessionEntry | None:
-        """The session under the cursor."""
-        row = self.currentRow()
-        return self._entries[row] if 0 <= row < len(self._entries) else None
+        super().__init__(COLUMNS, _ENDED, "Sessions", colours)
 
     def select(self, folder: Path) -> None:
         """Put the cursor on the session in `folder`, if it is there."""
-        for row, entry in enumerate(self._entries):
+        for row, entry in enumerate(self._rows):
             if entry.folder == folder:
                 self.setCurrentCell(row, 0)
 
     def cells(self) -> tuple[tuple[str, ...], ...]:
         """What is written, row by row."""
-        return tuple(map(_cells, self._entries))
+        return tuple(map(_cells, self._rows))
 
     def show_entries(self, entries: Sequence[SessionEntry]) -> None:
         """Write the table anew; the cursor stays on its session, or where that was."""
         before, row = self.selected, self.currentRow()
-        self._entries = tuple(entries)
+        self._rows = tuple(entries)
         self.setRowCount(len(entries))
         for number, entry in enumerate(entries):
             for column, text in enumerate(_cells(entry)):
@@ -86,13 +62,6 @@ class SessionTable(QTableWidget):
             self.setCurrentCell(min(max(row, 0), len(entries) - 1), 0)
         if before is not None:
             self.select(before.folder)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter picks the session under the cursor."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.selected is not None:
-            self.picked.emit(self.selected)
-        else:
-            super().keyPressEvent(event)
 
     def _write(self, number: int, column: int, text: str, entry: SessionEntry) -> None:
         cell = QTableWidgetItem(text)

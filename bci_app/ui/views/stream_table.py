@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QBrush, QColor, QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QBrush, QColor
+from PySide6.QtWidgets import QTableWidgetItem
 
 from bci_app.engine.stream_list import StreamRow
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
+from bci_app.ui.views.row_table import RowTable
 from bci_app.ui.views.text import plain_tooltip
 
 COLUMNS = ("", "Name", "Type", "Channels", "Hz", "Unit", "Host", "source_id")
@@ -22,7 +23,7 @@ CHOSEN, MARKERS, GONE = "● signal", "◆ markers", "gone"
 RowKey = tuple[str, str, str]
 
 
-class StreamTable(QTableWidget):
+class StreamTable(RowTable[StreamRow]):
     """One row per stream; what is chosen and what has gone is said in the first column.
 
     Parameters
@@ -31,34 +32,9 @@ class StreamTable(QTableWidget):
         Appearance.
     """
 
-    picked = Signal(object)
-    """The `StreamRow` that Enter or a double click was given to."""
-
     def __init__(self, colours: Theme = theme.DARK) -> None:
-        super().__init__(0, len(COLUMNS))
-        self._colours = colours
-        self._rows: tuple[StreamRow, ...] = ()
-        self.setHorizontalHeaderLabels(COLUMNS)
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(len(COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
-        header.setMaximumSectionSize(_WIDEST_PX)
-        header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.verticalHeader().hide()
-        self.setShowGrid(False)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setTabKeyNavigation(False)
-        self.setAccessibleName("Streams on the network")
-        self.cellDoubleClicked.connect(lambda row, column: self.picked.emit(self._rows[row]))
-
-    @property
-    def selected(self) -> StreamRow | None:
-        """The stream under the cursor."""
-        row = self.currentRow()
-        return self._rows[row] if 0 <= row < len(self._rows) else None
+        super().__init__(COLUMNS, len(COLUMNS) - 1, "Streams on the network", colours)
+        self.horizontalHeader().setMaximumSectionSize(_WIDEST_PX)
 
     def cells(self) -> tuple[tuple[str, ...], ...]:
         """What is written, row by row."""
@@ -87,13 +63,6 @@ class StreamTable(QTableWidget):
             self.setCurrentCell(keys.index(before.key), 1)
         elif rows and self.currentRow() < 0:
             self.setCurrentCell(0, 1)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter picks the stream under the cursor."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.selected is not None:
-            self.picked.emit(self.selected)
-        else:
-            super().keyPressEvent(event)
 
     def _mark(self, row: StreamRow) -> str:
         if not row.there:
