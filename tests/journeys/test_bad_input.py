@@ -255,15 +255,18 @@ def test_a_missing_unit_can_be_declared(tmp_path: Path, live: Command) -> None:
 
 
 class Script(threading.Thread):
-    """Does things to a sender, each so many seconds after somebody began to listen."""
+    """Does things, each so many seconds after a session below `folder` began to record.
 
-    def __init__(self, sender: Sender, *acts: tuple[float, Callable[[], None]]) -> None:
+    To be listened to is not enough: the search for streams listens too, and on a busy machine long before the session.
+    """
+
+    def __init__(self, folder: Path, *acts: tuple[float, Callable[[], None]]) -> None:
         super().__init__(name="script", daemon=True)
-        self._sender, self._acts = sender, acts
+        self._folder, self._acts = folder, acts
         self.start()
 
     def run(self) -> None:
-        while not self._sender.has_listeners:
+        while not list(self._folder.glob("runs/*/eeg.json")):
             time.sleep(0.02)
         began = time.monotonic()
         for at_s, act in self._acts:
@@ -291,7 +294,7 @@ def test_nan_a_flat_channel_and_a_gap_are_told_and_the_session_goes_on(tmp_path:
 
     with Sender(CHANNELS, SFREQ, marker_every_s=0.5, spoil=spoil) as sender:
         script = Script(
-            sender,
+            tmp_path,
             (0.8, lambda: spoilt.add("nan")), (1.0, lambda: spoilt.remove("nan")), (1.2, lambda: spoilt.add("flat")),
             (3.6, lambda: spoilt.remove("flat")), (4.0, lambda: sender.silence(True)), (4.4, lambda: sender.silence(False)),
         )  # fmt: skip
@@ -318,7 +321,7 @@ def test_nan_a_flat_channel_and_a_gap_are_told_and_the_session_goes_on(tmp_path:
 
 def test_a_stream_that_dies_and_comes_back_is_told_and_read_on(tmp_path: Path, live: Command) -> None:
     with Sender(CHANNELS, SFREQ, marker_every_s=0.5) as sender:
-        script = Script(sender, (2.5, sender.die), (3.5, sender.revive))
+        script = Script(tmp_path, (2.5, sender.die), (3.5, sender.revive))
         outcome = live("trials", "--source-id", sender.source_id, "--markers", f"{sender.name} markers", "--for", "8")
         script.join()
     assert outcome.status == 0, outcome.err
@@ -338,7 +341,7 @@ def test_a_stream_that_dies_and_comes_back_is_told_and_read_on(tmp_path: Path, l
 
 def test_a_stream_that_dies_for_good_ends_the_session_with_its_results(tmp_path: Path, live: Command) -> None:
     with Sender(CHANNELS, SFREQ) as sender:
-        script = Script(sender, (1.0, sender.die))
+        script = Script(tmp_path, (1.0, sender.die))
         outcome = live("windows", "--source-id", sender.source_id, stream={"give_up_s": 1.5})
         script.join()
     complaint = outcome.complaint()
