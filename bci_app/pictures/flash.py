@@ -40,8 +40,8 @@ class FlashGuard:
 
     Notes
     -----
-    A call costs 0.2 ms for 64 x 64 pixels, 0.9 ms for 256 x 256, and next to nothing while the screen is calm: ask about the picture as the model made it, not as it is
-    scaled to the screen.
+    A call costs 0.2 ms for 64 x 64 pixels, 0.9 ms for 256 x 256, and next to nothing while the screen is calm: ask about
+    the picture as the model made it, not as it is scaled to the screen.
 
     Source: WCAG 2.2, success criterion 2.3.1, "general flash and red flash thresholds".
     """
