@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from bci_app.streams.lsl import LslOutlet, local_clock
+from bci_app.streams.lsl import local_clock
+from bci_app.streams.lsl_outlet import LslOutlet
 from bci_app.streams.markers import MarkerOutlet
 
 CHUNK_S = 0.02

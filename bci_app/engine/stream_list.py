@@ -8,7 +8,7 @@ from typing import Literal
 
 from bci_app.engine.settings import StreamChoice
 from bci_app.engine.worker import Worker
-from bci_app.streams.lsl import discover
+from bci_app.streams.lsl import Lookout
 from bci_app.streams.source import StreamDescription
 
 _MISSED = 2
@@ -119,19 +119,19 @@ class StreamWatch(Worker):
         Takes the streams of each look; worker's thread.
     on_failure : callable
         Takes a message if looking fails for good.
-    look : callable
-        Gives all streams that answer now.
+    look : callable, optional
+        Gives all streams that answer now; by default a `Lookout` of its own does.
     """
 
     def __init__(
         self,
         on_look: Callable[[tuple[StreamDescription, ...]], None],
         on_failure: Callable[[str], None],
-        look: Callable[[], tuple[StreamDescription, ...]] = lambda: discover(0.0),
+        look: Callable[[], tuple[StreamDescription, ...]] | None = None,
     ) -> None:
         super().__init__("stream watch", on_failure)
         self._on_look = on_look
-        self._look = look
+        self._look = look or Lookout().look
 
     def step(self) -> bool:
         """Look once, then wait; worker's thread."""

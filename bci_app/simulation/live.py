@@ -16,7 +16,8 @@ from bci_app.contract.signal import Marker
 from bci_app.pictures.picture import Picture
 from bci_app.simulation.participant import Participant
 from bci_app.simulation.settings import ParticipantSettings
-from bci_app.streams.lsl import LslOutlet, find, local_clock
+from bci_app.streams.lsl import find, local_clock
+from bci_app.streams.lsl_outlet import LslOutlet
 from bci_app.streams.markers import MARKER_TYPE, PICTURE_TYPE, MarkerInlet, PictureInlet
 from bci_app.streams.source import StreamState
 

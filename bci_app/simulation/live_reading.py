@@ -14,7 +14,8 @@ import numpy as np
 from bci_app.simulation.reading import Reader, reading_of
 from bci_app.simulation.sentences import sentences
 from bci_app.simulation.settings import ParticipantSettings
-from bci_app.streams.lsl import LslOutlet, local_clock
+from bci_app.streams.lsl import local_clock
+from bci_app.streams.lsl_outlet import LslOutlet
 from bci_app.streams.markers import MarkerOutlet
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,8 @@ from bci_app.contract.errors import ChannelError, RateError
 from bci_app.contract.signal import Chunk
 from bci_app.contract.units import Unit
 from bci_app.streams.cutting import ChunkCutter
-from bci_app.streams.lsl import SLICE_S, Link, local_clock
+from bci_app.streams.lsl import SLICE_S, local_clock
+from bci_app.streams.lsl_link import Link
 from bci_app.streams.rate import RateWatch
 from bci_app.streams.source import MAX_CHANNELS, MAX_SFREQ_HZ, OnState, StreamDescription, StreamState, scale_to
 

@@ -22,7 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bci_app.contract.errors import PictureError, SettingsError, StreamError
 from bci_app.contract.signal import Marker
 from bci_app.pictures.picture import Picture, make_picture
-from bci_app.streams.lsl import SLICE_S, Link, TextOutlet
+from bci_app.streams.lsl import SLICE_S
+from bci_app.streams.lsl_link import Link
+from bci_app.streams.lsl_outlet import TextOutlet
 from bci_app.streams.source import OnState, StreamDescription
 
 MARKER_TYPE = "Markers"

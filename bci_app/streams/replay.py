@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 
 from bci_app.contract.errors import AmbiguousStreamError, BciError, NoStreamError, SettingsError, StreamError
 from bci_app.contract.signal import Marker, Recording, Samples
-from bci_app.streams.lsl import LslOutlet, discover, local_clock
+from bci_app.streams.lsl import Lookout, local_clock
+from bci_app.streams.lsl_outlet import LslOutlet
 from bci_app.streams.markers import MAX_LABEL, MarkerOutlet
 from bci_app.streams.recordings import read_recording
 from bci_app.streams.source import SENT_UNITS, STREAM_TYPES, StreamDescription, nothing_found, several_found
@@ -301,9 +302,9 @@ class ReplayProcess:
     def _find(self, start_s: float) -> tuple[StreamDescription, StreamDescription]:
         """The EEG stream and its markers, as soon as both answer."""
         wanted = (self.source_id, marker_stream_id(self.source_id))
-        deadline = time.monotonic() + start_s
+        lookout, deadline = Lookout(), time.monotonic() + start_s
         while True:
-            there = discover(0.0)
+            there = lookout.look()
             eeg, markers = ([each for each in there if each.source_id == wished] for wished in wanted)
             if eeg and markers:
                 if len(eeg) > 1:

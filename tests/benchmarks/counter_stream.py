@@ -8,7 +8,8 @@ import time
 
 import numpy as np
 
-from bci_app.streams.lsl import LslOutlet, local_clock
+from bci_app.streams.lsl import local_clock
+from bci_app.streams.lsl_outlet import LslOutlet
 
 MODULUS = 2**23
 """The counter begins anew here, so that float32 holds it exactly."""

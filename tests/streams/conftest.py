@@ -14,7 +14,8 @@ import pytest
 
 from bci_app.contract.signal import Chunk, Recording
 from bci_app.streams import lsl
-from bci_app.streams.lsl import LslOutlet, local_clock
+from bci_app.streams.lsl import local_clock
+from bci_app.streams.lsl_outlet import LslOutlet
 from bci_app.streams.lsl_source import LslSource
 
 

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pylsl
 import pytest
 
 from bci_app.contract.errors import AmbiguousStreamError, ChannelError, NoStreamError, SignalError, StreamError
-from bci_app.streams.lsl import LslOutlet, TextOutlet, discover, find, local_clock
+from bci_app.streams.lsl import Lookout, discover, find, local_clock
+from bci_app.streams.lsl_outlet import LslOutlet, TextOutlet
 from tests.streams.conftest import Sender
 
 
@@ -61,6 +63,33 @@ def test_discovery_lists_signals_and_texts(sender: Sender, opened: Callable[[Any
     found = {each.name: each for each in discover(0.6)}
     assert found["labels"].text
     assert not found["sender"].text
+
+
+def test_outlet_is_asked_for_its_header_once_however_often_one_looks(
+    sender: Sender, opened: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(TextOutlet("labels", "labels-1"))
+    asked, inlet = [], pylsl.StreamInlet
+    monkeypatch.setattr(pylsl, "StreamInlet", lambda info, **given: asked.append(info.name()) or inlet(info, **given))
+    lookout = Lookout()
+    looks = [lookout.look() for _ in range(3)]
+    assert asked == ["sender"]
+    assert all({each.name: each.channels for each in look}["sender"] == ("C0", "C1", "C2") for look in looks)
+
+
+def test_sender_that_gives_no_header_is_asked_three_times_and_listed_without(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def refuse(inlet: pylsl.StreamInlet, timeout_s: float) -> None:
+        asked.append(timeout_s)
+        raise pylsl.util.TimeoutError
+
+    monkeypatch.setattr(pylsl.StreamInlet, "info", refuse)
+    lookout = Lookout()
+    assert [[each.channels for each in lookout.look()] for _ in range(4)] == [[()]] * 4
+    assert len(asked) == 3
 
 
 def test_outlet_refuses_data_of_another_shape(sender: Sender) -> None:

@@ -13,7 +13,8 @@ import pylsl
 import pytest
 
 from bci_app.contract.errors import ChannelError, NoStreamError, RateError, UnitError
-from bci_app.streams.lsl import LslOutlet, TextOutlet, find, local_clock
+from bci_app.streams.lsl import find, local_clock
+from bci_app.streams.lsl_outlet import LslOutlet, TextOutlet
 from bci_app.streams.lsl_source import LslSource
 from bci_app.streams.recordings import write_recording
 from bci_app.streams.replay import Pace, ReplayProcess

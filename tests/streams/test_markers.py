@@ -15,7 +15,8 @@ from PIL import Image
 from bci_app.contract.errors import PictureError, SettingsError, StreamError
 from bci_app.contract.signal import Marker
 from bci_app.pictures.picture import Picture, make_picture
-from bci_app.streams.lsl import TextOutlet, local_clock
+from bci_app.streams.lsl import local_clock
+from bci_app.streams.lsl_outlet import TextOutlet
 from bci_app.streams.lsl_source import LslSource
 from bci_app.streams.markers import (
     MAX_LABEL,

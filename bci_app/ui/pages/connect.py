@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from bci_app.contract.errors import BciError
 from bci_app.engine.stream_list import Match, StreamList, StreamRow, StreamWatch, choice_of, match, told
-from bci_app.streams.lsl import discover
+from bci_app.streams.lsl import Lookout
 from bci_app.ui import theme
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.pages.page import Holder, Page
@@ -60,9 +60,9 @@ class ConnectPage(Page):
     _looked = Signal(object)
     _watch_failed = Signal(str)
 
-    def __init__(self, holder: Holder, look: Look = lambda: discover(0.0)) -> None:
+    def __init__(self, holder: Holder, look: Look | None = None) -> None:
         super().__init__(holder)
-        self._look = look
+        self._look = look or Lookout().look  # outlives the watches, so that no outlet is asked twice
         self._streams = StreamList()
         self._watch: StreamWatch | None = None
         self._mapping: Task | None = None

@@ -15,7 +15,7 @@ from bci_app.contract.errors import RecordingError, StreamError
 from bci_app.engine.senders import Outlets
 from bci_app.engine.settings import StreamChoice
 from bci_app.streams import lsl
-from bci_app.streams.lsl import LslOutlet
+from bci_app.streams.lsl_outlet import LslOutlet
 from bci_app.streams.source import StreamDescription
 from bci_app.ui.pages.connect import ConnectPage
 from bci_app.ui.pages.page import Holder
