@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,8 @@ class Acquisition(Worker):
         LSL seconds.
     ending : Ending
         When the session is over.
+    is_read : bool
+        Whether a model reads the signal as it comes.
 
     Attributes
     ----------
@@ -70,6 +72,7 @@ class Acquisition(Worker):
         on_raw: Callable[[Chunk], None] | None,
         clock: Callable[[], float],
         ending: Ending,
+        is_read: bool = True,
     ) -> None:
         super().__init__("acquisition", on_failure)
         self._source = source
@@ -81,7 +84,7 @@ class Acquisition(Worker):
         self._complained_at = -np.inf
         self._gap_told_at = -np.inf
         self._last_time = math.nan
-        self._flat = FlatWatch(source.channels, preprocessor.spec.sfreq, preprocessor.spec.unit)
+        self._flat = FlatWatch(source.channels, preprocessor.spec.sfreq, preprocessor.spec.unit, is_read)
         self._clock = clock
         self._ending = ending
         self._started_at = self._heard_at = clock()
@@ -122,6 +125,10 @@ class Acquisition(Worker):
         self._after_bad = False
         if kept.n_times:
             self._ring.write(kept)
+
+    def leave_alone(self, bad: Collection[str]) -> None:
+        """Say nothing from now on about channels that are known to be bad, and about these alone; any thread."""
+        self._flat.leave_alone(bad)
 
     def close(self) -> None:
         """Close the inlet, in the thread that pulled from it."""
@@ -167,33 +174,50 @@ class FlatWatch:
     """Tells once when a raw channel has not moved for two seconds and ten samples, and once when it moves again.
 
     A neuron that is silent for a while is none the worse for it: of spike counts, only all of them together are watched.
+
+    Parameters
+    ----------
+    channels : tuple of str
+        In the order of the samples.
+    sfreq : float
+        Rate in Hz.
+    unit : {"uV", "count", "au"}
+        Of the samples.
+    is_read : bool
+        Whether a model reads them as they come.
     """
 
-    def __init__(self, channels: tuple[str, ...], sfreq: float, unit: Unit = "uV") -> None:
+    def __init__(self, channels: tuple[str, ...], sfreq: float, unit: Unit = "uV", is_read: bool = True) -> None:
         self._channels = channels
         self._needed = max(int(_FLAT_AFTER_S * sfreq), _FLAT_SAMPLES)
         self._after_s = self._needed / sfreq
         self._together = unit == "count"
-        self._what = "the electrode" if unit == "uV" else "what sends it"
+        what = "the electrode" if unit == "uV" else "what sends it"
+        self._advice = f"Check {what}{'; what the decoder reads meanwhile is not to be trusted' if is_read else ''}."
         self._last = np.full(len(channels), np.nan, np.float32)
         self._still = np.zeros(len(channels), np.intp)
         self._told = np.zeros(len(channels), bool)
+        self._known = np.zeros(len(channels), bool)
+
+    def leave_alone(self, bad: Collection[str]) -> None:
+        """Say nothing from now on about these channels, and about these alone; any thread."""
+        self._known = np.array([name in bad for name in self._channels], bool)
 
     def look(self, chunk: Chunk) -> tuple[str, ...]:
         """Messages due after `chunk` (n_channels, n_times)."""
         moved = (chunk.data != self._last[:, np.newaxis]).any(axis=1)
         self._last = chunk.data[:, -1].copy()
         self._still = np.where(moved, 0, self._still + chunk.n_times)
-        flat = self._still >= self._needed
+        flat, known = self._still >= self._needed, self._known
         if self._together:
             flat = np.full_like(flat, flat.all())
-        fell, rose = flat & ~self._told, self._told & ~flat
-        self._told = flat
+        fell, rose = flat & ~self._told & ~known, self._told & ~flat & ~known
+        self._told = flat & ~known
         messages = []
         if fell.any():
             messages.append(
                 f"Channel(s) {self._named(fell)} have been flat for {self._after_s:g} s; a moving signal "
-                f"was expected. Check {self._what}; what the decoder reads meanwhile is not to be trusted."
+                f"was expected. {self._advice}"
             )
         if rose.any():
             messages.append(f"Channel(s) {self._named(rose)} move again.")

@@ -121,8 +121,9 @@ class CalibrationPlan:
         """The signal as the recipe's decoder will see it; what is recorded is as streamed."""
         spec = self.preprocessing
         words = SignalWords(n_channels=len(spec.channels), sfreq=spec.output_sfreq)
+        held_s = self.settings.buffer_s
         return SignalPlan(
-            self.settings.stream, spec, words, "The calibration", self.settings.buffer_s, folder=self.folder
+            self.settings.stream, spec, words, "The calibration", held_s, folder=self.folder, is_read=False
         )
 
     @property
@@ -241,6 +242,7 @@ class CalibrationSession(SignalSession):
             self.onset_log = OnsetLog()
             self._live = LiveSignal(plan.signal, self._telling, clock, self._hold)
             undo.callback(self._live.close)
+            self._live.acquisition.leave_alone(plan.bad)
             self._presenter = self._new_presenter()
             self._begin_recording()
             keep_bad_channels(_folder_of(plan), plan.bad)

@@ -47,6 +47,8 @@ class SignalPlan:
         Where it is recorded.
     source_ended : callable or None
         Whether the sender has said its last; None for a live stream.
+    is_read : bool
+        Whether a model reads it as it comes.
     """
 
     stream: StreamChoice
@@ -57,6 +59,7 @@ class SignalPlan:
     duration_s: float | None = None
     folder: Path | None = None
     source_ended: Callable[[], bool] | None = None
+    is_read: bool = True
 
 
 class LiveSignal:
@@ -117,7 +120,9 @@ class LiveSignal:
                     plan.stream.give_up_s,
                     plan.source_ended,
                 ),
+                plan.is_read,
             )
+            self.acquisition.leave_alone(plan.stream.bad)
             undo.pop_all()
 
     def _connect(self, clock: Callable[[], float]) -> LslSource:

@@ -79,7 +79,9 @@ class MonitorPlan:
         name, word = _WORDS[self.unit]
         words = SignalWords(name, word, len(self.channels), self.unit, self.sfreq)
         held_s = self.view_s + max(_MORE_S, _LEAST_SAMPLES / self.sfreq)
-        return SignalPlan(self.stream, spec, words, "The view", held_s, None, self.folder, self.source_ended)
+        return SignalPlan(
+            self.stream, spec, words, "The view", held_s, None, self.folder, self.source_ended, is_read=False
+        )
 
     @property
     def about(self) -> dict[str, Any]:
@@ -219,6 +221,7 @@ class MonitorSession(SignalSession):
         with ExitStack() as undo:
             self._live = LiveSignal(plan.signal, self._telling, clock)
             undo.callback(self._live.close)
+            self._live.acquisition.leave_alone(plan.bad)
             raw, failed = self._live.ring, self._telling.failed
             self._viewing = Viewing(raw, plan.channels, plan.unit, plan.view_s, failed)
             self._looking = Looking(raw, self._viewing, plan.channels, self._rows, plan.unit, failed)
@@ -286,6 +289,7 @@ class MonitorSession(SignalSession):
         """
         self._viewing.choose(replace(self._viewing.choice, bad=channels))
         self.bad = channels
+        self._live.acquisition.leave_alone(channels)
         if self.plan.folder is not None:
             keep_bad_channels(self.plan.folder, channels)
 

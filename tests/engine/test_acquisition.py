@@ -115,6 +115,22 @@ def test_flat_channels_are_named_together() -> None:
     assert "O1, Pz" in messages[0]
 
 
+def test_of_channels_known_to_be_bad_nothing_is_said_and_of_a_decoder_only_where_one_reads() -> None:
+    data = moving(900)
+    data[[0, 3], :600] = 1.0
+    told = {}
+    for is_read in (True, False):
+        watch, messages = FlatWatch(CHANNELS, SFREQ, is_read=is_read), []
+        for number, chunk in enumerate(chunked(data)):
+            watch.leave_alone(("Pz",) if number < 20 else CHANNELS)  # the second mark comes after 4 s
+            messages += watch.look(chunk)
+        told[is_read] = messages
+    assert [len(messages) for messages in told.values()] == [1, 1]  # not even that the marked ones move again
+    assert all(": Pz" not in message and "O1 have been flat" in message for (message,) in told.values())
+    assert "the decoder reads" in told[True][0]
+    assert told[False][0].endswith("Check the electrode.")
+
+
 def test_a_slow_signal_is_flat_after_ten_equal_volumes() -> None:
     watch, told = FlatWatch(("v0", "v1"), 0.4, "au"), []
     for number in range(30):
