@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bci_app.contract.errors import RecordingError
+from bci_app.engine.anonymity import nameless
 from bci_app.engine.events import Finished
 from bci_app.engine.summary import CLOSED, versions, write_json
 
@@ -31,7 +32,8 @@ def begin_session(folder: Path, about: dict[str, Any]) -> None:
     folder : Path
         Of the run; must exist.
     about : dict
-        ``kind``, ``title``, ``participant``, models, ``settings`` and whatever else its report needs, in plain values.
+        ``kind``, ``title``, ``participant``, models, ``settings`` and whatever else its report needs, in plain values; what names
+        a person or a device is left out, see `nameless`.
 
     Raises
     ------
@@ -39,13 +41,13 @@ def begin_session(folder: Path, about: dict[str, Any]) -> None:
         If the disk refuses.
     """
     began = {"format": FORMAT, "began": now(), "ended": None}
-    write_json(folder / SESSION, {**began, **about, "versions": versions()})
+    write_json(folder / SESSION, nameless({**began, **about, "versions": versions()}))
 
 
 def update_session(folder: Path, **more: Any) -> None:
     """Add or replace fields, if the session has a file; RecordingError if it cannot be read or the disk refuses."""
     if (folder / SESSION).is_file():
-        write_json(folder / SESSION, read_session(folder) | more)
+        write_json(folder / SESSION, read_session(folder) | nameless(more))
 
 
 def end_session(folder: Path, ended: Finished | None) -> None:

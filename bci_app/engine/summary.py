@@ -20,6 +20,7 @@ from bci_app.contract.identification import (
     shuffled_identification,
 )
 from bci_app.contract.preprocessing import PreprocessingSpec
+from bci_app.engine.anonymity import nameless
 from bci_app.engine.verdict import verdict
 from bci_app.engine.views import LatencyRow
 
@@ -78,19 +79,23 @@ def summarise(session: Session) -> dict[str, Any]:
 def session_facts(session: Session | TextSession) -> dict[str, Any]:
     """What is told of every session whose signal is read by a bundle, whatever it reads."""
     ended = session.ended
-    return session.plan.about | {
-        "title": session.title,
-        "began": session.began,
-        "ended": CLOSED if ended is None else ended.reason,
-        "failed": ended is not None and ended.fatal,
-        "problems": session.problems,
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "latency_ms": latency_summary(session.latencies()),
-        "counts": session.counts,
-        "stream": session.status().stream,
-        "device": session.status().device,
-        "versions": versions(),
-    }
+    facts: dict[str, Any] = nameless(
+        session.plan.about
+        | {
+            "title": session.title,
+            "began": session.began,
+            "ended": CLOSED if ended is None else ended.reason,
+            "failed": ended is not None and ended.fatal,
+            "problems": session.problems,
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "latency_ms": latency_summary(session.latencies()),
+            "counts": session.counts,
+            "stream": session.status().stream,
+            "device": session.status().device,
+            "versions": versions(),
+        }
+    )
+    return facts
 
 
 def latency_summary(rows: Iterable[LatencyRow]) -> dict[str, dict[str, float]]:

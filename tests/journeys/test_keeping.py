@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import yaml
 from bci_app.contract.lines import read_lines
 from bci_app.engine import doctor, evolution_presenter
 from bci_app.engine.doctor import Check
-from bci_app.engine.sessions import list_sessions
+from bci_app.engine.sessions import files_in, list_sessions
 from bci_app.streams.recordings import read_recording
 from bci_app.streams.run_folder import read_run
 from tests.engine.test_participants import all_files, new_session
@@ -40,7 +42,7 @@ def headless(config: Path, *arguments: object) -> subprocess.Popen[str]:
     """``bci-app run --headless CONFIG`` in a process in which Qt cannot be imported, and which hears Ctrl-C."""
     return subprocess.Popen(
         [sys.executable, "-c", WITHOUT_QT, "run", "--headless", str(config), *map(str, arguments)], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"HOME": str(config.parent)},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
@@ -48,11 +50,13 @@ def headless(config: Path, *arguments: object) -> subprocess.Popen[str]:
 def test_without_a_window_and_without_qt_a_session_leaves_the_same_files_and_ends_at_ctrl_c(
     tmp_path: Path, bundles: dict[str, Path]
 ) -> None:
+    home = tmp_path / "anna.smith"
+    shutil.copytree(bundles["trials"], home / "decoder")
     with Sender(CHANNELS, SFREQ, marker_every_s=0.2) as sender:
         stream = {"source_id": sender.source_id, "markers": f"{sender.name} markers"}
-        models = {"decoder": str(bundles["trials"]), "generator": str(bundles["generator"])}
-        (tmp_path / "run.yaml").write_text(yaml.safe_dump({"stream": stream, **models, "participant": "P07"}))
-        process = headless(tmp_path / "run.yaml", "--folder", tmp_path / "runs")
+        models = {"decoder": str(home / "decoder"), "generator": str(bundles["generator"])}
+        (home / "run.yaml").write_text(yaml.safe_dump({"stream": stream, **models, "participant": "P07"}))
+        process = headless(home / "run.yaml", "--folder", tmp_path / "runs")
         deadline = time.monotonic() + 60
         while len(read_lines(next(iter((tmp_path / "runs").glob("*/trials.jsonl")), Path("none")))) < 1:
             assert time.monotonic() < deadline, process.communicate()
@@ -71,6 +75,9 @@ def test_without_a_window_and_without_qt_a_session_leaves_the_same_files_and_end
     (entry,) = list_sessions(tmp_path / "runs")
     assert (entry.state, entry.participant, entry.has_report) == ("complete", "P07", True)
     assert read_run(run).n_times > 50
+    for file in files_in(run):
+        for personal in ("anna.smith", sender.source_id):
+            assert personal.encode() not in file.read_bytes(), file
 
 
 def test_what_needs_a_screen_is_refused_without_one(tmp_path: Path, command: Command) -> None:

@@ -1,0 +1,60 @@
+"""What names a person or a device is not kept; everything else is, as it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bci_app.engine.anonymity import nameless
+from bci_app.engine.session_file import begin_session, end_session, read_session, update_session
+
+
+@pytest.fixture
+def _anna(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program is run by somebody called anna."""
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/anna"))
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "anna")
+
+
+@pytest.mark.usefixtures("_anna")
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("/home/anna/bundles/P07", "~/bundles/P07"),
+        ("/home/anna", "~"),
+        ("'/home/anna/a b' cannot be read. See /home/anna.", "'~/a b' cannot be read. See ~."),
+        ("/home/annabel/x and /home/anna.smith/x", "/home/annabel/x and /home/anna.smith/x"),
+        ("/media/anna/DISK/P07", "/media/~/DISK/P07"),
+        (r"D:\data\anna\P07", r"D:\data\~\P07"),
+        ("shown/anna", "shown/anna"),
+        ("/srv/models/faces", "/srv/models/faces"),
+    ],
+)
+def test_home_and_user_are_left_out_of_paths_and_of_nothing_else(text: str, kept: str) -> None:
+    assert nameless(text) == kept
+
+
+@pytest.mark.usefixtures("_anna")
+def test_what_a_session_keeps_tells_no_home_and_no_serial_number(tmp_path: Path) -> None:
+    stream = {"name": "Amplifier", "source_id": "UN-2024.11.07", "bad": ["Oz"]}
+    settings = {"stream": stream, "decoder": "/home/anna/P07", "seed": 3, "limits": [0.5, None, True]}
+    begin_session(tmp_path, {"kind": "signal", "title": "t", "participant": "P07", "settings": settings})
+    update_session(tmp_path, notes=["Read from /home/anna/x."])
+    end_session(tmp_path, None)
+    text = (tmp_path / "session.json").read_text("utf-8")
+    assert "anna" not in text
+    assert "UN-2024" not in text
+    told = read_session(tmp_path)["settings"]
+    assert told == json.loads(json.dumps(settings | {"decoder": "~/P07", "stream": stream | {"source_id": None}}))
+
+
+def test_a_user_without_home_and_name_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> None:
+        raise RuntimeError("no home")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    monkeypatch.setattr("getpass.getuser", lambda: (_ for _ in ()).throw(OSError("no name")))
+    assert nameless({"a": ["/home/anna", 1.5]}) == {"a": ["/home/anna", 1.5]}
