@@ -1,9 +1,8 @@
 """An inlet that comes back.
 
 Time stamps are the sender's plus the clock offset that LSL measures, one offset per pulled block, for EEG and
-markers alike, so that both land on the local clock. A sender on this machine has our clock, and its stamps stay as they
-are: on a busy machine the measurement errs by milliseconds, which would look like missing samples. Stamps are not
-dejittered: see `cutting.ChunkCutter`.
+markers alike, so that both land on the local clock; the measurement is followed slowly, see `ClockOffset`. A sender on
+this machine has our clock, and its stamps stay as they are. Stamps are not dejittered: see `cutting.ChunkCutter`.
 An inlet never recovers by itself (LSL would hide the loss): a lost stream is told, searched for by its
 source_id and taken back only if it is the same stream in name, host, rate and channels.
 """
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from bci_app.contract.errors import BciError, StreamError, StreamLostError
 from bci_app.contract.signal import Times
+from bci_app.streams.clock_offset import ClockOffset
 from bci_app.streams.lsl import LSL_ERRORS, OPEN_S, SLICE_S, by_uid, core_of, held_s, labels_and_units, visible
 from bci_app.streams.source import OnState, StreamDescription, StreamState, is_same_source
 
@@ -69,7 +69,7 @@ class Link:
         self._header: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self._refused: set[str] = set()
         self._several_told = False
-        self._same_clock = False
+        self._offset: ClockOffset | None = None  # None: the sender has our clock
         self._failures, self._not_before = 0, -math.inf
         self.tell("searching", f"Looking for stream {description}.")
         self._open(by_uid(description.uid, timeout_s), check)
@@ -112,10 +112,11 @@ class Link:
 
     def _clock_offset(self, inlet: pylsl.StreamInlet) -> float:
         """Seconds from the sender's clock to ours; the last one known if the sender is just going away."""
-        if not self._same_clock:
-            with suppress(*LSL_ERRORS):
-                self._offset = float(inlet.time_correction(SLICE_S))
-        return self._offset
+        if self._offset is None:
+            return 0.0
+        with suppress(*LSL_ERRORS):
+            self._offset.follow(float(inlet.time_correction(SLICE_S)), time.monotonic())
+        return self._offset.seconds
 
     def _release(self) -> None:
         self._inlet = None
@@ -129,10 +130,9 @@ class Link:
                 check(*header)
             if self._header not in (None, header):
                 raise StreamError(f"it has other channels or units now ({', '.join(header[0]) or 'none named'})")
-            self._offset = float(inlet.time_correction(OPEN_S))
-            self._same_clock = info.hostname() == socket.gethostname() and abs(self._offset) < _SAME_CLOCK_S
-            if self._same_clock:
-                self._offset = 0.0
+            measured_s = float(inlet.time_correction(OPEN_S))
+            same_clock = info.hostname() == socket.gethostname() and abs(measured_s) < _SAME_CLOCK_S
+            self._offset = None if same_clock else ClockOffset(measured_s, time.monotonic())
             inlet.open_stream(OPEN_S)
             self._inlet, self._header = inlet, header
         except LSL_ERRORS as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pylsl
 import pytest
 
 from bci_app.contract.errors import ChannelError, NoStreamError, RateError, UnitError
+from bci_app.streams import lsl_link
 from bci_app.streams.lsl import find, local_clock
 from bci_app.streams.lsl_outlet import LslOutlet, TextOutlet
 from bci_app.streams.lsl_source import LslSource
@@ -302,4 +304,20 @@ def test_stamps_of_a_sender_on_this_machine_are_left_as_they_are(
         chunks = pull_samples(source, 50)
     stamps = np.concatenate([chunk.times for chunk in chunks])
     np.testing.assert_allclose(stamps[-1], sender.t0 + 149 / sender.sfreq, rtol=0, atol=1e-6)
+    assert not any(chunk.gap_before for chunk in chunks)
+
+
+def test_measurements_of_a_remote_clock_that_jump_are_no_missing_samples(
+    sender: Sender, opened: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lsl_link, "_SAME_CLOCK_S", -1.0)  # as if the sender were on another machine
+    source = opened(LslSource(sender.description))
+    errs = itertools.cycle((0.014, -0.014))
+    monkeypatch.setattr(pylsl.StreamInlet, "time_correction", lambda *_: next(errs))
+    sender.t0, chunks = local_clock(), []
+    for _ in range(6):
+        sender.push(20)
+        chunks += pull_samples(source, 20)
+    stamps = np.concatenate([chunk.times for chunk in chunks])
+    np.testing.assert_allclose(stamps, sender.t0 + np.arange(120) / sender.sfreq, rtol=0, atol=2e-3)
     assert not any(chunk.gap_before for chunk in chunks)
