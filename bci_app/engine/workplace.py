@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import Field, ValidationError
@@ -16,8 +16,15 @@ from bci_app.engine.participant_code import Code
 from bci_app.engine.settings import Frozen, StreamChoice, parse_settings
 
 FILE = "workplace.json"
+MOST_LETTERS = 4096
+"""Of what stands in a field."""
 _LARGEST = 1_000_000
 """Bytes of a file that is read at all."""
+
+Fields = Annotated[
+    dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=MOST_LETTERS)]], Field(max_length=50)
+]
+"""What stands in a form: texts by the names of its fields."""
 
 
 def default_runs() -> Path:
@@ -53,6 +60,8 @@ class Workplace(Frozen):
         The folder of sessions.
     bad_channels : dict of str to tuple of str
         Channels marked bad, by `stream_key`.
+    forms : dict of str to dict of str to str
+        What stood in the forms of the pages when they were last left, by the title of the page and the name of the field.
     """
 
     participant: Code = ""
@@ -66,6 +75,7 @@ class Workplace(Frozen):
     page: str = Field(default="", max_length=100)
     runs: Path = Field(default_factory=default_runs)
     bad_channels: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    forms: dict[Annotated[str, Field(max_length=100)], Fields] = Field(default_factory=dict, max_length=20)
 
     @property
     def bad(self) -> tuple[str, ...]:
