@@ -37,6 +37,30 @@ def default_file() -> Path:
     return user_config_path("bci-app", appauthor=False) / FILE
 
 
+class View(Frozen):
+    """How the page Signal shows a stream; what a stream cannot have is not shown of it.
+
+    Attributes
+    ----------
+    band, reference, map_band : str
+        See `bci_app.engine.viewing` and the bands of the map.
+    notch_hz : float or None
+        Line frequency that is taken out.
+    sweeps : bool
+        Whether new samples overwrite old ones in place.
+    scale_uv, span_s : float or None
+        Distance between rows and length of the picture, of EEG; None for the usual ones.
+    """
+
+    band: str = Field(default="1 to 40 Hz", max_length=100)
+    notch_hz: float | None = None
+    reference: str = Field(default="", max_length=1000)
+    sweeps: bool = False
+    scale_uv: float | None = Field(default=None, gt=0)
+    span_s: float | None = Field(default=None, gt=0)
+    map_band: str = Field(default="alpha", max_length=100)
+
+
 class Workplace(Frozen):
     """What is remembered; every field has a default, so the first start needs no file.
 
@@ -62,6 +86,8 @@ class Workplace(Frozen):
         Channels marked bad, by `stream_key`.
     forms : dict of str to dict of str to str
         What stood in the forms of the pages when they were last left, by the title of the page and the name of the field.
+    view : View
+        How the signal is shown.
     """
 
     participant: Code = ""
@@ -75,6 +101,7 @@ class Workplace(Frozen):
     page: str = Field(default="", max_length=100)
     runs: Path = Field(default_factory=default_runs)
     bad_channels: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    view: View = View()
     forms: dict[Annotated[str, Field(max_length=100)], Fields] = Field(default_factory=dict, max_length=20)
 
     @property
