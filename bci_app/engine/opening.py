@@ -18,6 +18,7 @@ from bci_app.engine.plan import Outlets, SessionPlan
 from bci_app.engine.settings import SessionSettings, StreamChoice
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
+from bci_app.streams.bad_channels import read_bad_channels
 from bci_app.streams.markers import MarkerOutlet
 from bci_app.streams.replay import Pace, ReplayProcess
 
@@ -132,9 +133,10 @@ def replay_of(
     stream, unit, partial
         See `bci_app.streams.recordings.read_recording`.
     """
-    pace, name = Pace(speed=speed), f"Replay of {file.name}"
+    pace, name, bad = Pace(speed=speed), f"Replay of {file.name}", read_bad_channels(file)
     with ReplayProcess(file, name=name, pace=pace, stream=stream, unit=unit, partial=partial) as player:
-        found = choice.model_copy(update={"source_id": player.source_id, "markers": player.marker_description.name})
+        markers = player.marker_description.name
+        found = choice.model_copy(update={"source_id": player.source_id, "markers": markers, "bad": bad})
         yield Playing(found, player.speed, lambda: has_ended(player))
 
 

@@ -13,6 +13,7 @@ from bci_app.engine.plan import Outlets
 from bci_app.engine.settings import StreamChoice
 from bci_app.simulation.process import ParticipantProcess
 from bci_app.simulation.settings import ParticipantSettings
+from bci_app.streams.bad_channels import read_bad_channels
 from bci_app.streams.markers import MarkerOutlet, PictureOutlet
 from bci_app.streams.replay import Pace, ReplayProcess
 
@@ -28,7 +29,7 @@ class Sender(Protocol):
     Attributes
     ----------
     stream : StreamChoice
-        What to connect to, with its marker stream if it has one.
+        What to connect to, with its marker stream if it has one, and the channels that are known to be bad.
     watermark : str
         What every view of it says of its origin.
     code : str
@@ -141,6 +142,7 @@ class PlayedRecording:
     def __init__(
         self, file: Path, speed: float = 1.0, stream: str | None = None, unit: str | None = None, partial: bool = False
     ) -> None:
+        bad = read_bad_channels(file)
         name, pace = f"Replay of {file.name}", Pace(speed=speed, wait_s=_PATIENCE_S)
         self._new = functools.partial(
             ReplayProcess, file, name=name, pace=pace, stream=stream, unit=unit, partial=partial
@@ -148,7 +150,10 @@ class PlayedRecording:
         self._player = self._new()
         self.live = self._player.speed == 1
         self.stream = StreamChoice(
-            name=name, source_id=self._player.source_id, markers=self._player.marker_description.name
+            name=name,
+            source_id=self._player.source_id,
+            markers=self._player.marker_description.name,
+            bad=bad,
         )
 
     def outlets(self) -> Outlets | None:

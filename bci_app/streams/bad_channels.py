@@ -1,7 +1,8 @@
-"""The channels that somebody marked bad while a session was recorded: read by whoever learns from it."""
+"""The channels that somebody marked bad in a recording: read by whoever learns from it or plays it."""
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterable
 from dataclasses import replace
@@ -26,14 +27,21 @@ class Marked(BaseModel):
     bad: tuple[str, ...]
 
 
+_BIDS_TABLE = "_channels.tsv"
+
+
 def read_bad_channels(recording: Path) -> tuple[str, ...]:
-    """The channels marked bad in a session folder; none for a recording that is no such folder.
+    """The channels marked bad in a session folder, in a FIF file, or in the table of channels that BIDS keeps beside a file.
+
+    None where there is no such mark, nor such a recording.
 
     Raises
     ------
     RecordingError
-        If the file cannot be read.
+        If the marks cannot be read.
     """
+    if recording.is_file():
+        return tuple(dict.fromkeys((*_in_fif(recording), *_in_bids_table(recording))))
     try:
         return Marked.model_validate_json((recording / FILE).read_text("utf-8")).bad
     except (FileNotFoundError, NotADirectoryError):
@@ -44,6 +52,34 @@ def read_bad_channels(recording: Path) -> tuple[str, ...]:
             f"'{recording / FILE}' names the channels that were marked bad, as {json.dumps({'bad': ['T7']})}; it cannot be "
             f"read: {said}. Correct it, or delete it to use all channels."
         ) from None
+
+
+def _in_fif(path: Path) -> tuple[str, ...]:
+    if not path.name.lower().endswith((".fif", ".fif.gz")):
+        return ()
+    import mne
+
+    try:
+        return tuple(mne.io.read_info(path, verbose="error")["bads"])
+    except Exception as error:  # MNE lets whatever a damaged file provokes through
+        raise RecordingError(f"'{path.name}' cannot be read: {error}. Read an intact copy.") from error
+
+
+def _in_bids_table(path: Path) -> tuple[str, ...]:
+    """Of ``sub-1_task-x_eeg.edf``, what ``sub-1_task-x_channels.tsv`` gives the status ``bad``."""
+    entities, _, kind = path.name.rpartition("_")
+    table = path.with_name(entities + _BIDS_TABLE)
+    if not (entities and kind.startswith("eeg.")) or not table.is_file():
+        return ()
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+        return tuple(row["name"] for row in rows if (row.get("status") or "").strip().lower() == "bad")
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise RecordingError(
+            f"'{table}' tells the name and the status of each channel of '{path.name}'; it cannot be read: {error}. Correct "
+            "it, or put it elsewhere to use all channels."
+        ) from error
 
 
 def bad_in_any(recordings: Iterable[Path]) -> tuple[str, ...]:

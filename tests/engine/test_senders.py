@@ -10,6 +10,7 @@ import pytest
 
 from bci_app.contract.errors import StreamError
 from bci_app.engine import senders
+from bci_app.engine.bad_channels import keep_bad_channels
 from bci_app.engine.plan import Outlets
 from bci_app.engine.senders import PlayedRecording, SimulatedParticipant
 from bci_app.engine.settings import StreamChoice
@@ -58,6 +59,11 @@ def test_replay_begins_anew_under_the_same_name(tmp_path: Path) -> None:
     assert second.options["source_id"] == first.source_id
     assert (second.given, second.options["pace"]) == (first.given, first.options["pace"])
     assert playing.outlets() is None
+
+
+def test_replay_of_a_session_brings_the_channels_that_were_marked_bad(tmp_path: Path) -> None:
+    keep_bad_channels(tmp_path, ("Oz",))
+    assert PlayedRecording(tmp_path).stream.bad == ("Oz",)
 
 
 def test_end_of_a_replay_and_its_failure_are_told_apart(tmp_path: Path) -> None:

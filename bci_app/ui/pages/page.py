@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from bci_app.contract.errors import BciError, SettingsError
 from bci_app.engine.settings import StreamChoice
-from bci_app.engine.workplace import Workplace, load_workplace, save_workplace
+from bci_app.engine.workplace import Workplace, load_workplace, save_workplace, stream_key
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 
@@ -89,7 +89,8 @@ class Holder(QObject):
         """Choose the stream of a sender that was started from the window, in place of the one before; `drop` ends it."""
         self.drop()
         self._before, self.own_sender = self.current.stream, sender
-        self.choose(stream=sender.stream)
+        known_bad = {stream_key(sender.stream): sender.stream.bad} if sender.stream.bad else {}
+        self.choose(stream=sender.stream, bad_channels=self.current.bad_channels | known_bad)
 
     def drop(self) -> None:
         """End the sender that was started from the window, if there is one, and choose the stream again that it replaced."""
@@ -99,9 +100,12 @@ class Holder(QObject):
 
     def give_back(self) -> Sender | None:
         """As `drop`, but leave it to the caller to end the sender that is returned, which may take a second."""
-        sender, self.own_sender = self.own_sender, None
-        if sender is not None and self.current.stream == sender.stream:
-            self.choose(stream=self._before)
+        sender, chosen = self.own_sender, self.reads_own_sender() is not None
+        self.own_sender = None
+        if sender is not None:
+            marks = dict(self.current.bad_channels)
+            marks.pop(stream_key(sender.stream), None)  # its source_id does not come again
+            self.choose(stream=self._before if chosen else self.current.stream, bad_channels=marks)
         return sender
 
     def reads_own_sender(self) -> Sender | None:

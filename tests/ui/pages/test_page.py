@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bci_app.contract.errors import SettingsError
+from bci_app.engine.settings import StreamChoice
 from bci_app.engine.workplace import Workplace, load_workplace
 from bci_app.ui import theme
 from bci_app.ui.pages.page import Holder
@@ -44,3 +45,35 @@ def test_session_without_a_code_is_refused_with_the_way_out() -> None:
         holder.participant()
     holder.choose(participant="P07")
     assert holder.participant() == "P07"
+
+
+class Playing:
+    """A replay of a recording in which Oz is marked bad."""
+
+    stream = StreamChoice(name="Replay of a.fif", source_id="replay-1", bad=("Oz",))
+    watermark, code, live = "REPLAY", "replay", True
+
+    def outlets(self) -> None:
+        return None
+
+    def ended(self) -> bool:
+        return False
+
+    def rewind(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_bad_channels_of_a_recording_are_those_of_its_replay_and_end_with_it() -> None:
+    holder, cap = Holder(), StreamChoice(name="Cap", source_id="cap-1")
+    holder.choose(stream=cap, bad_channels={"cap-1": ("Fz",)})
+    holder.adopt(Playing())
+    assert holder.stream().bad == ("Oz",)
+    holder.choose(
+        bad_channels=holder.current.with_bad(()), stream=Playing.stream.model_copy(update={"markers": "mine"})
+    )
+    assert holder.stream().bad == ()
+    holder.drop()
+    assert (holder.current.stream, holder.current.bad_channels) == (cap, {"cap-1": ("Fz",)})
