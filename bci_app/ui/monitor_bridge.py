@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class MonitorBridge(SessionBridge):
-    """Besides the signal and its state, what is told of the last seconds: each look once.
+    """Besides the signal and its state, what is told of the last seconds: each look once, while `looks_wanted`.
 
     Parameters
     ----------
@@ -30,12 +30,13 @@ class MonitorBridge(SessionBridge):
         super().__init__(session, parent)
         self._session = session
         self._number = 0
+        self.looks_wanted = True
 
     def _slow_polls(self) -> Mapping[int, Callable[[], None]]:
         return {**super()._slow_polls(), 3: self._poll_look, 7: self._poll_look}
 
     def _poll_look(self) -> None:
-        look = self._session.look()
+        look = self._session.look() if self.looks_wanted else None
         if look is not None and look.number != self._number:
             self._number = look.number
             self.looked.emit(look)

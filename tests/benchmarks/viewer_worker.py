@@ -65,9 +65,10 @@ def ours(source_id: str, seconds: float) -> dict[str, Any]:
     app = QApplication([])
     theme.dress(app, theme.DARK)
     holder = Holder()
-    holder.choose(stream=StreamChoice(source_id=source_id, timeout_s=30))
+    holder.choose(
+        stream=StreamChoice(source_id=source_id, timeout_s=30), view={"reference": "average", "span_s": SPAN_S}
+    )
     page = SignalPage(holder)
-    page.form.reference.setCurrentIndex(page.form.reference.findText("average"))
     view, plot = page.signal_view, page.signal_view._plot
     watch = Watch(seconds, app.quit)
     hand_over, paint, moments = [], [], []
@@ -91,8 +92,6 @@ def ours(source_id: str, seconds: float) -> dict[str, Any]:
     page.resize(*SIZE)
     page.show()
     page.entered()
-    while view.span_s < SPAN_S:
-        page._span(longer=True)
     with _prompt_threads():
         app.exec()
     frames = len(moments) / watch.result["seconds"]

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from bci_app.contract.checks import listed
 from bci_app.contract.errors import BciError
 from bci_app.engine.events import Finished, Problem, StreamChanged
-from bci_app.engine.spectrum import BANDS_HZ
 from bci_app.engine.viewing import view_delay
 from bci_app.engine.views import SignalSnapshot, Status
 from bci_app.engine.workplace import Workplace
@@ -23,13 +21,12 @@ from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.monitor_bridge import MonitorBridge
 from bci_app.ui.pages.page import Holder, Page
 from bci_app.ui.session_window import splitter
-from bci_app.ui.views.fields import choice_field
+from bci_app.ui.views.band_map import BandMap
 from bci_app.ui.views.panel import Panel
 from bci_app.ui.views.quality import QualityView
 from bci_app.ui.views.signal import SignalView
-from bci_app.ui.views.spectrum import SpectrumView, decibels
+from bci_app.ui.views.spectrum import SpectrumView
 from bci_app.ui.views.text import PlainLabel
-from bci_app.ui.views.topography import TopographyView
 from bci_app.ui.views.view_form import ViewForm
 
 if TYPE_CHECKING:
@@ -76,12 +73,7 @@ class SignalPage(Page):
         self.signal_view = SignalView(colours)
         self.quality_view = QualityView(colours)
         self.spectrum_view = SpectrumView(colours)
-        self.topography_view = TopographyView(colours)
-        self.unplaced = PlainLabel("", points=theme.SMALL_PT, muted=True, wrap=True)
-        self.unplaced.hide()
-        self.band: QComboBox = choice_field(
-            "Band of the map", [(name, band) for name, band in BANDS_HZ.items()], BANDS_HZ["alpha"]
-        )
+        self.band_map = BandMap(colours, self.holder.current.view.map_band)
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
@@ -93,21 +85,21 @@ class SignalPage(Page):
         self.signal_panel = Panel("Signal", self.signal_view)
         self.quality_panel = Panel("Channels", self.quality_view)
         self.spectrum_panel = Panel("Spectrum as shown", self.spectrum_view)
-        self.topography_panel = Panel("Power over the head", _column(self.topography_view, self.unplaced, self.band))
+        self.topography_panel = Panel("Power over the head", self.band_map)
         below = splitter(Qt.Orientation.Horizontal, (self.spectrum_panel, 50), (self.topography_panel, 50))
         side = splitter(Qt.Orientation.Vertical, (self.quality_panel, 50), (below, 50))
         layout.addWidget(splitter(Qt.Orientation.Horizontal, (self.signal_panel, 58), (side, 42)), 1)
 
     def _connect(self) -> None:
         self.holder.changed.connect(self._on_workplace)
-        self.form.changed.connect(self._show_as_chosen)
-        self.form.sweeps_changed.connect(self.signal_view.set_sweeps)
+        self.form.changed.connect(self._on_choice)
+        self.form.mode_changed.connect(self._on_mode)
         self.form.record_wanted.connect(self.record)
         self.show_button.clicked.connect(lambda: self.begin(self.form.record.isChecked()))
         self.quality_view.selected.connect(lambda channel: self._draw_look())
         self.quality_view.mark_wanted.connect(self.toggle_bad)
         self.quality_view.marks_wanted.connect(self.mark_judged)
-        self.band.activated.connect(lambda index: self._draw_look())
+        self.band_map.band_changed.connect(lambda band: self._keep(map_band=band))
         table = self.quality_view.table  # Space and arrows mean something else to buttons and lists
         keys: tuple[tuple[QWidget, str, Callable[[], object]], ...] = (
             (self, "+", lambda: self._scale(True)),
@@ -204,9 +196,8 @@ class SignalPage(Page):
 
     def _opened(self, session: MonitorSession) -> None:
         self._task, self.session, self._look = None, session, None
-        self.signal_view.set_words(session.signal)
+        self._show_as_before(session)
         self.quality_view.show_quality(session.shown_channels, (), session.bad)
-        self.form.set_stream(session.plan.channels, session.plan.sfreq)
         bridge = self._bridge = MonitorBridge(session, self)
         bridge.stream_changed.connect(self._on_stream)
         bridge.problem.connect(self._on_problem)
@@ -215,12 +206,22 @@ class SignalPage(Page):
         bridge.status_polled.connect(self._on_status)
         bridge.looked.connect(self._on_look)
         bridge.span_s = self.signal_view.span_s
-        bridge.signal_wanted = not self.signal_view.frozen
+        self._tell_wanted()
         self.signal_panel.set_badge(session.plan.watermark)
         self._say_idle("")
         self._show_as_chosen()
         self._show_marks()
         bridge.start()
+
+    def _show_as_before(self, session: MonitorSession) -> None:
+        """Everything as it was shown the last time, as far as the stream can have it."""
+        view = self.holder.current.view
+        self.form.set_stream(session.plan.channels, session.plan.sfreq)
+        self.form.set_view(view)
+        self.signal_view.set_words(session.signal)
+        if session.plan.unit == "uV":
+            self.signal_view.set_window(view.scale_uv, view.span_s)
+        self.signal_view.set_sweeps(view.sweeps)
 
     def _refused(self, words: str) -> None:
         self.end()
@@ -234,6 +235,17 @@ class SignalPage(Page):
         self.idle.setText(words)
         self.idle.setVisible(bool(words))
         self.show_button.setVisible(bool(words) and self._task is None and self.holder.current.stream is not None)
+
+    # ------------------------------------------------------------------ Qt
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Fetch nothing that nobody can see."""
+        super().hideEvent(event)
+        self._tell_wanted()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Fetch it again."""
+        super().showEvent(event)
+        self._tell_wanted()
 
     # ------------------------------------------------------------------ what comes from the session
     def _on_stream(self, event: StreamChanged) -> None:
@@ -272,24 +284,20 @@ class SignalPage(Page):
             return
         if name in look.channels:
             self.spectrum_view.show_spectrum(look.spectrum, look.channels.index(name), name)
-        low, high = self.band.currentData()
-        if look.head is None or low >= look.spectrum.freqs_hz[-1]:
-            self.topography_view.show_map(None, look.spectrum.freqs_hz, "")
-            return
-        rows = [look.channels.index(channel) for channel in look.head.channels]
-        power = decibels(look.spectrum.power(low, high)[rows])
-        self.topography_view.show_map(look.head, power, f"{low:g} to {high:g} Hz, dB of 1 µV²")
-        unknown = look.electrodes.unknown
-        self.unplaced.setText(f"No place known: {listed(unknown)}" if unknown else "")
-        self.unplaced.setVisible(bool(unknown))
+        self.band_map.show_look(look)
 
     # ------------------------------------------------------------------ what the person asks
     def toggle_frozen(self) -> None:
         """Hold the signal still, or let it run."""
         self.signal_view.set_frozen(not self.signal_view.frozen)
-        if self._bridge is not None:
-            self._bridge.signal_wanted = not self.signal_view.frozen
+        self._tell_wanted()
         self._describe()
+
+    def _tell_wanted(self) -> None:
+        """Nothing is fetched that nobody can see; the session goes on."""
+        if self._bridge is not None:
+            self._bridge.looks_wanted = self.isVisible()
+            self._bridge.signal_wanted = self.isVisible() and not self.signal_view.frozen
 
     def toggle_bad(self, channel: str) -> None:
         """Mark a channel bad, or take its mark away."""
@@ -321,28 +329,55 @@ class SignalPage(Page):
             if self._look is not None:
                 self.quality_view.show_quality(self._look.channels, self._look.quality, self.session.bad)
 
-    def _show_as_chosen(self) -> None:
-        session = self.session
+    def _keep(self, **fields: Any) -> None:
+        """Remember how the signal is shown."""
+        self.holder.choose(view=self.holder.current.view.model_copy(update=fields))
+
+    def _on_choice(self) -> None:
+        form = self.form
+        if self._show_as_chosen():
+            self._keep(
+                band=form.band.currentData(), notch_hz=form.notch.currentData(), reference=form.reference.currentData()
+            )
+
+    def _on_mode(self) -> None:
+        self.signal_view.set_sweeps(self.form.sweeps)
+        self._keep(sweeps=self.form.sweeps)
+
+    def _show_as_chosen(self) -> bool:
+        """Filter as the form says; False if that cannot be, and the form is as before."""
+        session, shown = self.session, True
         if session is None:
-            return
+            return True
         try:
             session.show_as(replace(self.form.choice(), bad=session.bad))
         except BciError as error:
             self.form.set_choice(session.view)
             self.said.emit(str(error), "warn")
+            shown = False
         self.form.say_delay(*view_delay(session.view_spec, session.view.band_hz))
         low, _ = session.view.band_hz
         self.signal_view.set_centred(session.plan.unit != "uV" or low is None)
         self._describe()
+        return shown
 
     def _scale(self, larger: bool) -> None:
-        self.signal_view.change_scale(larger)
+        scale = self.signal_view.change_scale(larger)
         self._describe()
+        if self._of_eeg:
+            self._keep(scale_uv=scale)
 
     def _span(self, longer: bool) -> None:
         span_s = self.signal_view.change_span(longer)
         if self._bridge is not None:
             self._bridge.span_s = span_s
+        if self._of_eeg:
+            self._keep(span_s=span_s)
+
+    @property
+    def _of_eeg(self) -> bool:
+        """Whether scale and length are those of EEG: what is shown of slower signals has its own."""
+        return self.session is None or self.session.plan.unit == "uV"
 
     def _describe(self) -> None:
         held = "held still, " if self.signal_view.frozen else ""
@@ -353,13 +388,3 @@ class SignalPage(Page):
         if workplace.stream != self._stream and self._folder() is None:
             self._stream = workplace.stream
             self.end()
-
-
-def _column(*widgets: QWidget) -> QWidget:
-    made = QWidget()
-    layout = QVBoxLayout(made)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(4)
-    for number, widget in enumerate(widgets):
-        layout.addWidget(widget, 1 if number == 0 else 0)
-    return made

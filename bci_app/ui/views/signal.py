@@ -16,12 +16,10 @@ from bci_app.engine.views import SignalSnapshot, SignalWords
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 from bci_app.ui.views.envelope import envelope, step_for
-from bci_app.ui.views.steps import bar_rows, step, ticks
+from bci_app.ui.views.steps import SCALES, bar_rows, fitting_scale, step, ticks
 from bci_app.ui.views.sweep import pen_up, swept
 from bci_app.ui.views.text import PlainLabel
 
-SCALES = tuple(digit * 10.0**power for power in range(-1, 4) for digit in (1.0, 2.0, 5.0))
-"""Distances between neighbouring traces, in the unit of the signal, that the up and down keys step through."""
 UNITS: dict[Unit, str] = {"uV": "µV", "count": "spikes", "au": "a.u."}
 SPANS_S = (2.0, 5.0, 10.0)
 """Lengths of the picture, in seconds, that the left and right keys step through."""
@@ -147,6 +145,14 @@ class SignalView(QWidget):
         self._snapshot, self._channels = None, ()
         self._curve.setData([], [])
         self._message.show()
+        self._rescale()
+
+    def set_window(self, scale: float | None, span_s: float | None) -> None:
+        """Draw at a scale and length of before, where there are such steps for this signal."""
+        if scale is not None and scale in SCALES:
+            self._scale, self._scale_fits = scale, True
+        if span_s is not None and span_s in self._spans_s:
+            self._span_s = span_s
         self._rescale()
 
     def set_frozen(self, frozen: bool) -> None:
@@ -340,13 +346,6 @@ class SignalView(QWidget):
             if index < len(stretches):
                 start, stop = (self._x_of(each, newest) for each in stretches[index])
                 shade.setRegion((start if start <= stop else -self._span_s, stop))
-
-
-def fitting_scale(data: npt.NDArray[np.float32]) -> float:
-    """The least scale at which a usual channel of `data` (n_channels, n_times) swings by a third of a row."""
-    spread = data.std(axis=1)
-    usual = float(np.median(spread[spread > 0])) if (spread > 0).any() else 1.0
-    return next((scale for scale in SCALES if scale >= 3 * usual), SCALES[-1])
 
 
 def gap_stretches(

@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QWidget
 
 from bci_app.engine.viewing import AS_STREAMED, AVERAGE, NOTCHES_HZ, VIEW_BANDS_HZ, ViewChoice, fitting_bands
+from bci_app.engine.workplace import View
 from bci_app.ui import theme
 from bci_app.ui.views.fields import choice_field
 from bci_app.ui.views.text import ElidedLabel, PlainLabel
@@ -19,7 +20,7 @@ class ViewForm(QWidget):
 
     changed = Signal()
     """Band, line filter or reference."""
-    sweeps_changed = Signal(bool)
+    mode_changed = Signal()
     record_wanted = Signal(bool)
 
     def __init__(self) -> None:
@@ -32,7 +33,7 @@ class ViewForm(QWidget):
         self._delay = ElidedLabel("", points=theme.SMALL_PT, muted=True)
         for field in (self.band, self.notch, self.reference):
             field.activated.connect(lambda index: self.changed.emit())
-        self.mode.activated.connect(lambda index: self.sweeps_changed.emit(self.mode.currentData()))
+        self.mode.activated.connect(lambda index: self.mode_changed.emit())
         self.record.clicked.connect(self.record_wanted)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -51,6 +52,11 @@ class ViewForm(QWidget):
         """How late the filters show the band of interest, in words."""
         return self._delay.text()
 
+    @property
+    def sweeps(self) -> bool:
+        """Whether new samples are to overwrite old ones in place."""
+        return bool(self.mode.currentData())
+
     def choice(self) -> ViewChoice:
         """What is chosen, without the channels that are bad."""
         return ViewChoice(
@@ -66,7 +72,15 @@ class ViewForm(QWidget):
     def set_choice(self, choice: ViewChoice) -> None:
         """Show a choice, such as the one before, after another was refused; nothing is told."""
         bands = [band for band in VIEW_BANDS_HZ if VIEW_BANDS_HZ[band] == choice.band_hz]
-        for field, value in ((self.band, bands[0]), (self.notch, choice.notch_hz), (self.reference, choice.reference)):
+        self._set(bands[0], choice.notch_hz, choice.reference)
+
+    def set_view(self, view: View) -> None:
+        """Show what was kept, as far as the stream can have it; nothing is told."""
+        self._set(view.band, view.notch_hz, view.reference)
+        self.mode.setCurrentIndex(self.mode.findData(view.sweeps))
+
+    def _set(self, band: str, notch_hz: float | None, reference: str) -> None:
+        for field, value in ((self.band, band), (self.notch, notch_hz), (self.reference, reference)):
             field.setCurrentIndex(max(field.findData(value), 0))
 
     def say_delay(self, delay_s: float, at_hz: float) -> None:

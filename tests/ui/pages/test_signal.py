@@ -75,12 +75,22 @@ def test_a_stream_is_shown_judged_marked_and_recorded(page: SignalPage, qtbot: Q
         assert page.holder.current.bad == ("Pz",)
 
         qtbot.waitUntil(lambda: page.spectrum_view.selected == "x1")
-        assert page.unplaced.text() == "No place known: x1"
+        assert page.band_map.unplaced.text() == "No place known: x1"
         page.form.record.click()
         qtbot.waitUntil(lambda: page.busy is not None, timeout=8000)
         page.left()
         assert page.busy == "The recording of the signal"
         qtbot.waitUntil(lambda: shown_s(page) > 0.3, timeout=8000)
+        page.hide()
+        session, polled = page.session, []
+        assert session is not None
+        page._bridge.signal_polled.connect(polled.append)  # type: ignore[union-attr]
+        page._bridge.looked.connect(polled.append)  # type: ignore[union-attr]
+        came = session.counts["raw_samples"]
+        qtbot.waitUntil(lambda: session.counts["raw_samples"] > came + 0.3 * SFREQ, timeout=8000)
+        assert polled == []  # nobody sees it, and it is recorded all the same
+        page.show()
+        qtbot.waitUntil(lambda: len(polled) > 1)
         page.form.record.click()
         assert page.busy is None
     (folder,) = (tmp_path / "runs").iterdir()
@@ -118,6 +128,33 @@ def test_the_view_follows_the_form_and_says_how_late_it_is(page: SignalPage, qtb
         assert page.signal_panel.detail == "held still, 20 µV per row"
         page.left()
         assert page.session is None
+
+
+def test_a_view_comes_back_at_the_next_start(page: SignalPage, qtbot: QtBot, tmp_path: Path) -> None:
+    form = page.form
+    with Sender(CHANNELS, SFREQ, spoil=spoilt) as sender:
+        page.holder.choose(stream=StreamChoice(source_id=sender.source_id))
+        page.entered()
+        qtbot.waitUntil(lambda: page.session is not None, timeout=8000)
+        for field, text in ((form.band, "alpha"), (form.notch, "50 Hz"), (form.reference, "Oz"), (form.mode, "sweep")):
+            field.setCurrentIndex(field.findText(text))
+            field.activated.emit(field.currentIndex())
+        page.band_map.band.setCurrentText("beta")
+        page.band_map.band.activated.emit(0)
+        qtbot.keyClick(page, Qt.Key.Key_Minus)
+        qtbot.keyClick(page.quality_view.table, Qt.Key.Key_Left)
+        shown = page.session.view  # type: ignore[union-attr]
+        page.left()
+        again = SignalPage(Holder(tmp_path / "workplace.json"))
+        again.entered()
+        qtbot.waitUntil(lambda: again.session is not None, timeout=8000)
+        assert again.session is not None
+        assert again.session.view == shown
+        assert (shown.band_hz, shown.notch_hz, shown.reference) == ((8.0, 13.0), 50.0, "Oz")
+        assert (again.form.sweeps, again.signal_view.sweeps, again.band_map.band.currentText()) == (True, True, "beta")
+        assert (again.signal_view.scale, again.signal_view.span_s) == (100.0, 2.0)
+        again.close_page()
+    again.deleteLater()
 
 
 def test_without_a_stream_the_page_says_where_to_choose_one(page: SignalPage) -> None:

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QApplication
 
 from bci_app.contract.signal import Marker
 from bci_app.engine.views import SignalSnapshot, SignalWords
-from bci_app.ui.views.signal import CLIP_ROWS, SCALES, SignalView, fitting_scale, gap_stretches, short_label
+from bci_app.ui.views.signal import CLIP_ROWS, SignalView, gap_stretches, short_label
+from bci_app.ui.views.steps import SCALES, fitting_scale
 
 SFREQ = 100.0
 
