@@ -36,6 +36,7 @@ TICK_MS = 40
 MOST_PUT_OFF = 2
 TURNS = 8
 """Every panel that changes slowly is read once in this many ticks, each in a tick of its own."""
+STATE_TURN = 1
 
 
 class AnySession(Protocol):
@@ -129,6 +130,7 @@ class SessionBridge(QObject):
         self._put_off = 0
         self.span_s = 5.0
         self.signal_wanted = True
+        self.in_front = True  # behind another page only the state is read: the header tells it there as well
         self._posted.connect(self._dispatch, Qt.ConnectionType.QueuedConnection)
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
@@ -159,7 +161,7 @@ class SessionBridge(QObject):
 
     def _slow_polls(self) -> Mapping[int, Callable[[], None]]:
         """What is read once a round, by its turn."""
-        return {1: lambda: self.status_polled.emit(self._any_session.status())}
+        return {STATE_TURN: lambda: self.status_polled.emit(self._any_session.status())}
 
     def _busy(self) -> bool:
         """Whether painting now would delay something that must not wait."""
@@ -190,7 +192,7 @@ class SessionBridge(QObject):
         self._put_off = 0
         self._tick += 1
         poll = self._slow_polls().get(self._tick % TURNS)
-        if poll is not None:
+        if poll is not None and (self.in_front or self._tick % TURNS == STATE_TURN):
             poll()
         if self.signal_wanted:
             self.signal_polled.emit(self._any_session.signal_snapshot(self.span_s))

@@ -256,14 +256,16 @@ class SessionWindow(QMainWindow):
             self._bridge.signal_wanted = not self.isMinimized() and not self.signal_view.frozen
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Do not fetch traces for a page behind another one."""
+        """Do not fetch what is painted on a page behind another one."""
         super().hideEvent(event)
+        self._bridge.in_front = event.spontaneous()
         if not event.spontaneous() and self._wanted_in_front is None:
             self._wanted_in_front, self._bridge.signal_wanted = self._bridge.signal_wanted, False
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Fetch them again, unless they are held still."""
+        """Fetch it again, but for traces that are held still."""
         super().showEvent(event)
+        self._bridge.in_front = True
         if self._wanted_in_front is not None:
             self._bridge.signal_wanted, self._wanted_in_front = self._wanted_in_front, None
 

@@ -135,6 +135,11 @@ def test_slow_panels_are_read_once_a_round_and_in_ticks_of_their_own(bridge: Bri
     bridge.signal_wanted = False
     bridge._poll()
     assert len(signals) == 2 * TURNS
+    seen.clear()
+    bridge.in_front = False
+    for _ in range(TURNS):
+        bridge._poll()
+    assert [name for _tick, name in seen] == ["status"]
 
 
 def _flat(level: int, trial: int) -> Reconstruction:

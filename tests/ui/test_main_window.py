@@ -112,7 +112,9 @@ def test_picture_on_a_hidden_window_is_reported_when_the_window_appears(
     session.say(ShowPicture(0, made_up_picture(0)))
     qapp.processEvents()
     assert session.shown == []
+    assert not window.session_bridge.in_front
     window.show()
+    assert window.session_bridge.in_front
     qapp.processEvents()
     assert [trial for trial, _id, _at in session.shown] == [0]
 
