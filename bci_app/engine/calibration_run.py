@@ -16,7 +16,7 @@ from bci_app.bundles import shipped
 from bci_app.calibration.export import provenance_here
 from bci_app.calibration.recipe import CalibrationData, CalibrationRecipe, calibrate, gather
 from bci_app.contract.bundle import MANIFEST, Bundle, open_bundle, write_bundle
-from bci_app.contract.checks import check_finite, check_not_flat, listed
+from bci_app.contract.checks import check_finite, check_not_flat, flat_channels, listed
 from bci_app.contract.errors import ChannelError, PictureError, RateError, RecordingError, SettingsError, UnitError
 from bci_app.contract.manifest import DecoderManifest, GeneratorManifest, Score
 from bci_app.contract.signal import Marker, Recording
@@ -59,6 +59,9 @@ class CalibrationRequest:
         How the reader is made.
     leave_out : tuple of str
         Channels that are not used, besides those that were marked bad in any of the recordings.
+    without_unusable : bool
+        Whether channels that do not move or hold NaN in any of the recordings are left out, and told in the notes, instead of
+        being refused.
     stream, unit, partial
         See `read_recording`.
     device, require_gpu
@@ -71,6 +74,7 @@ class CalibrationRequest:
     name: str | None = None
     recipe: CalibrationRecipe = field(default_factory=CalibrationRecipe)
     leave_out: tuple[str, ...] = ()
+    without_unusable: bool = False
     stream: str | None = None
     unit: str | None = None
     partial: bool = False
@@ -188,12 +192,13 @@ def _read(
         raise SettingsError("A calibration needs at least one recording, and each only once. Name the recordings.")
     recordings: list[Recording] = []
     pictures: dict[str, Picture] = {}
-    request, notes = _without_bad(request)
+    read: list[Recording] = []
     for done, path in enumerate(request.recordings):
         on_progress(done, len(request.recordings), "reading the recordings")
-        recording = _sound(
-            read_recording(path, stream=request.stream, unit=request.unit, partial=request.partial), request
-        )
+        read.append(read_recording(path, stream=request.stream, unit=request.unit, partial=request.partial))
+    request, notes = _without_bad(request, read)
+    for path, whole in zip(request.recordings, read, strict=True):
+        recording = _sound(whole, request)
         _check_same_cap(recordings[0] if recordings else recording, recording)
         place = request.pictures or (path if path.is_dir() else None)
         if place is None:
@@ -209,15 +214,32 @@ def _read(
     return recordings, list(pictures.values()), tuple(notes)
 
 
-def _without_bad(request: CalibrationRequest) -> tuple[CalibrationRequest, list[str]]:
-    """The request with the channels left out that are marked bad in any of its recordings, and a note that says which.
+def _without_bad(request: CalibrationRequest, recordings: Sequence[Recording]) -> tuple[CalibrationRequest, list[str]]:
+    """The request with the channels left out that are marked bad in any of its recordings, and notes that say which.
 
     A decoder reads the same channels in every run, so what is bad in one is left out of all.
     """
-    bad = tuple(name for name in bad_in_any(request.recordings) if name not in request.leave_out)
-    if not bad:
-        return request, []
-    return replace(request, leave_out=request.leave_out + bad), [f"Left out, as marked bad: {listed(bad)}."]
+    bad = {"marked bad": tuple(bad_in_any(request.recordings))}
+    if request.without_unusable:
+        bad["flat or without numbers"] = tuple(
+            dict.fromkeys(name for each in recordings for name in unusable_channels(each))
+        )
+    notes = []
+    for why, channels in bad.items():
+        names = tuple(name for name in channels if name not in request.leave_out)
+        if names:
+            request = replace(request, leave_out=request.leave_out + names)
+            notes.append(f"Left out, as {why}: {listed(names)}.")
+    return request, notes
+
+
+def unusable_channels(recording: Recording) -> tuple[str, ...]:
+    """Names of the channels of which nothing can be learnt: all samples are the same, or some are no numbers."""
+    flat = flat_channels(recording.data, recording.channels)
+    finite = np.isfinite(recording.data).all(axis=1)
+    return tuple(
+        name for name, is_finite in zip(recording.channels, finite, strict=True) if name in flat or not is_finite
+    )
 
 
 def _sound(recording: Recording, request: CalibrationRequest) -> Recording:

@@ -199,6 +199,7 @@ def request_of(plan: CalibrationPlan, name: str) -> CalibrationRequest:
         generator=settings.generator,
         name=name,
         recipe=settings.recipe,
+        without_unusable=True,  # the participant has gone: what can still be made is made, and what it lacks is said
         device=settings.device,
         require_gpu=settings.require_gpu,
     )

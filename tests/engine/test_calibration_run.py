@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from bci_app.calibration.recipe import CalibrationRecipe
+from bci_app.contract.errors import SignalError
 from bci_app.contract.manifest import DecoderManifest
 from bci_app.contract.preprocessing import cut_trials
 from bci_app.contract.signal import Marker, Recording
@@ -65,6 +66,22 @@ def test_progress_is_told_and_a_picture_of_two_names_counts_once(request_for: Ca
     assert len(manifest.trained_on) == N - 1
     assert result.score.n == 2 * N
     assert result.notes == ()
+
+
+def test_channels_that_are_flat_or_without_numbers_are_refused_or_left_out_of_all_runs_and_named(
+    request_for: CalibrationRequest, tmp_path: Path
+) -> None:
+    for number, (row, value) in enumerate(((1, 3.0), (3, np.nan))):
+        spoilt = recorded(number, 100.0 * number)
+        data = spoilt.data.copy()
+        data[row, : None if number == 0 else 5] = value
+        write_recording(replace(spoilt, data=data), tmp_path / f"run-{number}.npz")
+    with pytest.raises(SignalError, match=f"channel\\(s\\) {CHANNELS[1]} are flat"):
+        run_calibration(request_for)
+    result = run_calibration(replace(request_for, without_unusable=True))
+    assert isinstance(result.draft.manifest, DecoderManifest)
+    assert result.draft.manifest.channels == (CHANNELS[0], CHANNELS[2])
+    assert result.notes[0] == f"Left out, as flat or without numbers: {CHANNELS[1]}, {CHANNELS[3]}."
 
 
 def test_what_progress_raises_ends_the_calibration(request_for: CalibrationRequest) -> None:
