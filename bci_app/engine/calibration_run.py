@@ -235,11 +235,9 @@ def _without_bad(request: CalibrationRequest, recordings: Sequence[Recording]) -
 
 def unusable_channels(recording: Recording) -> tuple[str, ...]:
     """Names of the channels of which nothing can be learnt: all samples are the same, or some are no numbers."""
-    flat = flat_channels(recording.data, recording.channels)
-    finite = np.isfinite(recording.data).all(axis=1)
-    return tuple(
-        name for name, is_finite in zip(recording.channels, finite, strict=True) if name in flat or not is_finite
-    )
+    no_numbers = np.flatnonzero(~np.isfinite(recording.data).all(axis=1))
+    unusable = {*flat_channels(recording.data, recording.channels), *(recording.channels[row] for row in no_numbers)}
+    return tuple(name for name in recording.channels if name in unusable)
 
 
 def _sound(recording: Recording, request: CalibrationRequest) -> Recording:
