@@ -78,6 +78,7 @@ def _notes(about: dict[str, Any]) -> str:
         "pictures": "pictures were shown and read",
         "text": "sentences were read",
         "evolution": "pictures were evolved",
+        "calibration": "pictures were shown, to make a decoder of what they evoke",
     }.get(about["kind"], "the signal was recorded")
     return f"bci-app: {told}." + (f" {about['watermark'].capitalize()}." if about.get("watermark") else "")
 

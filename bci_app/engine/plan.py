@@ -11,7 +11,7 @@ from bci_app.contract.errors import SettingsError, StreamError
 from bci_app.contract.windowing import TrialSpec, marker_latency_s, reach_s
 from bci_app.engine.live_signal import SignalPlan
 from bci_app.engine.settings import SessionSettings
-from bci_app.engine.summary import decoder_facts
+from bci_app.engine.summary import decoder_facts, generator_facts
 from bci_app.engine.views import SignalWords
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
@@ -87,7 +87,7 @@ class SessionPlan:
     @property
     def about(self) -> dict[str, Any]:
         """What is kept of it beside what was recorded, so that a report can be written whenever there is one to write."""
-        manifest, generator = self.decoder.manifest, self.generator
+        manifest = self.decoder.manifest
         own = {
             "marker_latency_ms": 1000 * marker_latency_s(manifest.cut),
             "latent_mean": self.decoder.latent_mean.tolist(),
@@ -99,7 +99,7 @@ class SessionPlan:
             "signal": manifest.signal,
             "device": self.decoder.device,
             "decoder": decoder_facts(self.decoder, manifest.preprocessing) | own,
-            "generator": {"name": generator.manifest.name, "digest": generator.bundle.digest},
+            "generator": generator_facts(self.generator),
             "settings": self.settings.model_dump(mode="json"),
         }
 

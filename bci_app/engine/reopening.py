@@ -19,7 +19,7 @@ from bci_app.engine.report_page import write_page
 from bci_app.engine.session_file import CUT_SHORT, SESSION, now, read_session
 from bci_app.engine.session_quality import session_quality
 from bci_app.engine.session_signal import described, parts_of, signal_facts
-from bci_app.engine.summary import identification_summary, latency_summary, write_json
+from bci_app.engine.summary import CLOSED, identification_summary, latency_summary, write_json
 from bci_app.engine.views import Identification, IdentificationCurve, LatencyRow
 
 SUMMARY = "summary.json"
@@ -74,13 +74,20 @@ def session_about(folder: Path) -> Facts:
     """
     if (folder / SESSION).is_file() or not (folder / SUMMARY).is_file():
         about = read_session(folder)
-        return {"kind": "evolution" if "identity" in about else "unknown", "participant": "", **about}
+        known = {"kind": "evolution" if "identity" in about else "unknown", "participant": "", **about}
+        return known | {"kind": "calibration"} if _is_calibration(known) else known
     summary = _read(folder / SUMMARY)
     kinds = {"identification": "pictures", "scores": "text", "generations": "evolution"}
     kind = next((kind for key, kind in kinds.items() if key in summary), "unknown")
     reason, failed = summary.get("ended", ""), bool(summary.get("failed"))
     ended = {"at": summary.get("written"), "reason": reason, "failed": failed}
     return {"participant": "", "kind": kind, **summary, "ended": ended, "began": None}
+
+
+def _is_calibration(about: Facts) -> bool:
+    """Whether pictures were shown to make a decoder: such a session is kept as a signal, with the recipe of the decoder."""
+    settings = about.get("settings")
+    return about["kind"] == "signal" and isinstance(settings, dict) and "recipe" in settings
 
 
 def _kept_summary(folder: Path, about: Facts) -> Facts | None:
@@ -190,9 +197,17 @@ def _evolution(folder: Path, about: Facts, summary: Facts | None) -> Path:
 
 
 def _signal(folder: Path, about: Facts, summary: Facts | None) -> Path:
-    """Of a recording that nothing read."""
+    """Of a recording that nothing read; it has no end of its own, so that closing it is none before its end."""
     summary = summary or _rebuilt(folder, about)
+    if summary["ended"] == CLOSED:
+        summary["ended"] = "The recording was ended by hand."
     return write_page(folder, "signal_report.html", summary=summary, quality=session_quality(folder))
+
+
+def _calibration(folder: Path, about: Facts, summary: Facts | None) -> Path:
+    from bci_app.engine.report_calibration import write_calibration_report
+
+    return write_calibration_report(folder, summary or _rebuilt(folder, about))
 
 
 _WRITERS: dict[str, Callable[[Path, Facts, Facts | None], Path]] = {
@@ -200,4 +215,5 @@ _WRITERS: dict[str, Callable[[Path, Facts, Facts | None], Path]] = {
     "text": _text,
     "evolution": _evolution,
     "signal": _signal,
+    "calibration": _calibration,
 }

@@ -51,7 +51,7 @@ def identification_plot(identification: Identification, signal: str = "EEG") -> 
     axes.set(ylim=(0, 1.02), xlabel="trials read", ylabel="pairs identified")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower right", frameon=False)
-    return svg(figure)
+    return svg(figure, f"pairs identified by trials read: {signal} beside its noise twin and chance")
 
 
 def _plot_curve(axes: Any, curve: IdentificationCurve, colour: str, label: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,32 +15,91 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bci_app.contract.errors import RecordingError
+from bci_app.engine.anonymity import nameless
+from bci_app.engine.session_file import now, read_session
+from bci_app.engine.session_signal import recorded_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+WHAT = {
+    "pictures": "Pictures read",
+    "text": "Sentences read",
+    "evolution": "Pictures evolved",
+    "calibration": "Calibration",
+    "signal": "Signal recorded",
+}
+"""What a session of each kind is called."""
+COUNTED = {
+    "raw_samples": "samples received",
+    "gaps": "gaps in the signal",
+    "read": "read",
+    "not_read": "could not be read",
+    "windows_skipped": "windows skipped, a newer one being there",
+    "pictures_overwritten": "pictures replaced before they were shown",
+    "markers_without_trial": "markers without a whole trial",
+    "pictures_shown": "pictures shown",
+}
+"""What the counts of a session are called."""
+
+
 def write_page(folder: Path, template: str, **values: Any) -> Path:
-    """Fill the `template` that lies beside this file, and write it as ``report.html`` into `folder`.
+    """Fill the `template` that lies beside this file, and write it as ``report.html`` into `folder`, whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the session.
+    template : str
+        Its name; it extends ``report_base.html``.
+    **values
+        What it shows, at least ``summary``.
 
     Raises
     ------
     RecordingError
-        If the disk refuses.
+        If the disk refuses, or a description of the recording cannot be read.
     """
     from jinja2 import Environment, FileSystemLoader
 
-    here = Path(__file__).parent
-    style = (here / "report_style.html").read_text("utf-8")
-    page = Environment(autoescape=True, loader=FileSystemLoader(here)).get_template(template)
+    environment = Environment(autoescape=True, loader=FileSystemLoader(Path(__file__).parent))
+    environment.filters |= {"when": when, "json": lambda content: json.dumps(nameless(content), indent=1)}
+    summary = values["summary"]
+    what = WHAT.get(summary.get("kind", ""), summary["title"])
+    about = {
+        "what": what,
+        "began": summary.get("began") or _began(folder),
+        "recorded": recorded_words(folder),
+        "written": now(),
+        "counted": COUNTED,
+    }
     path = folder / "report.html"
+    draft = path.with_suffix(".part")
     try:
-        path.write_text(page.render(style=style, **values), "utf-8")
+        draft.write_text(environment.get_template(template).render(about | values), "utf-8")
+        draft.replace(path)
     except OSError as error:
         raise RecordingError(
             f"The report '{path}' could not be written: {error.strerror}. Free space and try again."
         ) from None
     return path
+
+
+def when(time: str) -> str:
+    """A time as it is kept, in words; what is none stays as it is."""
+    try:
+        return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%d, %H:%M UTC")
+    except ValueError:
+        return time
+
+
+def _began(folder: Path) -> str:
+    """When the session began, as its folder knows; empty if it does not."""
+    try:
+        return str(read_session(folder).get("began") or "")
+    except RecordingError:
+        return ""
 
 
 def inline(path: Path) -> str:
@@ -52,11 +114,12 @@ def inline_image(image: NDArray[np.uint8]) -> str:
     return _address(buffer.getvalue())
 
 
-def svg(figure: Figure) -> str:
-    """A figure as an SVG element."""
+def svg(figure: Figure, shows: str = "the curves that the text below explains") -> str:
+    """A figure as an SVG element, and what it shows for those who do not see it."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()[buffer.getvalue().index("<svg") :]
+    told = f'<svg role="img" aria-label="{escape(shows)}"'
+    return told + buffer.getvalue().partition("<svg")[2]
 
 
 def _address(png: bytes) -> str:

@@ -32,6 +32,19 @@ def signal_facts(folder: Path) -> dict[str, int]:
     return {"raw_samples": sum(n for n, _ in found), "gaps": sum(gaps for _, gaps in found)} if found else {}
 
 
+def recorded_words(folder: Path) -> str:
+    """How long the recording of a session is, all parts together and gaps left out, in words; empty without one.
+
+    Raises
+    ------
+    RecordingError
+        If a description of the recording cannot be read.
+    """
+    seconds = sum(each.n_samples / each.sfreq for each in map(described, parts_of(folder)))
+    minutes, rest = divmod(round(seconds), 60)
+    return "" if seconds == 0 else f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
 @dataclass(frozen=True, slots=True)
 class Described:
     """What a part says of its recording, and how many whole samples of all channels it holds."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bci_app.engine.session import Session
     from bci_app.engine.text_session import TextSession
     from bci_app.inference.decoder import Decoder
+    from bci_app.inference.generator import Generator
     from bci_app.inference.text import TextDecoder
 
 CLOSED = "The session was closed before its end."
@@ -106,6 +107,13 @@ def latency_summary(rows: Iterable[LatencyRow]) -> dict[str, dict[str, float]]:
     }
 
 
+def generator_facts(generator: Generator) -> dict[str, Any]:
+    """What is told of what draws the pictures: its name, digest and own figures."""
+    manifest = generator.manifest
+    metrics = [score.model_dump() for score in manifest.metrics]
+    return {"name": manifest.name, "digest": generator.bundle.digest, "metrics": metrics}
+
+
 def decoder_facts(decoder: Decoder | TextDecoder, spec: PreprocessingSpec) -> dict[str, Any]:
     """What is told of a model whose signal is preprocessed by `spec`: its name, digest, own figures and delay."""
     return {
@@ -146,7 +154,9 @@ def _score(value_low_high: tuple[float, float, float]) -> dict[str, float]:
 def versions() -> dict[str, str]:
     """Python, the system and the packages that matter to a result."""
     found = {"python": platform.python_version(), "system": platform.system()}
-    for package in ("bci-app", "numpy", "scipy", "pylsl", "PySide6-Essentials", "pyqtgraph"):
+    for package in (
+        "bci-app", "numpy", "scipy", "onnxruntime", "onnxruntime-gpu", "pylsl", "mne", "PySide6-Essentials", "pyqtgraph",
+    ):  # fmt: skip
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,10 @@ def test_a_recording_alone_has_a_page_that_tells_its_samples_and_gaps(tmp_path: 
     assert signal_facts(tmp_path / "run") == {"raw_samples": 260, "gaps": 1}
     assert "<td>260</td>" in page
     assert (CUT_SHORT in page) is not closed
+    assert ("The recording was ended by hand. 2.6 s of signal were recorded" in page) is closed
     assert HOSTILE not in page
+    assert "default-src 'none'" in page, "whatever came from outside, nothing is loaded and nothing runs"
+    assert not re.search(r'<script|<link|(?:src|href)="(?!data:|#)', page)
 
 
 def test_samples_that_were_cut_within_are_not_counted(tmp_path: Path) -> None:
