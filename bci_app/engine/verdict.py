@@ -11,9 +11,16 @@ FEWEST = 10
 """Trials below which nothing is said."""
 _SPREAD = 1 / math.sqrt(12)
 """Standard deviation of the score of one trial that is guessed: it lies anywhere from 0 to 1."""
+_Z = 1.96
 
 Interval = Mapping[str, float]
 """A score as ``value`` with its 95 % interval ``low`` to ``high``."""
+
+
+def guessing(n_trials: int) -> tuple[float, float]:
+    """Between which scores guessing comes to lie in 95 of 100 sessions of `n_trials` trials."""
+    half = _Z * _SPREAD / math.sqrt(max(n_trials, 1))
+    return 0.5 - half, 0.5 + half
 
 
 def verdict(n_trials: int, real: Interval, twin: Interval, shuffled: Interval, signal: str) -> tuple[bool, str]:
@@ -48,13 +55,13 @@ def verdict(n_trials: int, real: Interval, twin: Interval, shuffled: Interval, s
 def verdict_of(score: Score, signal: str) -> tuple[bool, str]:
     """The verdict on a decoder's own figure, whose controls are kept without intervals.
 
-    That of the noise twin is taken to reach as far down as guessing would leave it: 1.96 standard errors.
+    That of the noise twin is taken to reach as far down as that of guessing.
     """
     assert score.low is not None
     assert score.high is not None
     assert score.noise_input is not None
     assert score.shuffled_pairing is not None
-    below = score.noise_input - 1.96 * _SPREAD / math.sqrt(max(score.n, 1))
+    below = score.noise_input - (0.5 - guessing(score.n)[0])
     real = {"value": score.value, "low": score.low, "high": score.high}
     twin = {"value": score.noise_input, "low": below, "high": score.noise_input}
     return verdict(score.n, real, twin, {"value": score.shuffled_pairing, "high": score.shuffled_pairing}, signal)

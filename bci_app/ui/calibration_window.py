@@ -21,7 +21,7 @@ from bci_app.ui.theme import Theme
 from bci_app.ui.views.help import EVOLUTION_SIGNAL_KEYS, HelpOverlay
 from bci_app.ui.views.panel import Panel
 
-HINT = "Esc or S stops and makes a decoder of what was shown · P pauses · Space ends a break · F full screen · F1 lists the keys"
+HINT = "Esc or S stops, and a decoder is made · P pauses · Space ends a break · F full screen · F1 all keys"
 KEYS = (
     ("Esc or S", "stop: grey at once; a decoder is made of what was shown. Esc again closes"),
     ("P", "pause and go on"),
@@ -34,7 +34,7 @@ ABOUT = (
     "Each picture is shown once, and its onset is the moment its frame went out. The {signal} is recorded as it comes. "
     "{not_medical}, not for diagnosis."
 )
-BREAK = "A short break. It goes on by itself, or with Space."
+BREAK = "A break of {seconds:.0f} seconds. It goes on by itself, or with Space."
 
 
 class CalibrationPlan(Protocol):
@@ -147,15 +147,16 @@ class CalibrationWindow(ShowingWindow):
     def _on_rest(self, seconds: float) -> None:
         self._resting = seconds > 0
         if self._resting:
-            self.stimulator.say(BREAK)
-            self.mirror.clear(BREAK)
+            words = BREAK.format(seconds=seconds)
+            self.stimulator.say(words)
+            self.mirror.clear(words)
         else:
             self.stimulator.blank()
 
     def _on_status(self, status: Status) -> None:
         super()._on_status(status)
         onsets = self._session.onsets
-        late = f" · {onsets.late} of {onsets.n} onsets late by a frame or more" if onsets.n else ""
+        late = f" · {onsets.late} of {onsets.n} onsets late" if onsets.n else ""
         held = f" · {self.stimulator.n_held} held back, flashing" if self.stimulator.n_held else ""
         self.stimulus_panel.set_detail(f"{self._how}{late}{held}")
 

@@ -48,7 +48,7 @@ def test_space_ends_a_break_and_never_the_session(make: Make, qapp: QApplication
     assert "go on" not in session.asked
     session.say(Break(15.0))
     qapp.processEvents()
-    assert window.pane._scene.prompt == BREAK
+    assert window.pane._scene.prompt == BREAK.format(seconds=15)
     qtbot.keyClick(window, Qt.Key.Key_Space)  # type: ignore[attr-defined]
     assert session.asked[-1] == "go on"
     session.say(Break(0.0))

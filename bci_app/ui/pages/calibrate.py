@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from bci_app.contract.errors import SettingsError
+from bci_app.contract.manifest import DecoderManifest
 from bci_app.ui import theme
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.pages.page import Holder
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bci_app.engine.calibration_run import CalibrationResult
     from bci_app.engine.calibration_session import CalibrationPlan, CalibrationSession, CalibrationSettings
     from bci_app.engine.closing import RunResult
+    from bci_app.engine.evolution_views import OnsetRow
 
 SHIPPED = "the one that comes with the program"
 WHERE = (("on a second screen if there is one", "auto"), ("full screen", "full-screen"), ("in this window", "window"))
@@ -40,23 +42,44 @@ FAMILIES = ("shapes", "letters", "digits")
 SHOWN_SHARE = 2 / 3
 """A picture stays for so much of the time from one to the next."""
 BREAK_S = 15.0
-_REPEAT, _DISCARD, _USE = "Repeat", "Discard", "Use it"
+_USE = "Use it"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A session of pictures that has ended, of which a decoder can be made."""
+
+    plan: CalibrationPlan
+    onsets: OnsetRow
+
+    @property
+    def folder(self) -> Path:
+        """Where it was recorded."""
+        return Path(str(self.plan.folder))
+
+    @property
+    def onsets_text(self) -> str:
+        """How well pictures came on time, in words."""
+        row = self.onsets
+        return f"{row.late} of {row.n} onsets were late by a frame or more ({row.p99_ms:.1f} ms at p99)"
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A decoder that waits for a decision, and the plan of the session that it was made of."""
+    """A decoder that waits for a decision; it is kept beside its recording in any case."""
 
     result: CalibrationResult
-    plan: CalibrationPlan
-    onsets: str
+    bundle: Bundle
+    generator: Path | None
 
 
 class CalibratePage(SessionPage):
     """The form of a calibration, the pictures in its place, then the decoder's figures and what to do with it."""
 
     title = "Calibrate"
-    hint = "Ctrl+Return shows the pictures · then a decoder is made in the background · Use it, Repeat or Discard"
+    hint = (
+        "Ctrl+Return shows the pictures · then a decoder is made in the background, with its figures: use it, or repeat"
+    )
     about = (
         "Pictures are shown one after another while the EEG is recorded; from both a decoder for this participant and this cap "
         "is made within seconds. It is tried on pictures that it was not made with, beside chance, noise and shuffled pictures."
@@ -64,10 +87,14 @@ class CalibratePage(SessionPage):
 
     def __init__(self, holder: Holder) -> None:
         self._made: Made | None = None
-        self._kept: Task | None = None
+        self._unmade: Recorded | None = None
+        self.use_button, self.make_button = QPushButton(_USE), QPushButton("Make a decoder of it")
+        self.repeat_button, self.leave_button = QPushButton("Show pictures again"), QPushButton("Leave it")
+        self.page_button = QPushButton("Open the report")
         super().__init__(holder)
         self.result_view = CalibrationResultView(holder.colours)
-        self._stack.addWidget(self._result_panel())
+        self._results = self._result_panel()
+        self._stack.addWidget(self._results)
         self._tell_duration()
 
     # ------------------------------------------------------------------ the form
@@ -165,33 +192,39 @@ class CalibratePage(SessionPage):
     def _close(self, session: Any) -> RunResult:
         raise NotImplementedError("a calibration ends with a decoder, not with a report: see `_on_closed`")
 
-    # ------------------------------------------------------------------ the decoder
+    # ------------------------------------------------------------------ the end of the pictures
     @property
     def busy(self) -> str | None:
         """What runs here, or waits for a decision."""
         if self._writing is not None:
             return "a decoder is being made"
         if self._made is not None:
-            return "a decoder waits to be used or discarded"
+            return "a decoder waits to be used or left"
+        if self._unmade is not None:
+            return "a recording waits for its decoder"
         return super().busy
 
     def entered(self) -> None:
         """The keys belong to whatever is in front."""
-        if self._made is not None:
-            self.use_button.setFocus()
+        if self._stack.currentWidget() is self._results:
+            self._first_button().setFocus()
         else:
             super().entered()
-
-    def start(self) -> None:
-        """Show the pictures that the form describes; a decoder that waits is discarded only by its own button."""
-        if self._made is None:
-            super().start()
 
     def close_page(self) -> None:
         """End the session, and the making of a decoder: the recording stays."""
         if self._writing is not None:
             self._writing.cancel()
         super().close_page()
+
+    def _give_up(self) -> None:
+        """Do not wait for what is being opened, or made."""
+        task, self._writing = self._writing, None
+        if task is None:
+            super()._give_up()
+            return
+        task.cancel()
+        self._tell_unmade("The making of the decoder was given up.")
 
     def _on_closed(self) -> None:
         """The pictures are over: make a decoder of them, if they came to an end."""
@@ -205,27 +238,36 @@ class CalibratePage(SessionPage):
         session: CalibrationSession = opened.session
         session.stop()
         opened.undo.close()
-        if session.ended is None or session.ended.fatal:
-            why = "It was closed" if session.ended is None else session.ended.reason.rstrip(".")
-            self.said.emit(
-                f"{why}, after {session.n_shown} pictures; no decoder was made. What was recorded is in {session.plan.folder}.",
-                "warn",
-            )
-            self._show_state()
+        ended, n_shown = session.ended, session.n_shown
+        if n_shown:
+            self._unmade = Recorded(session.plan, session.onsets)
+            if ended is not None and not ended.fatal:
+                self.make()
+            else:
+                self._tell_unmade(
+                    f"{'It was closed.' if ended is None else ended.reason} {n_shown} pictures were shown."
+                )
             return
-        self._make(session)
+        if ended is not None:
+            self.said.emit(ended.reason, "warn")
+        self._show_state()
+        self.start_button.setFocus()
 
-    def _make(self, session: CalibrationSession) -> None:
-        plan, onsets, name = session.plan, session.onsets, self.holder.current.participant or "decoder"
+    # ------------------------------------------------------------------ the decoder
+    def make(self) -> None:
+        """Make a decoder of the pictures that were shown last, and keep it beside their recording."""
+        recorded, name = self._unmade, self.holder.current.participant or "decoder"
+        if recorded is None or self._writing is not None:
+            return
 
         def work(tell: OnProgress) -> Made:
-            from bci_app.engine.calibration_run import run_calibration
+            from bci_app.engine.calibration_run import keep, run_calibration
             from bci_app.engine.calibration_session import request_of
 
-            result = run_calibration(request_of(plan, name), tell, "bci-app app, page Calibrate")
-            late = f"{onsets.late} of {onsets.n} onsets were late by a frame or more ({onsets.p99_ms:.1f} ms at p99)"
-            return Made(result, plan, late)
+            result = run_calibration(request_of(recorded.plan, name), tell, "bci-app app, page Calibrate")
+            return Made(result, keep(result, recorded.folder / "decoder"), recorded.plan.settings.generator)
 
+        self._stack.setCurrentWidget(self._front)
         self._writing = task = Task(work, "making of a decoder", parent=self)
         task.progressed.connect(self._on_making)
         task.succeeded.connect(self._on_made)
@@ -235,75 +277,104 @@ class CalibratePage(SessionPage):
 
     def _on_making(self, done: int, total: int, text: str) -> None:
         share = f" ({done} of {total})" if total > 1 else ""
+        self._bar.setRange(0, total if total > 1 else 0)
+        self._bar.setValue(done)
         self._show_state(f"{text}{share}")
 
     def _on_made(self, made: Made) -> None:
+        recorded, self._unmade = self._unmade, None
         self._writing, self._made = None, made
-        self.result_view.show_result(made.result, made.onsets)
+        self.result_view.show_result(made.result, "" if recorded is None else recorded.onsets_text)
         self.use_button.setText(_USE if made.result.convincing else f"{_USE} all the same")
-        self._stack.setCurrentWidget(self._results)
-        self._show_state()
-        self.use_button.setFocus()
+        self._show_result(made.bundle.folder.parent)
 
     def _on_not_made(self, words: str) -> None:
         self._writing = None
-        self.said.emit(f"No decoder was made; the recording is kept. {words}", "warn")
+        self._tell_unmade(words)
+
+    def _tell_unmade(self, why: str) -> None:
+        """Say why there is no decoder, and offer what can be done about it."""
+        recorded = self._unmade
+        if recorded is not None:
+            self.result_view.show_unmade(
+                f"{why} No decoder was made.", f"What was recorded is kept in {recorded.folder}."
+            )
+            self._show_result(recorded.folder)
+
+    def _show_result(self, folder: Path) -> None:
+        """The figures, or why there are none, with the report that the recording has from now on."""
+        self._bar.setRange(0, 0)
+        for button, shown in ((self.use_button, self._made is not None), (self.make_button, self._made is None)):
+            button.setVisible(shown)
+        self._stack.setCurrentWidget(self._results)
+        self._report = None
         self._show_state()
+        self._first_button().setFocus()
+
+        def write(tell: OnProgress) -> Path:
+            from bci_app.engine.reopening import report_again
+
+            return report_again(folder)
+
+        task = Task(write, "report of a calibration", parent=self)
+        task.succeeded.connect(self._on_report)
+        task.failed.connect(lambda words: self.said.emit(words, "warn"))
+        self._run(task)
+
+    def _on_report(self, report: Path) -> None:
+        self._report = report
+        self._show_state()
+
+    def _show_state(self, text: str = "") -> None:
+        super()._show_state(text)
+        self.give_up_button.setVisible(self._opening is not None or self._writing is not None)
+        self.page_button.setVisible(self._report is not None)
 
     # ------------------------------------------------------------------ what becomes of it
     def use(self) -> None:
-        """Keep the decoder beside its recording, and choose it for the page Decode."""
+        """Choose the decoder for the page Decode."""
         made = self._made
-        if made is None or self._kept is not None:
+        if made is None:
             return
-        place = Path(str(made.plan.folder)) / "decoder"
-
-        def work(tell: OnProgress) -> Bundle:
-            from bci_app.engine.calibration_run import keep
-
-            return keep(made.result, place)
-
-        self._kept = task = Task(work, "keeping of a decoder", parent=self)
-        task.succeeded.connect(self._on_kept)
-        task.failed.connect(self._on_not_kept)
-        self._run(task)
+        self._leave()
+        manifest = made.bundle.manifest
+        assert isinstance(manifest, DecoderManifest)
+        self.holder.choose(decoder=made.bundle.folder, generator=made.generator)
+        self.said.emit(
+            f"The page Decode (Ctrl+4) reads with decoder '{manifest.name}' now. {made.bundle.folder}", "info"
+        )
 
     def repeat(self) -> None:
-        """Forget the decoder, keep the recording, and show pictures again."""
-        self.discard()
+        """Leave what there is, and show pictures again."""
+        self.leave()
         self.start()
 
-    def discard(self) -> None:
-        """Forget the decoder; the recording stays."""
-        made, self._made = self._made, None
-        self._stack.setCurrentWidget(self._front)
+    def leave(self) -> None:
+        """Go back to the form; the recording stays, and the decoder beside it if there is one."""
+        made, recorded = self._made, self._unmade
+        self._leave()
         if made is not None:
-            self.said.emit(f"The decoder is discarded; its recording stays in {made.plan.folder}.", "info")
+            self.said.emit(f"The decoder is not used; it stays beside its recording: {made.bundle.folder}", "info")
+        elif recorded is not None:
+            self.said.emit(f"What was recorded is kept in {recorded.folder}.", "info")
+
+    def _leave(self) -> None:
+        self._made = self._unmade = None
+        self._stack.setCurrentWidget(self._front)
         self._show_state()
         self.start_button.setFocus()
 
-    def _on_kept(self, bundle: Bundle) -> None:
-        made, self._made, self._kept = self._made, None, None
-        self._stack.setCurrentWidget(self._front)
-        self.holder.choose(decoder=bundle.folder, generator=None if made is None else made.plan.settings.generator)
-        self.said.emit(
-            f"Decoder '{bundle.manifest.name}' is chosen; the page Decode reads with it. {bundle.folder}", "info"
-        )
-        self._show_state()
-
-    def _on_not_kept(self, words: str) -> None:
-        self._kept = None
-        self.said.emit(words, "warn")
+    def _first_button(self) -> QPushButton:
+        return self.make_button if self._made is None else self.use_button
 
     def _result_panel(self) -> QWidget:
-        self.use_button, self.repeat_button, self.discard_button = (
-            QPushButton(text) for text in (_USE, _REPEAT, _DISCARD)
-        )
         buttons = QHBoxLayout()
         for button, action in (
             (self.use_button, self.use),
+            (self.make_button, self.make),
             (self.repeat_button, self.repeat),
-            (self.discard_button, self.discard),
+            (self.leave_button, self.leave),
+            (self.page_button, self._open_report),
         ):
             button.clicked.connect(action)
             button.setAutoDefault(True)
@@ -315,6 +386,6 @@ class CalibratePage(SessionPage):
         column.addWidget(self.result_view)
         column.addLayout(buttons)
         column.addStretch(1)
-        self._results = QWidget()
-        QVBoxLayout(self._results).addWidget(Panel("The decoder on pictures that it was not made with", content))
-        return self._results
+        panel = QWidget()
+        QVBoxLayout(panel).addWidget(Panel("The decoder on pictures that it was not made with", content))
+        return panel

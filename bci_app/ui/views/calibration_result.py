@@ -8,6 +8,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from bci_app.engine.verdict import guessing
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 from bci_app.ui.views.text import PlainLabel
@@ -59,6 +60,13 @@ class CalibrationResultView(QWidget):
         self.bars.show_rows(rows_of(score))
         held_out = f"{score.name}, {score.n} trials; {score.held_out}."
         self._facts.setText("\n".join([held_out, f"{onsets}.", *result.notes]))
+        self.bars.show()
+
+    def show_unmade(self, why: str, facts: str) -> None:
+        """Say why there are no figures."""
+        self._verdict.setText(f"▲ {why}")
+        self._facts.setText(facts)
+        self.bars.hide()
 
 
 def rows_of(score: Score) -> tuple[Row, ...]:
@@ -67,7 +75,7 @@ def rows_of(score: Score) -> tuple[Row, ...]:
         ("Decoder on EEG", score.value, score.low, score.high),
         ("Decoder on noise", score.noise_input, None, None),
         ("Shuffled pictures", score.shuffled_pairing, None, None),
-        ("Guessing", score.chance, None, None),
+        ("Guessing", score.chance, *guessing(score.n)),
     )
 
 
