@@ -75,6 +75,31 @@ def saved_settings(folder: Path) -> EvolutionSettings:
     return parse_settings(EvolutionSettings, read_about(folder)["settings"], f"The settings in '{folder / SESSION}'")
 
 
+def check_resumable(folder: Path, saved: EvolutionSettings, wanted: EvolutionSettings) -> None:
+    """Whether the run in `folder`, begun with `saved`, can go on as `wanted`; what makes it this run is checked when it is read.
+
+    Raises
+    ------
+    SettingsError
+        If it is another participant's, read another stream, or has scored all generations already.
+    """
+    if saved.participant != wanted.participant:
+        raise SettingsError(
+            f"A run is resumed with its own participant, '{saved.participant}'; the code is '{wanted.participant}'. Give the "
+            "other code, or begin a new run."
+        )
+    was, now = saved.stream.name, wanted.stream.name
+    if None not in (was, now) and was != now:
+        raise SettingsError(
+            f"The run read stream '{was}'; '{now}' is chosen. Choose the other one, or begin a new run."
+        )
+    scored = max(_state_paths(folder), default=0)
+    if scored >= wanted.n_generations:
+        raise SettingsError(
+            f"All {scored} generations of the run in '{folder}' are scored. Ask for more generations to go on with it."
+        )
+
+
 def read_about(folder: Path) -> dict[str, Any]:
     """What session.json says; RecordingError if there is none, or it is another file or newer."""
     path = folder / SESSION

@@ -76,6 +76,15 @@ def test_bad_channels_belong_to_their_stream() -> None:
         Workplace().with_bad(("Oz",))
 
 
+@pytest.mark.parametrize(
+    "forms",
+    [{"Decode": {"Trials": "x" * 4097}}, {"Decode": {str(n): "" for n in range(51)}}, {str(n): {} for n in range(21)}],
+)
+def test_forms_are_bounded(forms: dict[str, dict[str, str]]) -> None:
+    with pytest.raises(SettingsError, match="forms"):
+        Workplace().changed(forms=forms)
+
+
 def test_file_holds_plain_values(tmp_path: Path) -> None:
     save_workplace(tmp_path / "workplace.json", Workplace(stream=MUSE))
     assert json.loads((tmp_path / "workplace.json").read_text())["stream"]["source_id"] == "muse-1"

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtWidgets import QCheckBox, QLineEdit, QSpinBox, QWidget
 
 from bci_app.ui.background import OnProgress
-from bci_app.ui.pages.session_page import Opened, SessionPage, open_in_folder
+from bci_app.ui.pages.session_page import Opened, SessionPage, device_field, device_settings, open_in_folder
 from bci_app.ui.session_window import SessionWindow
-from bci_app.ui.views.fields import PathField, choice_field
+from bci_app.ui.views.fields import PathField
 
 if TYPE_CHECKING:
     from bci_app.engine.closing import RunResult
 
-DEVICES = (("GPU if there is one", "auto"), ("GPU", "gpu"), ("CPU", "cpu"))
 SHIPPED = "the one that comes with the program"
 NO_MARKERS = "none: sliding windows, or pictures that this program shows"
 
@@ -47,8 +46,7 @@ class DecodePage(SessionPage):
         self.trials.setValue(64)
         self.trials.setEnabled(False)
         self.shows.toggled.connect(self.trials.setEnabled)
-        self.device = choice_field("Device", DEVICES, current.device)
-        self.require_gpu = QCheckBox("refuse to run on anything else")
+        self.device = device_field(current.device)
         return (
             ("&Decoder", self.decoder),
             ("&Generator", self.generator),
@@ -56,7 +54,6 @@ class DecodePage(SessionPage):
             ("Show &pictures here", self.shows),
             ("&Trials", self.trials),
             ("De&vice", self.device),
-            ("Require G&PU", self.require_gpu),
         )
 
     def entered(self) -> None:
@@ -74,14 +71,13 @@ class DecodePage(SessionPage):
         from bci_app.engine.settings import Presentation, SessionSettings, parse_settings
 
         holder, shows = self.holder, self.shows.isChecked()
-        holder.choose(decoder=self.decoder.path, generator=self.generator.path, device=self.device.currentData())
-        values = {
+        device = device_settings(self.device)
+        holder.choose(decoder=self.decoder.path, generator=self.generator.path, device=device["device"])
+        values = device | {
             "participant": holder.participant(),
             "stream": holder.stream().model_copy(update={"markers": self.markers.text().strip() or None}),
             "decoder": self.decoder.path,
             "generator": self.generator.path,
-            "device": self.device.currentData(),
-            "require_gpu": self.require_gpu.isChecked(),
             "presentation": Presentation(n_trials=self.trials.value()) if shows else None,
         }
         settings = parse_settings(SessionSettings, values, "The form of the page Decode")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtWidgets import QCheckBox, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QLineEdit, QSpinBox, QWidget
 
 from bci_app.ui.background import OnProgress
-from bci_app.ui.pages.decode import DEVICES
-from bci_app.ui.pages.session_page import Opened, SessionPage, open_in_folder
+from bci_app.ui.pages.session_page import Opened, SessionPage, device_field, device_settings, open_in_folder
 from bci_app.ui.session_window import SessionWindow
-from bci_app.ui.views.fields import PathField, choice_field
+from bci_app.ui.views.fields import PathField
 
 if TYPE_CHECKING:
     from bci_app.engine.closing import RunResult
@@ -42,14 +41,12 @@ class ReadPage(SessionPage):
         self.beams = QSpinBox()
         self.beams.setRange(0, _MOST_BEAMS)
         self.beams.setSpecialValueText("as the bundle was tested")
-        self.device = choice_field("Device", DEVICES, current.device)
-        self.require_gpu = QCheckBox("refuse to run on anything else")
+        self.device = device_field(current.device)
         return (
             ("&Text bundle", self.decoder),
             ("&Marker stream", self.markers),
             ("&Hypotheses kept", self.beams),
             ("De&vice", self.device),
-            ("Require G&PU", self.require_gpu),
         )
 
     def entered(self) -> None:
@@ -64,15 +61,14 @@ class ReadPage(SessionPage):
         from bci_app.engine.text_settings import TextSettings
 
         holder = self.holder
-        holder.choose(text_decoder=self.decoder.path, device=self.device.currentData())
+        device = device_settings(self.device)
+        holder.choose(text_decoder=self.decoder.path, device=device["device"])
         own, runs = holder.reads_own_sender(), holder.current.runs
         simulated = own is not None and own.code == "simulated"
-        values = {
+        values = device | {
             "participant": holder.participant(),
             "stream": holder.stream().model_copy(update={"markers": self.markers.text().strip() or None}),
             "decoder": self.decoder.path or (shipped(READER) if simulated else None),
-            "device": self.device.currentData(),
-            "require_gpu": self.require_gpu.isChecked(),
             "n_beams": self.beams.value() or None,
         }
         settings = parse_settings(TextSettings, values, "The form of the page Read")

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from bci_app.contract.errors import BciError
+from bci_app.engine.workplace import MOST_LETTERS
 from bci_app.ui import theme
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.pages.page import Holder, Page
 from bci_app.ui.session_window import SessionWindow
-from bci_app.ui.views.fields import form
+from bci_app.ui.views.fields import TallScroll, choice_field, field_text, form, named_fields, set_field_text
 from bci_app.ui.views.panel import Panel
 from bci_app.ui.views.text import PlainLabel
 
@@ -32,22 +33,29 @@ WRITING_S = 60.0
 """How long the end of the program waits for a report that is being written."""
 GIVEN_UP_S = 1.0
 """How long it waits for what was given up while it was opened: that holds nothing which must be kept."""
+DEVICES = (
+    ("GPU if there is one", "auto"),
+    ("GPU; told if it cannot be used", "gpu"),
+    ("GPU; refused if it cannot be used", "required"),
+    ("CPU", "cpu"),
+)
 _WIDEST_PX = 900
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session that waits for its window, and what must be undone when it is over."""
+    """A session that waits for its window, what must be undone when it is over, and the folder that was made for it."""
 
     session: Any
     undo: ExitStack
+    made: Path | None = None
 
     def let_go(self) -> None:
-        """End a session that got no window; it had not started, so the files that it has made hold nothing."""
+        """End a session that got no window; it had not started, so what lies in the folder that was made for it is nothing."""
         self.session.stop()
         self.undo.close()
-        if self.session.plan.folder is not None:
-            shutil.rmtree(self.session.plan.folder, ignore_errors=True)
+        if self.made is not None:
+            shutil.rmtree(self.made, ignore_errors=True)
 
 
 def open_in_folder(runs: Path, kind: str, plan: Any, make: Callable[[Any], Any]) -> Opened:
@@ -62,7 +70,18 @@ def open_in_folder(runs: Path, kind: str, plan: Any, make: Callable[[Any], Any])
 
     with ExitStack() as undo:
         plan.folder = undo.enter_context(run_folder(runs, kind))
-        return Opened(make(plan), undo.pop_all())
+        return Opened(make(plan), undo.pop_all(), plan.folder)
+
+
+def device_field(now: str) -> QComboBox:
+    """Where models are to run, and what happens if they cannot."""
+    return choice_field("Device", DEVICES, now)
+
+
+def device_settings(field: QComboBox) -> dict[str, Any]:
+    """Fields `device` and `require_gpu` of a session's settings."""
+    chosen = field.currentData()
+    return {"device": "gpu" if chosen == "required" else chosen, "require_gpu": chosen == "required"}
 
 
 class SessionPage(Page):
@@ -76,6 +95,8 @@ class SessionPage(Page):
 
     about: ClassVar[str] = ""
     """What such a session does, in a sentence or two."""
+    not_kept: ClassVar[tuple[str, ...]] = ("Decoder", "Generator", "Text bundle", "Marker stream")
+    """Fields that are not remembered with the form: the workplace has them in places of their own."""
 
     def __init__(self, holder: Holder) -> None:
         super().__init__(holder)
@@ -84,6 +105,7 @@ class SessionPage(Page):
         self._tasks: list[Task] = []
         self._opened: Opened | None = None
         self._report: Path | None = None
+        self._dropped: list[str] = []
         self.window_inside: SessionWindow | None = None
         self._stack = QStackedWidget()
         layout = QVBoxLayout(self)
@@ -123,9 +145,20 @@ class SessionPage(Page):
     def entered(self) -> None:
         """The keys belong to the session, or to the form."""
         (self.window_inside or self.start_button).setFocus()
+        if self._dropped:
+            self.said.emit(
+                f"What stood here last time does not fit any more, so the usual stands there again: {', '.join(self._dropped)}.",
+                "warn",
+            )
+            self._dropped = []
+
+    def left(self) -> None:
+        """Remember what stands in the form."""
+        self._keep_form()
 
     def close_page(self) -> None:
-        """End the session; its report is written behind."""
+        """Remember the form and end the session; its report is written behind."""
+        self._keep_form()
         self._give_up()
         if self.window_inside is not None:
             self.window_inside.close()
@@ -144,6 +177,7 @@ class SessionPage(Page):
         except BciError as error:
             self.said.emit(str(error), "warn")
             return
+        self._keep_form()
         self.said.emit("", "info")
         self._opening = task = Task(opener, f"opening of {self.title}", discard=Opened.let_go, parent=self)
         task.progressed.connect(lambda done, total, text: self._show_state(text))
@@ -250,8 +284,7 @@ class SessionPage(Page):
         buttons.addWidget(self.progress, 1)
         column = QVBoxLayout(content)
         column.setSpacing(theme.GAP_PX * 2)
-        column.addWidget(PlainLabel(self.about, muted=True, wrap=True))
-        column.addWidget(form(self._rows()))
+        column.addWidget(self._new_form())
         column.addLayout(buttons)
         column.addWidget(self._bar)
         column.addWidget(self.result)
@@ -261,6 +294,31 @@ class SessionPage(Page):
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.activated.connect(self.start)
         return front
+
+    def _new_form(self) -> QWidget:
+        """What such a session does and the fields, as they stood last time."""
+        rows = self._rows()
+        self._fields = {name: field for name, field in named_fields(rows).items() if name not in self.not_kept}
+        self._take_form()
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, theme.GAP_PX, 0)
+        column.setSpacing(theme.GAP_PX * 2)
+        column.addWidget(PlainLabel(self.about, muted=True, wrap=True))
+        column.addWidget(form(rows))
+        return TallScroll(content)
+
+    def _take_form(self) -> None:
+        """What stood in the form last time stands there again, as far as it fits."""
+        for name, text in self.holder.current.forms.get(self.title, {}).items():
+            field = self._fields.get(name)
+            if field is not None and not set_field_text(field, text):
+                self._dropped.append(name)
+
+    def _keep_form(self) -> None:
+        texts = {name: field_text(field) for name, field in self._fields.items()}
+        kept = {name: text for name, text in texts.items() if len(text) <= MOST_LETTERS}
+        self.holder.choose(forms=self.holder.current.forms | {self.title: kept})
 
     def _show_state(self, text: str = "") -> None:
         working = self._opening is not None or self._writing is not None
