@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
+import subprocess
 import sys
 from collections import namedtuple
 from pathlib import Path
@@ -11,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from bci_app.contract.errors import DeviceError, NoStreamError
-from bci_app.engine import doctor
-from bci_app.engine.doctor import Check, examine, models, network, software, storage, windows
+from bci_app.engine import doctor, doctor_models, doctor_network
+from bci_app.engine.doctor import Check, examine, run_alone, software, storage, windows
+from bci_app.engine.doctor_models import models
+from bci_app.engine.doctor_network import network
 from bci_app.engine.open_ports import open_ports
 from bci_app.engine.session_file import begin_session
 from bci_app.streams.network import VARIABLE, config_in_force
@@ -42,7 +46,7 @@ def test_a_stream_that_is_not_found_is_wrong_and_the_ports_to_open_are_named(mon
     def nothing(**_: object) -> None:
         raise NoStreamError("none answered")
 
-    monkeypatch.setattr(doctor, "find", nothing)
+    monkeypatch.setattr(doctor_network, "find", nothing)
     check = by_name(network(config_in_force()))["own stream on this machine"]
     assert (check.value, check.state) == ("not found", "wrong")
     for words in ("16571", "KnownPeers", "none answered"):
@@ -64,15 +68,15 @@ def test_models_that_cannot_run_are_wrong_in_the_words_of_the_error(monkeypatch:
     def missing() -> tuple[str, tuple[str, ...]]:
         raise DeviceError("Models run on onnxruntime, which cannot be imported.")
 
-    monkeypatch.setattr(doctor, "runtime_facts", missing)
-    monkeypatch.setattr(doctor, "_version", lambda package: "1.0")
+    monkeypatch.setattr(doctor_models, "runtime_facts", missing)
+    monkeypatch.setattr(doctor_models, "version_of", lambda package: "1.0")
     first, second = models()
     assert "Uninstall both" in first.advice
     assert (second.state, second.advice) == ("wrong", "Models run on onnxruntime, which cannot be imported.")
 
 
 def test_a_package_that_is_missing_is_wrong_and_an_optional_one_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_version", lambda package: "" if package in ("mne", "psutil") else "1.0")
+    monkeypatch.setattr(doctor, "version_of", lambda package: "" if package in ("mne", "psutil") else "1.0")
     found = by_name(software())
     assert (found["mne"].state, found["psutil"].state, found["numpy"].state) == ("wrong", "note", "fine")
     assert "pip install mne" in found["mne"].advice
@@ -98,8 +102,55 @@ def test_sessions_that_were_cut_short_and_a_place_that_is_no_folder_are_told(tmp
 
 
 def test_without_a_display_the_way_without_one_is_told() -> None:
-    assert windows(True).state == "fine"
-    assert "--headless" in windows(False).advice
+    (check,) = windows(False)
+    assert (check.state, "--headless" in check.advice) == ("note", True)
+
+
+def test_a_display_on_which_no_window_can_be_made_is_wrong_in_the_words_of_qt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "nowhere")
+    (check,) = windows(True)
+    assert (check.value, check.state) == ("cannot be made", "wrong")
+    assert 'Could not find the Qt platform plugin "nowhere"' in check.advice
+    monkeypatch.setattr(doctor, "run_alone", lambda code, environment: (0, ""))
+    (check,) = windows(True)
+    assert check.state == "fine"
+
+
+def test_what_is_run_alone_ends_in_time_and_its_last_words_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = "import os, sys; sys.stderr.write('a\\nb' + os.environ['WORD']); sys.exit(3)"
+    assert run_alone(told, {"WORD": "c"}) == (3, "a bc")
+    monkeypatch.setattr(doctor, "_ALONE_S", 0.01)
+    assert run_alone("import time; time.sleep(60)", {})[0] == 1
+
+
+@pytest.mark.parametrize("text", ["no key and no value", "[ports]\nIPv6 = perhaps"])
+def test_a_configuration_that_lsl_cannot_read_is_wrong_though_lsl_goes_on_without_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "lsl_api.cfg").write_text(text + "\n")
+    check = next(iter(network(tmp_path / "lsl_api.cfg")))
+    assert (check.name, check.state) == ("configuration", "wrong")
+    assert "LSL cannot read this file (" in check.advice
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider:UserWarning")
+def test_a_gpu_package_without_a_gpu_is_told_with_what_could_not_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
+    found = by_name(models())
+    assert found["really run on"].state == "note"
+    assert found["really run on"].value.startswith("CPU: GPU not used")
+    assert "CUDA or cuDNN" in found["really run on"].advice
+
+
+def test_a_package_that_is_broken_is_told_by_the_check_that_needs_it_and_the_others_go_on(tmp_path: Path) -> None:
+    broken = "import sys; sys.modules['pylsl'] = None; from bci_app.cli import main; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", broken, "doctor", "--json"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1, ended.stderr
+    wrong = {check["topic"]: check["advice"] for check in json.loads(ended.stdout) if check["state"] == "wrong"}
+    assert "import of pylsl halted" in wrong["LSL"]
+    assert {"versions", "display"} <= {check["topic"] for check in json.loads(ended.stdout)} - set(wrong)
 
 
 @pytest.mark.parametrize("with_psutil", [True, False])
