@@ -242,6 +242,9 @@ def _application(appearance: str) -> QApplication:
         raise SettingsError(f"The appearance is {known}; got '{appearance}'. Choose one of them.")
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(["bci-app"])
+    app.setQuitOnLastWindowClosed(
+        False
+    )  # `closed` ends the loop; the event of Qt's own quitting would end the next one
     theme.dress(app, theme.THEMES[appearance])
     return app
 
@@ -263,11 +266,16 @@ def _prompt_threads() -> Iterator[None]:
 @contextmanager
 def _closes_on_signal(close: Callable[[], object]) -> Iterator[None]:
     """Close the window on Ctrl+C or a termination request; the polling timer lets Python see the signal."""
+    from PySide6.QtCore import QTimer
+
+    def close_in_loop(*_: object) -> None:
+        QTimer.singleShot(0, close)  # what closes before its loop has begun does not end it
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     wanted = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: close()) for number in wanted]
+    before = [signal.signal(number, close_in_loop) for number in wanted]
     try:
         yield
     finally:

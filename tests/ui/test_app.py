@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
@@ -67,6 +67,28 @@ def test_window_closes_within_two_seconds_while_the_session_runs(qapp: QApplicat
     assert run_window(session, offscreen=True) == 0
     assert time.perf_counter() - asked[0] < 2.0
     assert "fake session" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself SIGINT on Windows")
+def test_interrupt_while_the_session_begins_closes_the_window(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = FakeSession()
+    monkeypatch.setattr(session, "start", lambda on_event: os.kill(os.getpid(), signal.SIGINT))
+    assert run_window(session, offscreen=True) == 0
+    assert session.stops == 1
+
+
+def test_a_window_that_has_closed_ends_no_loop_after_its_own(qapp: QApplication) -> None:
+    qapp.setQuitOnLastWindowClosed(
+        True
+    )  # Qt's usual; the end of a window's loop would be heard in the next one as well
+    assert run_window(RunningFakeSession(n_of=1, pace_s=0.02), offscreen=True, close_when_finished=True) == 0
+    loop, turns = QEventLoop(), []
+    QTimer.singleShot(0, lambda: turns.append("turned"))
+    QTimer.singleShot(10, loop.quit)
+    loop.exec()
+    assert turns == ["turned"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself SIGINT on Windows")
