@@ -242,9 +242,8 @@ def _application(appearance: str) -> QApplication:
         raise SettingsError(f"The appearance is {known}; got '{appearance}'. Choose one of them.")
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(["bci-app"])
-    app.setQuitOnLastWindowClosed(
-        False
-    )  # `closed` ends the loop; the event of Qt's own quitting would end the next one
+    # `closed` ends a window's loop; the event of Qt's own quitting would end the next loop
+    app.setQuitOnLastWindowClosed(False)
     theme.dress(app, theme.THEMES[appearance])
     return app
 
