@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from bci_app.contract.bundle import MANIFEST
 from bci_app.contract.errors import RecordingError, SettingsError
 from bci_app.engine.participant_code import check_code
 from bci_app.engine.session_file import now
 from bci_app.engine.sessions import TRASH, SessionEntry, files_in, list_sessions, read_entry
+from bci_app.engine.workplace import Workplace
 
 CONTENTS = "contents.json"
 _PIECE = 2**20
@@ -25,8 +27,9 @@ OnProgress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What was deleted: folders, and how many files and bytes were in them."""
+    """What was deleted: whose, which folders, and how many files and bytes were in them."""
 
+    code: str
     folders: tuple[Path, ...]
     n_files: int
     n_bytes: int
@@ -181,4 +184,25 @@ def delete_participant(runs: Path, code: str, typed: str) -> Deleted:
                 f"'{error.filename}' could not be deleted: {error.strerror}. {done} of {len(entries)} sessions of participant "
                 f"'{code}' are deleted; left are {left}. Check permissions, and delete again."
             ) from None
-    return Deleted(tuple(entry.folder for entry in entries), n_files, n_bytes)
+    return Deleted(code, tuple(entry.folder for entry in entries), n_files, n_bytes)
+
+
+def mentions(workplace: Workplace, folders: Iterable[Path], code: str = "") -> dict[str, Any]:
+    """Fields of the workplace that name something in `folders`, or the participant `code`, each with nothing in its place.
+
+    Parameters
+    ----------
+    workplace : Workplace
+        What is chosen.
+    folders : iterable of Path
+        Are gone.
+    code : str
+        Of a participant whose data are gone.
+    """
+    gone = [each.absolute() for each in folders]
+    found: dict[str, Any] = {}
+    for name in ("decoder", "generator", "text_decoder"):
+        path: Path | None = getattr(workplace, name)
+        if path is not None and any(path.absolute().is_relative_to(each) for each in gone):
+            found[name] = None
+    return found | ({"participant": ""} if code and workplace.participant == code else {})

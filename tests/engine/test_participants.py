@@ -12,11 +12,12 @@ import pytest
 
 from bci_app.contract.errors import BciError, RecordingError, SettingsError
 from bci_app.engine.events import Finished
-from bci_app.engine.participants import belongings, delete_participant, export_participant
+from bci_app.engine.participants import belongings, delete_participant, export_participant, mentions
 from bci_app.engine.session_file import CUT_SHORT, begin_session, end_session
 from bci_app.engine.session_lock import SessionLock
 from bci_app.engine.sessions import TRASH, list_sessions
 from bci_app.engine.trash import Trash
+from bci_app.engine.workplace import Workplace
 
 
 def new_session(runs: Path, name: str, code: str, ended: Finished | bool | None = None) -> Path:
@@ -150,6 +151,17 @@ def test_replays_of_a_participants_sessions_belong_to_the_participant_whoever_pl
         "r-3",
         "r-4",
     }
+
+
+def test_what_is_chosen_of_what_is_gone_is_named_and_nothing_else(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    chosen = Workplace(participant="P07", decoder=Path("runs/run-1/decoder"), generator=runs / "run-10")
+    assert mentions(chosen, [runs / "run-1"]) == {"decoder": None}
+    assert mentions(chosen, [runs / "run-2"], "P07") == {"participant": ""}
+    assert mentions(chosen, [runs / "run-10"], "P08") == {"generator": None}
+    assert mentions(Workplace(), [runs]) == {}
 
 
 @pytest.mark.parametrize("typed", ["", "p07", "P08", "P07 "])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from bci_app.contract.errors import BciError
 from bci_app.engine.trash import Trash
@@ -17,6 +17,7 @@ from bci_app.ui import theme
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.pages.page import Holder, Page
 from bci_app.ui.views.panel import Panel
+from bci_app.ui.views.participant_data import ParticipantData
 from bci_app.ui.views.session_table import SessionTable
 from bci_app.ui.views.text import PlainLabel
 
@@ -77,15 +78,7 @@ class SessionsPage(Page):
         self.bids = QPushButton("Export &BIDS")
         self.delete = QPushButton("&Delete")
         self.undo = QPushButton("&Undo")
-        self.code = PlainLabel("", wrap=True)
-        self.take_all = QPushButton("&Export all")
-        self.delete_all = QPushButton("Delete a&ll …")
-        self.typed = QLineEdit()
-        self.typed.setFixedWidth(260)
-        self.typed.setAccessibleName("The participant's code, typed once more")
-        self.typed.setPlaceholderText("type the code once more")
-        self.confirm = QPushButton("Delete for good")
-        self.keep = QPushButton("Keep")
+        self.person = ParticipantData()
         self.state = PlainLabel(NOTHING, points=theme.SMALL_PT, muted=True, wrap=True)
 
     def _lay_out(self) -> None:
@@ -96,15 +89,15 @@ class SessionsPage(Page):
         column = QVBoxLayout(sessions)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.table, 1)
-        column.addLayout(_row(self.report, self.anew, self.replay, self.xdf, self.bids, self.delete, self.undo))
+        row = QHBoxLayout()
+        row.setSpacing(theme.GAP_PX)
+        for button in (self.report, self.anew, self.replay, self.xdf, self.bids, self.delete, self.undo):
+            row.addWidget(button)
+        row.addStretch(1)
+        column.addLayout(row)
         column.addWidget(self.state)
         layout.addWidget(Panel("Sessions", sessions), 1)
-        person = QWidget()
-        column = QVBoxLayout(person)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.code)
-        column.addLayout(_row(self.take_all, self.delete_all, self.typed, self.confirm, self.keep))
-        layout.addWidget(Panel("All of a participant", person))
+        layout.addWidget(Panel("All of a participant", self.person))
 
     def _connect(self) -> None:
         self.table.picked.connect(lambda entry: self.open_report())
@@ -117,19 +110,15 @@ class SessionsPage(Page):
             (self.bids, lambda: self.export("bids")),
             (self.delete, self.delete_session),
             (self.undo, self.take_back),
-            (self.take_all, self.export_participant),
-            (self.delete_all, lambda: self._ask(True)),
-            (self.confirm, self.delete_participant),
-            (self.keep, lambda: self._ask(False)),
         ):
             button.clicked.connect(action)
-        self.typed.returnPressed.connect(self.delete_participant)
+        self.person.export_wanted.connect(self.export_participant)
+        self.person.delete_wanted.connect(self.delete_participant)
         for key, action in (("Del", self.delete_session), ("Ctrl+Z", self.take_back), ("F5", self.refresh)):
             shortcut = QShortcut(QKeySequence(key), self.table if key == "Del" else self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(action)
-        self._ask(False)
 
     # ------------------------------------------------------------------ the page's life
     @property
@@ -155,7 +144,9 @@ class SessionsPage(Page):
             task.join(_LAST_S)
         for trash in self._trashes.values():
             try:
+                gone = [trash.runs / name for name in trash.names]
                 trash.empty()
+                self._forget(gone)
             except BciError as error:
                 logger.error("%s", error)
 
@@ -190,15 +181,7 @@ class SessionsPage(Page):
         for button in (self.report, self.anew, self.replay, self.xdf, self.bids, self.delete):
             button.setEnabled(entry is not None and free)
         self.undo.setEnabled(free and bool(self._trash.names))
-        code = "" if entry is None else entry.participant
-        self.code.setText(
-            f"Participant {code}: every session, and every decoder made of them, in the folder of runs."
-            if code
-            else "Put the cursor on a session that has a participant's code."
-        )
-        for button in (self.take_all, self.delete_all):
-            button.setEnabled(bool(code) and free)
-        self._ask(False)
+        self.person.show_code("" if entry is None else entry.participant, free)
 
     # ------------------------------------------------------------------ work behind the window
     def _start(
@@ -229,6 +212,12 @@ class SessionsPage(Page):
         self._show_choice()
         self.said.emit(f"{doing} …", "info")
         self._working = self._start(work, lambda result: self._done(take, result), self._failed, discard)
+        self._working.progressed.connect(lambda done, total, text: self._tell_progress(done, total))
+
+    def _tell_progress(self, done: int, total: int) -> None:
+        """How far the work is, in steps of a twentieth."""
+        if total and done and done * 20 // total != (done - 1) * 20 // total:
+            self.said.emit(f"{self._doing}: {done} of {total} files", "info")
 
     def _done(self, take: Callable[[Any], None], result: Any) -> None:
         self._doing = ""
@@ -354,17 +343,9 @@ class SessionsPage(Page):
 
         self._do(f"All of participant {entry.participant} is being exported", work, self._tell_paths)
 
-    def _ask(self, asked: bool) -> None:
-        """Show the line in which the code is typed once more, or hide it."""
-        self.typed.clear()
-        for widget in (self.typed, self.confirm, self.keep):
-            widget.setVisible(asked)
-        if asked:
-            self.typed.setFocus()
-
-    def delete_participant(self) -> None:
-        """Delete all that belongs to the participant of the session for good, if the code was typed once more."""
-        entry, runs, typed = self.table.selected, self.holder.current.runs, self.typed.text().strip()
+    def delete_participant(self, typed: str) -> None:
+        """Delete all that belongs to the participant of the session for good, if `typed` is the code."""
+        entry, runs = self.table.selected, self.holder.current.runs
         if entry is None or not entry.participant:
             return
 
@@ -376,6 +357,7 @@ class SessionsPage(Page):
         self._do(f"All of participant {entry.participant} is being deleted", work, self._tell_deleted)
 
     def _tell_deleted(self, deleted: Deleted) -> None:
+        self._forget(deleted.folders, deleted.code)
         names = ", ".join(folder.name for folder in deleted.folders)
         self.said.emit(
             f"Deleted for good: {names}; {deleted.n_files} files, {deleted.n_bytes / 1e6:,.1f} MB. What was exported is not "
@@ -383,11 +365,8 @@ class SessionsPage(Page):
             "info",
         )
 
+    def _forget(self, folders: Sequence[Path], code: str = "") -> None:
+        """Choose nothing any more that was in these folders, which are gone, and no participant whose data are."""
+        from bci_app.engine.participants import mentions
 
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(theme.GAP_PX)
-    for widget in widgets:
-        row.addWidget(widget)
-    row.addStretch(1)
-    return row
+        self.holder.choose(**mentions(self.holder.current, folders, code))

@@ -70,7 +70,7 @@ class SessionTable(RowTable[SessionEntry]):
         colours = {"complete": self._colours.text, "running": self._colours.text}
         colour = colours.get(entry.state, self._colours.warn) if column == _ENDED else self._colours.text
         cell.setForeground(QBrush(QColor(colour)))
-        cell.setToolTip(plain_tooltip(f"{entry.title}: {entry.folder.name}"))
+        cell.setToolTip(plain_tooltip(f"{entry.folder.name}, {entry.title}: {entry.ended}"))
         self.setItem(number, column, cell)
 
 

@@ -71,7 +71,8 @@ def settle(qtbot: QtBot, page: SessionsPage) -> None:
 
 def press(qtbot: QtBot, page: SessionsPage, folder: Path, button: str) -> None:
     page.table.select(folder)
-    qtbot.mouseClick(getattr(page, button), Qt.MouseButton.LeftButton)
+    owner = page if hasattr(page, button) else page.person
+    qtbot.mouseClick(getattr(owner, button), Qt.MouseButton.LeftButton)
     settle(qtbot, page)
 
 
@@ -138,9 +139,12 @@ def test_a_deleted_session_is_taken_back_with_ctrl_z_and_gone_when_the_window_ha
     settle(qtbot, page)
     assert all_files(runs) == before
     assert not page.undo.isEnabled()
+    page.holder.choose(decoder=runs / "run-2" / "decoder")
     press(qtbot, page, runs / "run-2", "delete")
+    assert page.holder.current.decoder is not None
     page.close_page()
     page.finish()
+    assert page.holder.current.decoder is None
     assert all_files(runs) == {name: content for name, content in before.items() if not name.startswith("run-2/")}
 
 
@@ -165,25 +169,28 @@ def test_a_participants_data_are_deleted_only_after_the_code_was_typed_again(
     make: Make, qtbot: QtBot, runs: Path
 ) -> None:
     page, before = make(), all_files(runs)
-    assert page.typed.isHidden()
+    page.holder.choose(participant="P07", decoder=runs / "run-1" / "decoder", generator=runs / "run-2")
+    assert page.person.typed.isHidden()
     for typed, left in (("p07", before), ("P07", {n: c for n, c in before.items() if n.startswith("run-2/")})):
         press(qtbot, page, runs / "run-1", "delete_all")
-        assert not page.typed.isHidden()
-        qtbot.keyClicks(page.typed, typed)
-        qtbot.keyClick(page.typed, Qt.Key.Key_Return)
+        assert not page.person.typed.isHidden()
+        qtbot.keyClicks(page.person.typed, typed)
+        qtbot.keyClick(page.person.typed, Qt.Key.Key_Return)
         settle(qtbot, page)
         assert all_files(runs) == left
-        assert page.typed.isHidden()
+        assert page.person.typed.isHidden()
     assert [row[2] for row in page.table.cells()] == ["P08"]
     assert "Deleted for good: signal-1, run-1" in said(page)
+    now = page.holder.current
+    assert (now.participant, now.decoder, now.generator) == ("", None, runs / "run-2")
 
 
 def test_another_row_takes_the_question_away(make: Make, qtbot: QtBot, runs: Path) -> None:
     page = make()
     press(qtbot, page, runs / "run-1", "delete_all")
     page.table.select(runs / "run-2")
-    assert page.typed.isHidden()
-    assert "P08" in page.code.text()
+    assert page.person.typed.isHidden()
+    assert "P08" in page.person.code.text()
 
 
 def test_a_replay_is_chosen_as_the_stream(
