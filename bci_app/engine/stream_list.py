@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,9 +14,15 @@ from bci_app.streams.source import StreamDescription
 
 _MISSED = 2
 """Looks without an answer after which a stream has gone: one answer may get lost on its way."""
-_KEPT = 100
+_KEPT = 20
 """Streams that have gone and are still listed, at most."""
-LOOK_EVERY_S = 1.0
+_LONGEST = 60
+"""Letters of a name that are written in a sentence."""
+_NAMED = 4
+"""Channels that are named in a sentence."""
+ANYONE = "Without a source_id nobody can tell whether it is the same device: look whether it is."
+"""Of a stream that says nothing by which it could be known again."""
+LOOK_EVERY_S, LOOK_SELDOM_S = 1.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +45,23 @@ class StreamRow:
 
 
 class StreamList:
-    """The rows, by name; any one thread."""
+    """The rows, by name, those that have gone below; any one thread."""
 
     def __init__(self) -> None:
         self.rows: tuple[StreamRow, ...] = ()
 
-    def update(self, found: Sequence[StreamDescription]) -> tuple[StreamRow, ...]:
-        """The rows after a look that found `found`: streams that did not answer stay, and have gone after the second."""
+    def update(self, found: Sequence[StreamDescription], unlisted: Collection[str] = ()) -> tuple[StreamRow, ...]:
+        """The rows after a look that found `found`: streams that did not answer stay, and have gone after the second.
+
+        Those that have gone and whose source_id begins with one of `unlisted` are let go of: their end was wanted.
+        """
         now = {(*(row := StreamRow(each)).key, each.uid): row for each in found}
         answered = {row.key for row in now.values()}
         silent = [replace(row, missed=row.missed + 1) for row in self.rows if row.key not in answered]
-        gone = sorted((row for row in silent if not row.there), key=lambda row: row.missed)[:_KEPT]
+        ended = [row for row in silent if not row.there and not row.description.source_id.startswith(tuple(unlisted))]
+        gone = sorted(ended, key=lambda row: row.missed)[:_KEPT]
         kept = [*now.values(), *(row for row in silent if row.there), *gone]
-        self.rows = tuple(sorted(kept, key=lambda row: (row.description.name, row.description.uid)))
+        self.rows = tuple(sorted(kept, key=lambda row: (not row.there, row.description.name, row.description.uid)))
         return self.rows
 
 
@@ -86,17 +97,87 @@ def match(choice: StreamChoice, rows: Sequence[StreamRow]) -> Match:
 
 def told(choice: StreamChoice, found: Match) -> str:
     """In words, whether the stream that was chosen is there, and what can be done if not."""
-    name, source = f"'{choice.name}'", f"source_id '{choice.source_id}'" if choice.source_id else "no source_id"
+    name, source = f"'{short(choice.name or '')}'", "no source_id"
+    if choice.source_id:
+        source = f"source_id '{short(choice.source_id)}'"
     match found.answer:
         case "there":
-            return f"Stream {found.rows[0].description} is there."
+            return f"{name} is there: {in_short(found.rows[0].description)}."
         case "several":
             return f"{len(found.rows)} streams {name} with {source} answer, so none is taken. Stop all but one of their senders."
         case "other":
-            others = "; ".join(str(row.description) for row in found.rows)
+            others = "; ".join(
+                f"{in_short(row.description)}, source_id '{short(row.description.source_id)}'" for row in found.rows[:3]
+            )
             return f"{name} with {source} was chosen and is not there. Of this name there is {others}: perhaps another device."
         case "absent":
             return f"Looking for {name} with {source}. Start its sender, or choose another stream: none is taken in its place."
+
+
+class Fate:
+    """What becomes of the stream that was chosen: each turn is said once; any one thread."""
+
+    def __init__(self) -> None:
+        self._chosen: tuple[str | None, str | None] | None = None
+        self._known: StreamDescription | None = None
+        self._lost = False
+
+    def tell(self, choice: StreamChoice, found: StreamDescription | None) -> tuple[str, bool] | None:
+        """What is to be said after a look that `found` the stream or did not, and whether all is well; None if nothing is."""
+        if self._chosen != (choice.name, choice.source_id):
+            self._chosen, self._known, self._lost = (choice.name, choice.source_id), None, False
+        before, self._known = self._known, found or self._known
+        lost, self._lost = self._lost, before is not None and found is None
+        if before is None or (lost and found is None):
+            return None
+        if found is None:
+            again = "It is taken again when it returns; no other is taken in its place." if before.source_id else ANYONE
+            return f"Stream '{short(before.name)}' answers no more. {again}", False
+        return _return_of(before, found, lost)
+
+
+def _return_of(before: StreamDescription, now: StreamDescription, lost: bool) -> tuple[str, bool] | None:
+    """What is to be said of a stream that answers, and whether all is well."""
+    named = f"Stream '{short(now.name)}'"
+    if before.uid != now.uid and (different := _differences(before, now)):
+        return f"{named} is back with {different}. Check that it is set as it was.", False
+    if before.uid != now.uid and not now.source_id:
+        return (
+            f"{named} answers again, from {short(now.hostname)}; before from {short(before.hostname)}. {ANYONE}",
+            False,
+        )
+    return (f"{named} is back.", True) if lost else None
+
+
+def _differences(before: StreamDescription, now: StreamDescription) -> str:
+    """What a stream says otherwise than before, in words; empty if it only started again."""
+    told = []
+    if (before.channels, before.n_channels) != (now.channels, now.n_channels):
+        told.append(f"other channels ({_channels(now)}; before {_channels(before)})")
+    if before.sfreq != now.sfreq:
+        told.append(f"another rate ({now.sfreq:g} Hz; before {before.sfreq:g} Hz)")
+    if before.unit != now.unit:
+        told.append(f"another unit ({short(now.unit) or 'none'}; before {short(before.unit) or 'none'})")
+    return ", ".join(told)
+
+
+def _channels(description: StreamDescription) -> str:
+    named = description.channels[:_NAMED]
+    n_more = description.n_channels - len(named)
+    listed = ", ".join(map(short, named)) or "none named"
+    return f"{listed} and {n_more} more" if named and n_more > 0 else listed
+
+
+def in_short(description: StreamDescription) -> str:
+    """What a stream is, in a few words: channels, rate and the machine that it comes from."""
+    what = "text" if description.text else f"{description.n_channels} channels at {description.sfreq:g} Hz"
+    return f"{short(description.type) or 'no type'}, {what}, from {short(description.hostname)}"
+
+
+def short(text: str) -> str:
+    """What came over the network, as a piece of a sentence: one line, and not too long."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text[: _LONGEST + 1])
+    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
 
 
 def choice_of(description: StreamDescription, before: StreamChoice | None = None) -> StreamChoice:
@@ -121,6 +202,11 @@ class StreamWatch(Worker):
         Takes a message if looking fails for good.
     look : callable, optional
         Gives all streams that answer now; by default a `Lookout` of its own does.
+
+    Attributes
+    ----------
+    every_s : float
+        How long it waits between two looks; any thread may change it.
     """
 
     def __init__(
@@ -132,10 +218,23 @@ class StreamWatch(Worker):
         super().__init__("stream watch", on_failure)
         self._on_look = on_look
         self._look = look or Lookout().look
+        self.every_s = LOOK_EVERY_S
+        self._woken = threading.Event()
+
+    def look_now(self) -> None:
+        """Wait no longer for the next look; any thread."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Tell the worker to stop, without waiting; any thread."""
+        super().stop()
+        self._woken.set()
 
     def step(self) -> bool:
         """Look once, then wait; worker's thread."""
         found = self._look()
         if not self.stopping:
             self._on_look(found)
-        return not self.pause(LOOK_EVERY_S)
+        self._woken.wait(self.every_s)
+        self._woken.clear()
+        return not self.stopping

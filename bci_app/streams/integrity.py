@@ -18,7 +18,7 @@ _MAX_XDF_CHUNK = 2**31
 _PIECE = 2**20
 _XDF_STREAM_HEADER, _XDF_SAMPLES, _XDF_STREAM_FOOTER = 2, 3, 6
 _FIF_BLOCK_START, _FIF_BLOCK_END = 104, 105
-_END_HINT = "Read an intact copy, or ask for what is there with --partial."
+_END_HINT = "Read an intact copy, or ask for what is there: --partial, or “a cut file too” in the window."
 
 
 def open_maybe_packed(path: Path, partial: bool = False) -> BinaryIO:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import warnings
 from pathlib import Path
@@ -137,6 +138,8 @@ def _read_mne(path: Path) -> Recording:
 
     if path.name.lower().endswith((".fif", ".fif.gz")):
         check_fif_is_whole(path)
+    if path.suffix.lower() == ".set":
+        _check_matlab_form(path)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -163,6 +166,17 @@ def _read_mne(path: Path) -> Recording:
         raise
     except Exception as error:  # each of MNE's readers has failures of its own
         raise RecordingError(f"'{path.name}' cannot be read: {error}. Read an intact copy.") from error
+
+
+def _check_matlab_form(path: Path) -> None:
+    """EEGLAB's files of MATLAB's newest form are HDF5, which needs two packages more."""
+    with path.open("rb") as file:
+        newest = file.read(10) == b"MATLAB 7.3"
+    if newest and not (importlib.util.find_spec("pymatreader") and importlib.util.find_spec("h5py")):
+        raise RecordingError(
+            f"'{path.name}' is of MATLAB's form 7.3, which is read with pymatreader and h5py; they are not installed. Install "
+            "them (pip install pymatreader h5py), or save it from EEGLAB in the form of version 6."
+        )
 
 
 def _mne_markers(raw: Any) -> tuple[Marker, ...]:

@@ -154,7 +154,7 @@ def scale_to(wanted: Unit, sent: str, what: str, declared: str | None = None) ->
         came = f"says '{sent}'" if sent.strip() else "gives no unit"
         raise UnitError(
             f"The unit of {what} must be {_WORDS[wanted]}; it {came}. "
-            "Set the unit at the sender, or declare it with --unit if you know it."
+            "Set the unit at the sender, or declare it with --unit if you know it, or with “Unit” in the window."
         )
     return scale
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,6 +66,7 @@ def read_xdf(path: Path, stream: str | None = None, unit: str | None = None, par
 
 
 def _load(path: Path, regular: bool, partial: bool) -> list[dict[str, Any]]:
+    logging.getLogger(pyxdf.__name__).setLevel(logging.CRITICAL)  # what it says of a file, the checks here say in words
     try:
         with open_maybe_packed(path, partial) as file:
             streams, _ = pyxdf.load_xdf(
@@ -72,7 +74,7 @@ def _load(path: Path, regular: bool, partial: bool) -> list[dict[str, Any]]:
                 dejitter_timestamps=regular,
                 jitter_break_threshold_seconds=_BREAK_S,
                 jitter_break_threshold_samples=1,
-                verbose=False,
+                verbose=None,
             )
     except Exception as error:  # pyxdf lets whatever a damaged file provokes through
         raise RecordingError(f"'{path.name}' cannot be read as XDF: {error}. Read an intact copy.") from error
@@ -100,7 +102,8 @@ def _choose(streams: Sequence[dict[str, Any]], wanted: str | None, path: Path) -
     asked = "of type EEG" if wanted is None else f"'{wanted}'"
     raise RecordingError(
         f"'{path.name}' must hold exactly one stream of numbers {asked} that is not empty; it holds "
-        f"{len(found)}. Its streams: {listed or 'none'}. Name the one you mean with --stream, by its name or id."
+        f"{len(found)}. Its streams: {listed or 'none'}. Name the one you mean by "
+        "its name or id, with --stream or “Stream” in the window."
     )
 
 
@@ -125,7 +128,7 @@ def _checked_rate(stream: Mapping[str, Any], path: Path) -> float:
     if not (math.isfinite(sfreq) and 0 < sfreq <= MAX_SFREQ_HZ):
         raise RecordingError(
             f"A signal must have a regular rate of at most {MAX_SFREQ_HZ:g} Hz; stream '{_one(stream, 'name')}' "
-            f"in '{path.name}' says {sfreq:g} Hz. Choose another stream with --stream."
+            f"in '{path.name}' says {sfreq:g} Hz. Choose another stream with --stream or “Stream” in the window."
         )
     times = np.asarray(stream["time_stamps"], dtype=np.float64)
     measured = 1.0 / max(float(np.mean(_steps(times, sfreq))), 1e-9) if len(times) > 2 else sfreq

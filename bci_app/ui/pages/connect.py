@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,25 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from bci_app.contract.errors import BciError
-from bci_app.engine.stream_list import Match, StreamList, StreamRow, StreamWatch, choice_of, match, told
+from bci_app.engine.stream_list import (
+    LOOK_EVERY_S,
+    LOOK_SELDOM_S,
+    Fate,
+    Match,
+    StreamList,
+    StreamRow,
+    StreamWatch,
+    choice_of,
+    in_short,
+    match,
+    short,
+    told,
+)
 from bci_app.streams.lsl import Lookout
 from bci_app.ui import theme
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.pages.page import Holder, Page
-from bci_app.ui.pages.starting import StartBox
+from bci_app.ui.pages.starting import UNITS, StartBox
 from bci_app.ui.session_window import splitter
 from bci_app.ui.views.fields import choice_field
 from bci_app.ui.views.montage import MontageView
@@ -32,8 +46,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NOTHING_CHOSEN = "No stream is chosen yet. Choose one with Enter."
+NAMELESS = "The sender names no channels, so they are called 1, 2, 3 … and have no places on the head."
 NOBODY = "No stream answers. Start the amplifier's LSL sender, or a simulated participant below."
-UNITS = (("as the sender says", None), ("microvolts", "uV"), ("counts", "count"), ("arbitrary", "au"))
 _NAMED = 40
 _LAST_S = 1.0
 """How long the end of the program waits for a look at the network."""
@@ -44,7 +58,7 @@ Look = Callable[[], "tuple[StreamDescription, ...]"]
 class ConnectPage(Page):
     """A list of streams that lives, the one that is chosen, and its channels on the head.
 
-    It looks at the network while it is in front, and from behind until the chosen stream has been found.
+    It looks at the network each second while it is in front or the chosen stream is not there, else every five seconds.
 
     Parameters
     ----------
@@ -72,6 +86,8 @@ class ConnectPage(Page):
         self._in_front = False
         self._closed = False
         self._answered = ""
+        self._fate = Fate()
+        self._own: set[str] = set()  # source_ids of what was started here
         self._make_widgets()
         self._lay_out()
         self._connect()
@@ -115,7 +131,7 @@ class ConnectPage(Page):
         column.addLayout(state)
         self.streams_panel = Panel("Streams on the network", streams)
         self.channels_panel = Panel("Channels", head)
-        body = splitter(Qt.Orientation.Horizontal, (self.streams_panel, 62), (self.channels_panel, 38))
+        body = splitter(Qt.Orientation.Horizontal, (self.streams_panel, 66), (self.channels_panel, 34))
         layout.addWidget(body, 1)
         layout.addWidget(Panel("Streams of this program", self.starting))
 
@@ -134,12 +150,13 @@ class ConnectPage(Page):
         self._in_front = True
         self.starting.look_again()
         self._begin_watch()
+        self._hurry()
         self.table.setFocus()
 
     def left(self) -> None:
-        """Leave the network alone, as soon as the chosen stream has been found."""
+        """Look seldom, as soon as the chosen stream has been found."""
         self._in_front = False
-        self._end_watch_if_idle()
+        self._hurry()
 
     def close_page(self) -> None:
         """End the watch; what was started here belongs to the workplace."""
@@ -161,7 +178,8 @@ class ConnectPage(Page):
     def _begin_watch(self) -> None:
         if self._watch is None:
             self._watch = watch = StreamWatch(self._looked.emit, self._watch_failed.emit, self._look)
-            self._threads.append(watch)
+            self._threads = [*(thread for thread in self._threads if not thread.join(0.0)), watch]
+            self._hurry()
             watch.start()
 
     def _end_watch(self) -> None:
@@ -169,19 +187,36 @@ class ConnectPage(Page):
         if watch is not None:
             watch.stop()
 
-    def _end_watch_if_idle(self) -> None:
-        found = self.holder.found is not None or self.holder.current.stream is None
-        if found and not self._in_front:
-            self._end_watch()
+    def _hurry(self) -> None:
+        """Look often or seldom: what nobody waits for may be told a little later."""
+        waited_for = self.holder.found is None and self.holder.current.stream is not None
+        if self._watch is not None:
+            before, self._watch.every_s = (
+                self._watch.every_s,
+                LOOK_EVERY_S if self._in_front or waited_for else LOOK_SELDOM_S,
+            )
+            if before > self._watch.every_s:
+                self._watch.look_now()
 
     # ------------------------------------------------------------------ what comes from outside
     def _on_look(self, found: tuple[StreamDescription, ...]) -> None:
         if self._watch is None:
             return
-        self._streams.update(found)
+        if self.holder.own_sender is not None and self.holder.own_sender.stream.source_id:
+            self._own.add(self.holder.own_sender.stream.source_id)
+        self._streams.update(found, self._own)
         self.starting.look_after()
         self._show_choice()
-        self._end_watch_if_idle()
+        self._tell_fate()
+        self._hurry()
+
+    def _tell_fate(self) -> None:
+        """Say what became of the chosen stream, unless a session that reads it says so, or its end was wanted."""
+        choice = self.holder.current.stream
+        fate = None if choice is None else self._fate.tell(choice, self.holder.found)
+        if fate is not None and self._in_front and self.holder.reads_own_sender() is None:
+            words, well = fate
+            self.said.emit(words, "info" if well else "warn")
 
     def _on_watch_failed(self, words: str) -> None:
         self._watch = None  # coming back to the page begins anew
@@ -202,7 +237,7 @@ class ConnectPage(Page):
         self.holder.found = None if row is None else row.description
         self.table.show_rows(rows, row, choice.markers)
         self._ask(answer)
-        asked = f"'{choice.name}' with the source_id that was chosen is not there."
+        asked = f"'{short(choice.name or '')}' with the source_id that was chosen is not there."
         self._say_state(asked if self.question.text else told(choice, answer), ok=row is not None)
         if row is None:
             self._begin_watch()
@@ -214,8 +249,8 @@ class ConnectPage(Page):
         self.state.setText(words)
         self.sign.set_level("good" if ok else "warn")
         stream = self.holder.current.stream
-        short = "none chosen" if stream is None else f"{stream.name}" if ok else f"{stream.name} is not there"
-        self.holder.stream_told.emit(short, ok)
+        name = "none chosen" if stream is None else short(stream.name or stream.source_id or "")
+        self.holder.stream_told.emit(name if ok or stream is None else f"{name} is not there", ok)
 
     def _ask(self, answer: Match) -> None:
         if answer.answer != "other" or len(answer.rows) != 1:
@@ -238,24 +273,23 @@ class ConnectPage(Page):
     # ------------------------------------------------------------------ what the person asks
     def _pick(self, row: StreamRow) -> None:
         described, current = row.description, self.holder.current.stream
+        named = f"Stream '{short(described.name)}' ({in_short(described)})"
         if not row.there:
-            self.said.emit(f"Stream {described} has gone. Start its sender again, or choose another.", "warn")
+            self.said.emit(f"{named} has gone. Start its sender again, or choose another.", "warn")
         elif described.text and current is None:
             self.said.emit("These are markers; choose the signal first, then the markers that go with it.", "warn")
         elif described.text and current is not None:
             same = current.markers == described.name
             self.holder.choose(stream=current.model_copy(update={"markers": None if same else described.name}))
-        elif not described.sfreq:
-            self.said.emit(
-                f"Stream {described} has no sampling rate, so it cannot be filtered. Choose a stream with one.", "warn"
-            )
+        elif not 0 < described.sfreq < math.inf:
+            self.said.emit(f"{named} has no sampling rate, so it cannot be filtered. Choose a stream with one.", "warn")
         else:
             self._choose(row)
 
     def _choose(self, row: StreamRow) -> None:
         self.holder.choose(stream=choice_of(row.description, self.holder.current.stream))
         chosen = self.holder.current.stream
-        self.unit.setCurrentIndex([value for _, value in UNITS].index(None if chosen is None else chosen.unit))
+        self.unit.setCurrentIndex(max(self.unit.findData(None if chosen is None else chosen.unit), 0))
 
     def _take_code(self) -> None:
         try:
@@ -273,18 +307,23 @@ class ConnectPage(Page):
     # ------------------------------------------------------------------ the head
     def _map(self, channels: tuple[str, ...]) -> None:
         """Show where `channels` sit; MNE-Python, which knows it, is loaded in the background."""
+        if not channels:
+            self.unplaced.setText("" if self.holder.found is None else NAMELESS)
         if channels == self._mapped:
             return
         self._mapped, self._places = channels, {}
-        self.channels_panel.set_detail(f"{len(channels)} named" if channels else "none named")
+        self.channels_panel.set_detail(f"{len(channels)} named" if channels else "")
+        self.montage.show_places({})
+        if self._mapping is not None:
+            self._mapping.cancel()
+        if not channels:
+            return
 
         def work(tell: OnProgress) -> ElectrodeMap:
             from bci_app.engine.electrodes import map_electrodes
 
             return map_electrodes(channels)
 
-        if self._mapping is not None:
-            self._mapping.cancel()
         self._mapping = task = Task(work, "electrode map", parent=self)
         self._threads = [*(thread for thread in self._threads if not thread.join(0.0)), task]
         task.succeeded.connect(self._show_map)
@@ -297,7 +336,7 @@ class ConnectPage(Page):
         self._places = {name: flattened(place) for name, place in found.places.items()}
         self.montage.show_places(self._places, self.holder.current.bad)
         n_more = len(found.unknown) - _NAMED
-        listed = ", ".join(found.unknown[:_NAMED]) + (f" and {n_more} more" if n_more > 0 else "")
+        listed = ", ".join(map(short, found.unknown[:_NAMED])) + (f" and {n_more} more" if n_more > 0 else "")
         self.unplaced.setText(f"No place known: {listed}" if listed else "")
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from bci_app.contract.errors import BciError, SettingsError
 from bci_app.simulation.settings import SIMULATED_READER, ParticipantSettings, PreferenceSettings
+from bci_app.streams.recordings import XDF_SUFFIXES
 from bci_app.ui import theme
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.pages.page import Holder
 from bci_app.ui.views.fields import PathField, choice_field
-from bci_app.ui.views.text import PlainLabel
+from bci_app.ui.views.text import ElidedLabel, PlainLabel
 
 if TYPE_CHECKING:
     from bci_app.engine.senders import Sender
@@ -25,11 +26,49 @@ PARTICIPANTS: tuple[tuple[str, ParticipantSettings], ...] = (
     ("prefers a hidden picture", ParticipantSettings(n_channels=32, preference=PreferenceSettings())),
     ("reads sentences", SIMULATED_READER),
 )
-SPEEDS = (("as recorded", 1.0), ("4 × faster", 4.0), ("as fast as nothing gets lost", 0.0))
+SPEEDS = (
+    ("as recorded", 1.0), ("2 × faster", 2.0), ("4 × faster", 4.0), ("8 × faster", 8.0), ("16 × faster", 16.0),
+    ("as fast as nothing gets lost", 0.0),
+)  # fmt: skip
+UNITS = (
+    ("as the sender says", None), ("microvolts", "uV"), ("counts", "count"), ("arbitrary", "au"), ("millivolts", "mV"),
+    ("volts", "V"), ("nanovolts", "nV"),
+)  # fmt: skip
+"""What a sender or a file that tells no unit may be in."""
+INSIDE = ("session.json", "eeg.json")
+"""A dialog that chooses files chooses one of these for the folder of a session."""
 
 _LAST_S = 1.0
 
 Start = Callable[[OnProgress], "Sender"]
+
+
+class XdfFields(QWidget):
+    """What is asked of XDF files alone: which of their streams, its unit, and whether a cut file will do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stream = QLineEdit()
+        self.stream.setPlaceholderText("name or id, if it holds several")
+        self.stream.setMinimumWidth(260)
+        self.stream.setAccessibleName("Stream in the XDF file")
+        self.unit = choice_field("Unit in the XDF file", (("as the file says", None), *UNITS[1:]))
+        self.partial = QCheckBox("a cut file too")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.GAP_PX)
+        for name, field in (("Stream", self.stream), ("Unit", self.unit)):
+            layout.addWidget(PlainLabel(name))
+            layout.addWidget(field)
+        layout.addWidget(self.partial)
+        layout.addStretch(1)
+
+    def values(self, file: Path) -> dict[str, Any]:
+        """As `PlayedRecording` takes them; nothing for a file of another kind."""
+        if not is_xdf(file):
+            return {}
+        unit, stream = self.unit.currentData(), self.stream.text().strip() or None
+        return {"stream": stream, "unit": unit, "partial": self.partial.isChecked()}
 
 
 class StartBox(QWidget):
@@ -55,12 +94,14 @@ class StartBox(QWidget):
             "recording", "XDF, FIF, BrainVision, EDF, BDF, EEGLAB, or a session's folder", folder=False
         )
         self.speed = choice_field("Speed of the replay", SPEEDS)
+        self.xdf = XdfFields()
         self.replay = QPushButton("Replay")
         self.end = QPushButton("End it")
-        self._state = PlainLabel("", points=theme.SMALL_PT, muted=True, wrap=True)
+        self._state = ElidedLabel("", points=theme.SMALL_PT, muted=True)
         self.simulate.clicked.connect(self.start_participant)
         self.replay.clicked.connect(self.start_replay)
         self.file.line.returnPressed.connect(self.start_replay)
+        self.file.line.textChanged.connect(lambda text: self.xdf.setVisible(is_xdf(Path(text))))
         self.end.clicked.connect(self.end_sender)
         self._lay_out()
         self._show_state()
@@ -90,6 +131,7 @@ class StartBox(QWidget):
         """Play the recording that is named, from its beginning."""
         try:
             file, speed = self._named_file(), float(self.speed.currentData())
+            options = self.xdf.values(file)
         except BciError as error:
             self.said.emit(str(error), "warn")
             return
@@ -97,7 +139,7 @@ class StartBox(QWidget):
         def start(tell: OnProgress) -> Sender:
             from bci_app.engine.senders import PlayedRecording
 
-            return PlayedRecording(file, speed)
+            return PlayedRecording(file, speed, **options)
 
         self._start(start, f"'{file.name}' is being opened.")
 
@@ -141,7 +183,7 @@ class StartBox(QWidget):
         if file is None or not file.exists():
             came = "none was named" if file is None else f"'{file}' is not there"
             raise SettingsError(f"A replay plays a recording; {came}. Name a file, or the folder of a session.")
-        return file
+        return file.parent if file.name in INSIDE else file
 
     def _start(self, work: Start, text: str) -> None:
         self.end_sender()
@@ -165,7 +207,7 @@ class StartBox(QWidget):
     def _show_state(self, text: str = "") -> None:
         sender = self._holder.own_sender
         if sender is not None:
-            text = f"{sender.watermark}: stream '{sender.stream.name}' is chosen until it ends."
+            text = f"{sender.watermark} is chosen until it ends: '{sender.stream.name}'"
         self._state.setText(text)
         self._state.setVisible(bool(text))
         self.end.setVisible(bool(text))
@@ -175,7 +217,6 @@ class StartBox(QWidget):
         first.addWidget(self.simulate)
         first.addWidget(self.participant)
         first.addWidget(self._state, 1)
-        first.addStretch(0)
         first.addWidget(self.end)
         second.addWidget(self.replay)
         second.addWidget(self.file, 1)
@@ -185,3 +226,10 @@ class StartBox(QWidget):
         layout.setSpacing(theme.GAP_PX)
         layout.addLayout(first)
         layout.addLayout(second)
+        layout.addWidget(self.xdf)
+        self.xdf.hide()
+
+
+def is_xdf(file: Path) -> bool:
+    """Whether it is an XDF file, by its name."""
+    return file.name.lower().endswith(XDF_SUFFIXES)

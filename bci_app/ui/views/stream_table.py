@@ -14,10 +14,10 @@ from bci_app.ui.theme import Theme
 from bci_app.ui.views.row_table import RowTable
 from bci_app.ui.views.text import plain_tooltip
 
-COLUMNS = ("", "Name", "Type", "Channels", "Hz", "Unit", "Host", "source_id")
+COLUMNS = ("", "Name", "Type", "Host", "Hz", "Channels", "Unit", "source_id")
 _LONGEST = 120
-_WIDEST_PX = 260
-_NUMBERS = (3, 4)
+_WIDEST_PX = 230
+_NUMBERS = (4, 5)
 CHOSEN, MARKERS, GONE = "● signal", "◆ markers", "gone"
 
 RowKey = tuple[str, str, str]
@@ -35,6 +35,7 @@ class StreamTable(RowTable[StreamRow]):
     def __init__(self, colours: Theme = theme.DARK) -> None:
         super().__init__(COLUMNS, len(COLUMNS) - 1, "Streams on the network", colours)
         self.horizontalHeader().setMaximumSectionSize(_WIDEST_PX)
+        self.setWordWrap(False)  # a long name is cut in its last word, not before it
 
     def cells(self) -> tuple[tuple[str, ...], ...]:
         """What is written, row by row."""
@@ -90,10 +91,10 @@ def _cells(row: StreamRow, mark: str) -> tuple[str, ...]:
         mark,
         told.name,
         told.type,
-        str(told.n_channels),
-        rate,
-        told.unit or "–",
         told.hostname,
+        rate,
+        str(told.n_channels),
+        told.unit or "–",
         told.source_id or "–",
     )
     return tuple(_printable(cell) for cell in cells)

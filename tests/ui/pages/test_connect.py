@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -14,10 +16,12 @@ from pytestqt.qtbot import QtBot
 from bci_app.contract.errors import RecordingError, StreamError
 from bci_app.engine.senders import Outlets
 from bci_app.engine.settings import StreamChoice
+from bci_app.engine.stream_list import LOOK_SELDOM_S
 from bci_app.streams import lsl
 from bci_app.streams.lsl_outlet import LslOutlet
 from bci_app.streams.source import StreamDescription
-from bci_app.ui.pages.connect import ConnectPage
+from bci_app.ui.pages import connect
+from bci_app.ui.pages.connect import NAMELESS, ConnectPage
 from bci_app.ui.pages.page import Holder
 from bci_app.ui.views.stream_table import CHOSEN, GONE, MARKERS
 
@@ -55,7 +59,7 @@ Make = Callable[..., tuple[ConnectPage, Network]]
 @pytest.fixture
 def make(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """Pages that look at a network of the test's own."""
-    monkeypatch.setattr("bci_app.engine.stream_list.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(connect, "LOOK_EVERY_S", 0.0)
     made: list[tuple[ConnectPage, Network]] = []
 
     def begin(holder: Holder | None = None) -> tuple[ConnectPage, Network]:
@@ -184,8 +188,10 @@ def test_hostile_names_are_one_plain_line(make: Make, qtbot: QtBot) -> None:
     assert len(name) == 120
 
 
-def test_watch_goes_on_behind_until_the_chosen_stream_is_there(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bci_app.engine.stream_list.LOOK_EVERY_S", 0.01)
+def test_chosen_stream_is_looked_for_often_from_behind_until_it_is_there_and_then_seldom(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect, "LOOK_EVERY_S", 0.01)
     holder, there = Holder(), [LABELS]
     page = ConnectPage(holder, lambda: tuple(there))
     for stream in (CAP, OTHER):
@@ -193,10 +199,16 @@ def test_watch_goes_on_behind_until_the_chosen_stream_is_there(qtbot: QtBot, mon
         assert page._watch is not None
         with qtbot.waitSignal(page._looked):
             pass
-        assert holder.found is None
+        assert (holder.found, page._watch.every_s) == (None, 0.01)
         there[:] = [stream]
-        qtbot.waitUntil(lambda: page._watch is None)
-        assert holder.found == stream
+        qtbot.waitUntil(lambda: holder.found is not None)
+        assert (holder.found, page._watch.every_s) == (stream, LOOK_SELDOM_S)
+        page._watch.every_s = 0.01
+    there[:] = []
+    with qtbot.waitSignal(
+        holder.stream_told, check_params_cb=lambda words, ok: (words, ok) == ("Cap is not there", False)
+    ):
+        pass
     page.close_page()
     page.finish()
 
@@ -292,11 +304,96 @@ def test_recording_that_cannot_be_played_is_told_and_nothing_runs(
     (tmp_path / "notes.txt").write_text("nothing")
     page, _ = make()
     page.starting.file.set_path(tmp_path / "notes.txt")
-    page.starting.speed.setCurrentIndex(1)
+    page.starting.speed.setCurrentIndex(2)
     with qtbot.waitSignal(page.said) as said:
         page.starting.replay.click()
     assert said.args == ["'notes.txt' is no recording at 4 times.", "warn"]
     assert (page.holder.own_sender, page.starting.state) == (None, "")
+
+
+def test_xdf_file_is_asked_which_stream_unit_and_whether_cut_and_others_are_not(
+    make: Make, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Path, float, dict[str, Any]]] = []
+
+    def note(file: Path, speed: float, **options: Any) -> FakeSender:
+        asked.append((file, speed, options))
+        return FakeSender()
+
+    monkeypatch.setattr("bci_app.engine.senders.PlayedRecording", note)
+    page, _ = make()
+    box, session = page.starting, tmp_path / "session"
+    session.mkdir()
+    for file in (tmp_path / "a.XDF", tmp_path / "b.edf", session / "session.json"):
+        file.touch()
+        box.file.set_path(file)
+        assert box.xdf.isHidden() == (file.suffix != ".XDF")
+        box.xdf.stream.setText(" obci ")
+        box.xdf.unit.setCurrentIndex(box.xdf.unit.findData("mV"))
+        box.xdf.partial.setChecked(True)
+        box.speed.setCurrentIndex(box.speed.findData(8.0))
+        box.replay.click()
+        qtbot.waitUntil(lambda: page.holder.own_sender is not None)
+        page.holder.drop()
+    xdf = {"stream": "obci", "unit": "mV", "partial": True}
+    assert asked == [(tmp_path / "a.XDF", 8.0, xdf), (tmp_path / "b.edf", 8.0, {}), (session, 8.0, {})]
+
+
+def test_stream_without_a_rate_is_refused_in_words(make: Make, qtbot: QtBot) -> None:
+    page, network = make()
+    for sfreq in (0.0, float("nan"), float("inf")):
+        network.answer(qtbot, page, replace(CAP, sfreq=sfreq))
+        with qtbot.waitSignal(page.said) as said:
+            qtbot.keyClick(page.table, Qt.Key.Key_Return)
+        assert "has no sampling rate" in said.args[0]
+    assert page.holder.current.stream is None
+
+
+def test_stream_that_names_no_channels_says_why_the_head_is_empty(make: Make, qtbot: QtBot) -> None:
+    page, network = make()
+    network.answer(qtbot, page, replace(CAP, channels=()))
+    qtbot.keyClick(page.table, Qt.Key.Key_Return)
+    assert page.unplaced.text() == NAMELESS
+    network.answer(qtbot, page, CAP)
+    qtbot.waitUntil(lambda: page.unplaced.text() == "No place known: EOG")
+
+
+def test_loss_and_return_of_the_chosen_stream_are_told_in_the_banner(make: Make, qtbot: QtBot) -> None:
+    page, network = make()
+    said: list[tuple[str, str]] = []
+    page.said.connect(lambda words, tone: said.append((words, tone)))
+    network.answer(qtbot, page, CAP)
+    qtbot.keyClick(page.table, Qt.Key.Key_Return)
+    for found in (
+        (),
+        (),
+        (OTHER,),
+        (replace(CAP, uid="uid-8"),),
+        (replace(CAP, uid="uid-9", channels=("Fz", "O1", "EOG")),),
+    ):
+        network.answer(qtbot, page, *found)
+    qtbot.waitUntil(lambda: len(said) == 3)
+    assert [tone for _, tone in said] == ["warn", "info", "warn"]
+    assert "answers no more" in said[0][0]
+    assert said[1][0] == "Stream 'Cap' is back."
+    assert "is back with other channels (Fz, O1, EOG; before Fz, Oz, EOG)" in said[2][0]
+    assert page.holder.current.stream == StreamChoice(name="Cap", source_id="cap-1")
+
+
+def test_end_of_a_replay_is_not_told_as_a_loss(make: Make, qtbot: QtBot) -> None:
+    page, network = make()
+    sender = FakeSender()
+    played = replace(CAP, name="Simulated EEG", source_id="simulated-1")
+    said: list[str] = []
+    page.said.connect(lambda words, tone: said.append(words))
+    page.holder.adopt(sender)
+    network.answer(qtbot, page, played)
+    sender.gone = True
+    for _ in range(3):
+        network.answer(qtbot, page)
+    qtbot.waitUntil(lambda: page.holder.found is None)
+    assert said == ["The simulated participant or the recording has come to its end."]
+    assert page.table.cells() == ()
 
 
 def test_stream_on_the_network_is_listed_chosen_and_told(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +403,7 @@ def test_stream_on_the_network_is_listed_chosen_and_told(qtbot: QtBot, monkeypat
         page.entered()
         qtbot.waitUntil(lambda: "A cap" in [row[1] for row in page.table.cells()])
         number = [row[1] for row in page.table.cells()].index("A cap")
-        assert page.table.cells()[number][1:6] == ("A cap", "EEG", "2", "250", "microvolts")
+        assert page.table.cells()[number][1:7] == ("A cap", "EEG", socket.gethostname(), "250", "2", "microvolts")
         page.table.setCurrentCell(number, 1)
         with qtbot.waitSignal(page.holder.stream_told, check_params_cb=lambda words, ok: ok and words == "A cap"):
             qtbot.keyClick(page.table, Qt.Key.Key_Return)
