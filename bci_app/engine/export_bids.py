@@ -61,6 +61,8 @@ def write_bids(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what BIDS would like to be told and nobody has measured
             place = _next_run(bids, root, label(subject), label(task))
+            if not (root / "dataset_description.json").exists():
+                bids.make_dataset_description(path=root, name="Sessions recorded with bci-app", verbose="error")
             bids.write_raw_bids(_raw(recording, bad), place, format="BrainVision", allow_preload=True, verbose="error")
             sidecar = place.copy().update(extension=".json", suffix="eeg")
             bids.update_sidecar_json(

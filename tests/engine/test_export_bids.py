@@ -32,7 +32,7 @@ def new_recording(n_times: int = N) -> Recording:
 
 
 def test_a_data_set_of_two_runs_gives_back_samples_events_and_bad_channels(tmp_path: Path) -> None:
-    import mne
+    import mne_bids
 
     recording, root = new_recording(), tmp_path / "set"
     first = write_bids(recording, root, "P-07", "decoding", bad=("Oz", "not there"), notes="Simulated participant.")
@@ -42,10 +42,12 @@ def test_a_data_set_of_two_runs_gives_back_samples_events_and_bad_channels(tmp_p
     ]  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        raw = mne.io.read_raw(first, preload=True, verbose="error")
+        raw = mne_bids.read_raw_bids(mne_bids.get_bids_path_from_fname(first), verbose="error").load_data(
+            verbose="error"
+        )
     np.testing.assert_allclose(1e6 * raw.get_data(), recording.data, rtol=3e-7)
     assert (raw.ch_names, raw.info["sfreq"]) == (["O1", "Oz", "O2"], SFREQ)
-    assert raw.info["meas_date"] is None
+    assert (raw.info["meas_date"], raw.info["bads"]) == (None, ["Oz"])
     with first.with_name(first.name.replace("_eeg.vhdr", "_events.tsv")).open(encoding="utf-8") as file:
         events = [(row["trial_type"], int(row["sample"])) for row in csv.DictReader(file, delimiter="\t")]
     assert events == [("shown/shapes/red/0", 10), ("zwölf", 299), ("BAD boundary", 300), ("zwölf", 450)]
@@ -53,9 +55,10 @@ def test_a_data_set_of_two_runs_gives_back_samples_events_and_bad_channels(tmp_p
         assert [row["status"] for row in csv.DictReader(file, delimiter="\t")] == ["good", "bad", "good"]
     sidecar = json.loads(first.with_suffix(".json").read_text("utf-8"))
     assert (sidecar["TaskDescription"], sidecar["Manufacturer"]) == ("Simulated participant.", "n/a")
-    content = b"".join(
-        path.read_bytes() for path in root.rglob("*") if path.suffix in (".tsv", ".vhdr", ".vmrk", ".eeg")
-    )
+    described = json.loads((root / "dataset_description.json").read_text("utf-8"))
+    assert (described["Name"], described["DatasetType"]) == ("Sessions recorded with bci-app", "raw")
+    assert (root / "participants.tsv").read_text("utf-8").split()[6] == "sub-P07"
+    content = b"".join(path.read_bytes() for path in root.rglob("*") if path.is_file() and path.name != "README")
     for word in (b"Anna", b"2026"):
         assert word not in content
 
