@@ -25,6 +25,7 @@ Fields = Annotated[
     dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=MOST_LETTERS)]], Field(max_length=50)
 ]
 """What stands in a form: texts by the names of its fields."""
+Sizes = Annotated[tuple[Annotated[int, Field(ge=0, le=100_000)], ...], Field(max_length=10)]
 
 
 def default_runs() -> Path:
@@ -80,6 +81,8 @@ class Workplace(Frozen):
         Size and place of the window, as the window wrote it.
     page : str
         Title of the page that was open.
+    splits : dict of str to tuple of int
+        Where movable lines between panels were put, by page and number: the sizes of what they part, in pixels.
     runs : Path
         The folder of sessions.
     bad_channels : dict of str to tuple of str
@@ -99,6 +102,7 @@ class Workplace(Frozen):
     appearance: Literal["dark", "light"] = "dark"
     geometry: str = Field(default="", max_length=10_000)
     page: str = Field(default="", max_length=100)
+    splits: dict[Annotated[str, Field(max_length=100)], Sizes] = Field(default_factory=dict, max_length=50)
     runs: Path = Field(default_factory=default_runs)
     bad_channels: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     view: View = View()

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QMainWindow,
     QPushButton,
+    QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -26,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from bci_app.ui import theme
 from bci_app.ui.pages.page import Holder, Page
+from bci_app.ui.theme import Theme
 from bci_app.ui.views.banner import Banner
 from bci_app.ui.views.status import NOT_MEDICAL, Chip
 from bci_app.ui.views.text import ElidedLabel, PlainLabel
@@ -80,6 +82,7 @@ class InstrumentWindow(QMainWindow):
         self._retired: list[Page] = []  # made anew since; what they still write is waited for
         self._index = -1
         self._outdated: set[int] = set()
+        self._splits = dict(holder.current.splits)
         self._closing = False
         self._ending: threading.Thread | None = None
         self.failed = False
@@ -122,7 +125,8 @@ class InstrumentWindow(QMainWindow):
             page: Page = getattr(import_module(kind.module), kind.name)(self.holder)
             page.said.connect(self.say)
             page.wanted.connect(self.show_titled)
-            page.immersed.connect(self._show_header)
+            page.immersed.connect(partial(self._on_immersed, page))
+            self._keep_splits(page)
             self._pages[index] = page
             self._stack.addWidget(page)
         return self._pages[index]
@@ -146,9 +150,27 @@ class InstrumentWindow(QMainWindow):
                 self.say(f"{behind.title} goes on behind: {behind.busy}.", "info")
         page.entered()
 
+    def _on_immersed(self, page: Page, immersed: bool) -> None:
+        self._show_header()
+        if immersed:
+            self._keep_splits(page)
+
+    def _keep_splits(self, page: Page) -> None:
+        """Put the movable lines where they were left, and remember where they are put."""
+        for number, line in enumerate(page.findChildren(QSplitter)):
+            name = f"{page.title} {number}"
+            sizes = self._splits.get(name, ())
+            if len(sizes) == line.count():
+                line.setSizes(list(sizes))
+            line.splitterMoved.connect(partial(self._on_split, name, line))
+
+    def _on_split(self, name: str, line: QSplitter, *_: int) -> None:
+        self._splits[name] = tuple(line.sizes())
+
     def _show_header(self) -> None:
         for widget in (self._header, self.hint):
             widget.setHidden(self.current.is_immersed)
+        QTimer.singleShot(0, self, self._place_banner)  # after the layout has moved the line
 
     def show_titled(self, title: str) -> None:
         """Bring the page with this title to the front, if there is one."""
@@ -169,8 +191,19 @@ class InstrumentWindow(QMainWindow):
             self.banner.clear()
             return
         self.banner.show_message(text, "warn" if tone == "warn" else "info")
+        self._place_banner()
         if tone != "warn":
             self._passing.start()
+
+    def _place_banner(self) -> None:
+        """Over the line of hints, or where a page has taken that away, along its upper edge."""
+        if not self.current.is_immersed:
+            self.banner.place()
+        elif not self.banner.isHidden():
+            page = self._stack.geometry()
+            height = max(self.hint.height(), self.banner.heightForWidth(page.width()))
+            self.banner.setGeometry(page.x(), page.y(), page.width(), height)
+            self.banner.raise_()
 
     def _tell(self, name: str, text: str, ok: bool) -> None:
         self._told[name] = (text, ok)
@@ -265,7 +298,10 @@ class InstrumentWindow(QMainWindow):
 
     # ------------------------------------------------------------------ what the person asks
     def toggle_appearance(self) -> None:
-        """Dark or light; pages are made anew, but for those on which something runs: these follow when it has ended."""
+        """Dark or light; pages are made anew, but for those on which something runs: these keep their colours until then."""
+        running = [page for page in self._pages.values() if page.busy]
+        for page in running:
+            _hold_colours(page, self.holder.colours)
         self.holder.choose(appearance="light" if self.holder.current.appearance == "dark" else "dark")
         app = QApplication.instance()
         if isinstance(app, QApplication):
@@ -277,6 +313,9 @@ class InstrumentWindow(QMainWindow):
         self._build()
         self.page(0)
         self.show_page(max(index, 0))
+        if running:
+            titles = ", ".join(page.title for page in running)
+            self.say(f"What runs keeps its colours until it has ended: {titles}.")
 
     def _renew(self, number: int) -> None:
         """Let go of a page whose colours are those of before, unless something runs on it; the next visit makes it anew."""
@@ -304,7 +343,7 @@ class InstrumentWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the banner over the line of hints."""
         super().resizeEvent(event)
-        QTimer.singleShot(0, self.banner.place)  # after the layout has moved the line
+        QTimer.singleShot(0, self, self._place_banner)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember size, place and page, leave the screen, end what runs."""
@@ -318,7 +357,7 @@ class InstrumentWindow(QMainWindow):
             for each in self._pages.values():
                 each.close_page()
             self._end_sender()
-            self.holder.choose(geometry=geometry, page=page)
+            self.holder.choose(geometry=geometry, page=page, splits=self._splits)
             self.closed.emit()
         event.accept()
 
@@ -346,3 +385,10 @@ class InstrumentWindow(QMainWindow):
             self.failed = True
             logger.error("A screenshot at %s was asked for; Qt could not write it. Choose a .png name.", screenshot)
         self.close()
+
+
+def _hold_colours(page: Page, colours: Theme) -> None:
+    """Let a page keep its colours when those of the program change: traces and curves were made for this ground."""
+    if not page.styleSheet():  # else they are held already
+        page.setStyleSheet(theme.style_sheet(colours))
+        page.setPalette(theme.palette(colours))

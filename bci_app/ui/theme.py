@@ -157,11 +157,12 @@ def dress(app: QApplication, theme: Theme) -> None:
     """
     app.setStyle("Fusion")
     app.setFont(font())
-    app.setPalette(_palette(theme))
+    app.setPalette(palette(theme))
     app.setStyleSheet(style_sheet(theme))
 
 
-def _palette(theme: Theme) -> QPalette:
+def palette(theme: Theme) -> QPalette:
+    """Qt palette of the theme, for what no style sheet reaches."""
     roles = {
         QPalette.ColorRole.Window: theme.window,
         QPalette.ColorRole.WindowText: theme.text,
@@ -176,10 +177,10 @@ def _palette(theme: Theme) -> QPalette:
         QPalette.ColorRole.HighlightedText: theme.panel,
         QPalette.ColorRole.PlaceholderText: theme.muted,
     }
-    palette = QPalette()
+    made = QPalette()
     for role, colour in roles.items():
-        palette.setColor(role, QColor(colour))
-    return palette
+        made.setColor(role, QColor(colour))
+    return made
 
 
 def style_sheet(theme: Theme) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtGui import QColor, QImage, QPalette
+from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout
 from pytestqt.qtbot import QtBot
 from typer.testing import CliRunner
 
@@ -20,6 +20,8 @@ from bci_app.ui import theme
 from bci_app.ui.app import run_instrument
 from bci_app.ui.instrument import PAGES, InstrumentWindow, PageKind
 from bci_app.ui.pages.page import Holder, Page
+from bci_app.ui.session_window import splitter
+from bci_app.ui.views.text import PlainLabel
 
 
 class Plain(Page):
@@ -31,6 +33,9 @@ class Plain(Page):
         super().__init__(holder)
         self.life: list[str] = []
         self.runs: str | None = None
+        self.left_part, self.right_part = PlainLabel("left"), PlainLabel("right")
+        self.line = splitter(Qt.Orientation.Horizontal, (self.left_part, 50), (self.right_part, 50))
+        QVBoxLayout(self).addWidget(self.line)
 
     @property
     def busy(self) -> str | None:
@@ -77,6 +82,12 @@ def make(qapp: QApplication) -> Iterator[Make]:
     for window in made:
         window.close()
         window.deleteLater()
+
+
+def text_colour(page: Page) -> str:
+    """The colour in which words are written there."""
+    assert isinstance(page, Plain)
+    return page.left_part.palette().color(QPalette.ColorRole.WindowText).name()
 
 
 def _page(window: InstrumentWindow, index: int) -> Plain:
@@ -129,6 +140,20 @@ def test_window_comes_back_as_it_was_left(make: Make, tmp_path: Path) -> None:
     again = make(file)
     assert again.height() == 701
     assert type(again.current) is Other
+
+
+def test_lines_between_panels_stay_where_they_were_put(make: Make, tmp_path: Path) -> None:
+    window = make(tmp_path / "workplace.json")
+    window.resize(1100, 701)
+    line = _page(window, 0).line
+    QApplication.processEvents()
+    line.moveSplitter(300, 1)
+    sizes = line.sizes()
+    assert sizes[0] == 300
+    window.close()
+    again = make(tmp_path / "workplace.json")
+    assert _page(again, 0).line.sizes() == sizes
+    assert len(set(_page(again, 1).line.sizes())) == 1  # nobody moved that of the other page
 
 
 @pytest.mark.parametrize("geometry", ["no base64!", "AAAA", "é"])
@@ -185,15 +210,33 @@ def test_light_and_dark_change_at_once_and_are_kept(make: Make, qtbot: QtBot, tm
     assert window.grab().toImage().pixelColor(2, 2) == QColor(theme.LIGHT.window)
     qtbot.waitUntil(running.isVisible)
     assert window.page(1) is running
+    assert "keeps its colours until it has ended: Other" in window.banner.text
+    assert text_colour(running) == theme.DARK.text
+    assert text_colour(window.page(0)) == theme.LIGHT.text
     assert idle.life[-1] == "closed"
     assert window.page(0) is not idle
     running.runs = None
     for index in (0, 1):
         window.show_page(index)
+    assert text_colour(window.page(1)) == theme.LIGHT.text
     assert window.page(1) is not running  # it follows when nothing runs on it any more
     window.close()
     window.finish()
     assert (idle.life[-1], running.life[-1]) == ("finished", "finished")
+
+
+def test_a_message_beside_a_session_lies_along_the_upper_edge_of_the_page(make: Make, qtbot: QtBot) -> None:
+    window = make()
+    usual = window.banner
+    usual.show_message("Here")
+    assert usual.geometry().intersects(window.hint.geometry())
+    window.current.immerse(True)
+    qtbot.waitUntil(lambda: usual.geometry().topLeft() == window._stack.geometry().topLeft())
+    window.say("The disk is full.", "warn")
+    page = window._stack.geometry()
+    assert (usual.x(), usual.y(), usual.width()) == (page.x(), page.y(), page.width())
+    window.current.immerse(False)
+    qtbot.waitUntil(lambda: usual.geometry().intersects(window.hint.geometry()))
 
 
 def test_participant_and_stream_are_told_above(make: Make) -> None:
