@@ -74,14 +74,25 @@ def session_about(folder: Path) -> Facts:
     """
     if (folder / SESSION).is_file() or not (folder / SUMMARY).is_file():
         about = read_session(folder)
-        known = {"kind": "evolution" if "identity" in about else "unknown", "participant": "", **about}
+        kind = "evolution" if "identity" in about else "unknown"
+        known = {"kind": kind, "participant": "", "began": None, "ended": _told_end(folder), **about}
         return known | {"kind": "calibration"} if _is_calibration(known) else known
     summary = _read(folder / SUMMARY)
     kinds = {"identification": "pictures", "scores": "text", "generations": "evolution"}
     kind = next((kind for key, kind in kinds.items() if key in summary), "unknown")
-    reason, failed = summary.get("ended", ""), bool(summary.get("failed"))
-    ended = {"at": summary.get("written"), "reason": reason, "failed": failed}
-    return {"participant": "", "kind": kind, **summary, "ended": ended, "began": None}
+    return {"participant": "", "kind": kind, **summary, "ended": _told_end(folder), "began": None}
+
+
+def _told_end(folder: Path) -> Facts | None:
+    """How a session ended by its summary, which is all that an older program wrote of it; None without one."""
+    if not (folder / SUMMARY).is_file():
+        return None
+    summary = _read(folder / SUMMARY)
+    return {
+        "at": summary.get("written"),
+        "reason": summary.get("ended", ""),
+        "failed": bool(summary.get("failed")),
+    }
 
 
 def _is_calibration(about: Facts) -> bool:

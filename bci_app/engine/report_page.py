@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -80,6 +81,8 @@ def write_page(folder: Path, template: str, **values: Any) -> Path:
         draft.write_text(environment.get_template(template).render(about | values), "utf-8")
         draft.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise RecordingError(
             f"The report '{path}' could not be written: {error.strerror}. Free space and try again."
         ) from None

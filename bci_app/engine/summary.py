@@ -171,6 +171,8 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         draft.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
         os.replace(draft, path)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise RecordingError(f"'{path}' could not be written: {error.strerror}. Free space and try again.") from None
 
 

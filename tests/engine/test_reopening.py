@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bci_app.contract.errors import RecordingError
@@ -17,7 +18,7 @@ from bci_app.engine.evolution_closing import run_evolution_and_report
 from bci_app.engine.evolution_session import EvolutionSession
 from bci_app.engine.evolution_settings import UnitResponse
 from bci_app.engine.recorder import Recorder
-from bci_app.engine.reopening import report_again
+from bci_app.engine.reopening import report_again, session_about
 from bci_app.engine.session_file import CUT_SHORT, begin_session, end_session, read_session, update_session
 from bci_app.engine.session_signal import signal_facts
 from bci_app.engine.text_evidence import RunningText
@@ -117,6 +118,52 @@ def test_a_recording_alone_has_a_page_that_tells_its_samples_and_gaps(tmp_path: 
     assert HOSTILE not in page
     assert "default-src 'none'" in page, "whatever came from outside, nothing is loaded and nothing runs"
     assert not re.search(r'<script|<link|(?:src|href)="(?!data:|#)', page)
+
+
+def test_a_killed_session_that_was_cut_at_any_byte_tells_what_is_whole(tmp_path: Path) -> None:
+    rng, n = np.random.default_rng(3), 12
+    record(tmp_path)
+    decoder = {
+        "name": "d",
+        "digest": "0" * 64,
+        "latent_mean": [0.0] * 4,
+        "filter_delay_ms": 1.0,
+        "filter_delay_hz": 10.0,
+    }
+    about = {"kind": "pictures", "title": "t", "signal": "EEG", "device": "CPU", "participant": "P07"}
+    begin_session(tmp_path, {**about, "decoder": decoder, "generator": {"name": "g", "digest": "1" * 64}})
+    lines = [
+        {"trial": k, "picture": f"a/{k}/x", "marker": "m", "identified": None, "decoder": "0" * 64}
+        | {f"latent_{name}": rng.normal(size=4).tolist() for name in ("read", "noise", "shown")}
+        for k in range(n)
+    ]
+    files = {name: (tmp_path / name).read_bytes() for name in ("eeg.f32", "eeg_times.f64")}
+    files["trials.jsonl"] = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    files["latencies.jsonl"] = b'{"decoder": 1.0, "total software": 2.0}\n' * n
+    for _ in range(5):
+        kept = {name: content[: rng.integers(len(content))] for name, content in files.items()}
+        for name, content in kept.items():
+            (tmp_path / name).write_bytes(content)
+        n_trials, n_results = (
+            kept[name].count(b"\n") + kept[name].endswith(b"}") for name in ("trials.jsonl", "latencies.jsonl")
+        )
+        report_again(tmp_path)
+        summary = summary_of(tmp_path)
+        assert summary["counts"]["read"] == summary["identification"]["n_trials"] == n_trials
+        assert summary["counts"]["raw_samples"] == min(len(kept["eeg.f32"]) // 16, len(kept["eeg_times.f64"]) // 8)
+        assert summary["latency_ms"].get("decoder", {"n": 0})["n"] == n_results
+
+
+def test_a_session_file_of_an_older_program_without_an_end_has_that_of_its_summary(tmp_path: Path) -> None:
+    record(tmp_path)
+    about = {"format": 1, "kind": "signal", "title": "old", "stream": None, "versions": {}}
+    (tmp_path / "session.json").write_text(json.dumps(about))
+    assert session_about(tmp_path)["ended"] is None
+    assert CUT_SHORT in report_again(tmp_path).read_text("utf-8")
+    summary = {"title": "old", "ended": "The stream ended.", "written": "2026-01-01", "problems": [], "counts": {}}
+    (tmp_path / "summary.json").write_text(json.dumps({**summary, "stream": "s", "versions": {}}))
+    assert session_about(tmp_path)["ended"] == {"at": "2026-01-01", "reason": "The stream ended.", "failed": False}
+    assert "The stream ended." in report_again(tmp_path).read_text("utf-8")
 
 
 def test_samples_that_were_cut_within_are_not_counted(tmp_path: Path) -> None:
