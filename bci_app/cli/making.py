@@ -69,7 +69,7 @@ def calibrate(
     where = settings_of("calibrate", {}, device=device, require_gpu=require_gpu or None)
     request = CalibrationRequest(
         tuple(recordings), pictures, generator, name, read_settings(CalibrationRecipe, config), tuple(leave_out),
-        stream, unit, partial, where.device, where.require_gpu,
+        stream=stream, unit=unit, partial=partial, device=where.device, require_gpu=where.require_gpu,
     )  # fmt: skip
     if to is not None:
         check_place(to)
