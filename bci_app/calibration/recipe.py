@@ -110,7 +110,7 @@ def gather(
         raise SettingsError(
             f"Calibration needs at least {2 * recipe.n_folds} trials whose picture is known; recording "
             f"'{recording.name}' has {len(recording.markers)} markers, {len(dropped)} without a complete trial, and "
-            f"{len(known)} trials of known pictures. Check the marker labels and the picture list."
+            f"{len(known)} trials of known pictures. Check the marker labels and the picture list, or show more pictures."
         )
     ids = tuple(_picture_id(trial) for trial in known)
     return CalibrationData(

@@ -265,6 +265,7 @@ class CalibratePage(SessionPage):
             from bci_app.engine.calibration_session import request_of
 
             result = run_calibration(request_of(recorded.plan, name), tell, "bci-app app, page Calibrate")
+            tell(1, 1, "keeping the decoder")  # one that was given up is not kept: another may be on its way there
             return Made(result, keep(result, recorded.folder / "decoder"), recorded.plan.settings.generator)
 
         self._stack.setCurrentWidget(self._front)
@@ -387,5 +388,7 @@ class CalibratePage(SessionPage):
         column.addLayout(buttons)
         column.addStretch(1)
         panel = QWidget()
-        QVBoxLayout(panel).addWidget(Panel("The decoder on pictures that it was not made with", content))
+        framed = Panel("What came of the pictures", content)
+        framed.set_detail("a decoder is tried on pictures that it was not made with")
+        QVBoxLayout(panel).addWidget(framed)
         return panel

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+_LONG = 16
+"""Samples from which on it is faster to go bin by bin than sample by sample: five times with 54 of them."""
+
 
 def envelope(data: npt.NDArray[np.float32], step: int, skip: int) -> npt.NDArray[np.float32]:
     """Lowest and highest sample of every run of `step` samples, alternating.
@@ -29,11 +32,17 @@ def envelope(data: npt.NDArray[np.float32], step: int, skip: int) -> npt.NDArray
     if step == 1:
         return kept
     n_channels, n_bins = data.shape[0], kept.shape[1] // step
-    bins = kept[:, : n_bins * step].reshape(n_channels, n_bins, step)
+    kept = kept[:, : n_bins * step]
     points = np.empty((n_channels, n_bins, 2), dtype=np.float32)
     low, high = points[:, :, 0], points[:, :, 1]
+    if step >= _LONG:
+        starts = np.arange(0, n_bins * step, step)
+        low[:] = np.minimum.reduceat(kept, starts, axis=1)
+        high[:] = np.maximum.reduceat(kept, starts, axis=1)
+        return points.reshape(n_channels, 2 * n_bins)
+    bins = kept.reshape(n_channels, n_bins, step)
     low[:] = high[:] = bins[:, :, 0]
-    for sample in range(1, step):  # over the samples of a bin: ten times faster than min(axis=2)
+    for sample in range(1, step):
         np.minimum(low, bins[:, :, sample], out=low)
         np.maximum(high, bins[:, :, sample], out=high)
     return points.reshape(n_channels, 2 * n_bins)

@@ -26,6 +26,8 @@ from bci_app.ui.views.text import PlainLabel
 SIGNS: dict[Grade, str] = {"good": "✓", "fair": "▲", "bad": "✕"}
 MARKED = "✕ marked bad"
 TOO_EARLY = "Channels are judged from two seconds of EEG in microvolts."
+_NAMED = 6
+"""Bad channels whose names stand over the table."""
 COLUMNS = ("Channel", f"Last {SECONDS:g} s", "Why", "Your mark")
 
 
@@ -143,4 +145,7 @@ class QualityView(QWidget):
 def _summed(quality: tuple[ChannelQuality, ...], n_marked: int) -> str:
     counts = Counter(each.grade for each in quality)
     judged = [f"{SIGNS[grade]} {counts[grade]} {grade}" for grade in SIGNS] if quality else [TOO_EARLY]
+    bad = [each.channel for each in quality if each.grade == "bad"]
+    if bad:
+        judged[-1] += f": {', '.join(bad[:_NAMED])}{' …' if len(bad) > _NAMED else ''}"
     return " · ".join([*judged, f"{n_marked} marked bad"])

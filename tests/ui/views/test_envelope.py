@@ -5,17 +5,20 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
+import pytest
 
 from bci_app.ui.views.envelope import envelope, step_for
 
 
-def test_every_bin_gives_its_lowest_then_its_highest_sample() -> None:
+@pytest.mark.parametrize("step", [2, 10, 15, 16, 33])
+def test_every_bin_gives_its_lowest_then_its_highest_sample(step: int) -> None:
     data = np.random.default_rng(1).standard_normal((3, 103)).astype(np.float32)
-    points = envelope(data, step=10, skip=3)
-    assert points.shape == (3, 20)
+    points = envelope(data, step, skip=3)
+    n_bins = 100 // step
+    assert points.shape == (3, 2 * n_bins)
     for row in range(3):
-        for column in range(10):
-            samples = data[row, 3 + 10 * column : 13 + 10 * column]
+        for column in range(n_bins):
+            samples = data[row, 3 + step * column : 3 + step * (column + 1)]
             assert points[row, 2 * column] == samples.min()
             assert points[row, 2 * column + 1] == samples.max()
 

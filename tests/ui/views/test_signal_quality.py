@@ -49,7 +49,7 @@ def test_every_channel_has_its_verdict_in_a_sign_and_a_word_and_the_summary_coun
         "Cz": ("▲ fair", "drifts by 60 µV", ""),
         "Oz": ("✕ bad", "flat: moves by 0 µV", ""),
     }
-    assert view.summary == "✓ 1 good · ▲ 1 fair · ✕ 1 bad · 1 marked bad"
+    assert view.summary == "✓ 1 good · ▲ 1 fair · ✕ 1 bad: Oz · 1 marked bad"
 
 
 def test_where_nothing_can_be_told_that_is_said_and_marks_stay(show: Show) -> None:
