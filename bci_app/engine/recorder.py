@@ -2,7 +2,8 @@
 
 Files only ever grow and are handed to the system ten times a second: ``eeg.f32`` (float32, one row of channels per
 sample, whatever the signal is), ``eeg_times.f64`` (LSL seconds), ``eeg.json`` (channels, rate, unit), ``markers.jsonl``,
-what was read: ``trials.jsonl`` with ``pictures/``, or ``sentences.jsonl``, and how long each result took: ``latencies.jsonl``.
+what was read: ``trials.jsonl`` or ``windows.jsonl`` with ``pictures/``, or ``sentences.jsonl``, and how long each result took:
+``latencies.jsonl``.
 `bci_app.streams.run_folder` reads them, cut at any byte.
 """
 
@@ -22,6 +23,7 @@ from PIL import Image
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.signal import Chunk, Marker
 from bci_app.contract.units import Unit
+from bci_app.engine.views import Reconstruction
 from bci_app.engine.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,9 @@ _WRITE_S = 0.1
 
 LATENCIES = "latencies.jsonl"
 """A line for each result; an empty one where other models took over, since percentiles begin anew."""
+
+WINDOWS = "windows.jsonl"
+"""A line for each sliding window that was read."""
 
 Item = tuple[str, Any]
 
@@ -73,6 +78,7 @@ class Recorder(Worker):
         self._on_problem = on_problem
         self._items: queue.Queue[Item] = queue.Queue(_QUEUE)
         self._told_full = False
+        self._n_windows = 0
         self._files: dict[str, IO[bytes]] = {}
         self._broken = False
         description = {"channels": channels, "sfreq": sfreq, "unit": unit, "data": "eeg.f32", "times": "eeg_times.f64"}
@@ -95,6 +101,19 @@ class Recorder(Worker):
     def trial(self, entry: Mapping[str, Any]) -> None:
         """Keep what was read in a trial; any thread, returns at once."""
         self._put(("trials.jsonl", dict(entry)))
+
+    def window(self, result: Reconstruction) -> None:
+        """Keep what was read of a sliding window, its latent and its picture; decoding thread, returns at once."""
+        entry = {
+            "window": self._n_windows,
+            "first_sample": result.first_sample,
+            "until_s": result.sampled_s,
+            "model": result.model,
+            "latent_read": result.latent,
+        }
+        self._put((WINDOWS, entry))
+        self.picture(f"window_{self._n_windows:06d}_read", result.image)
+        self._n_windows += 1
 
     def sentence(self, entry: Mapping[str, Any]) -> None:
         """Keep what was read of a sentence; any thread, returns at once."""
@@ -177,7 +196,7 @@ class Recorder(Worker):
             self._file("eeg.f32").write(np.ascontiguousarray(content.data.T).tobytes())
             self._file("eeg_times.f64").write(content.times.tobytes())
         elif name.endswith(".jsonl"):
-            self._file(name).write(json.dumps(content).encode() + b"\n")
+            self._file(name).write(json.dumps(content, default=np.ndarray.tolist).encode() + b"\n")
         else:
             (self.folder / name).parent.mkdir(exist_ok=True)
             Image.fromarray(content).save(self.folder / name)

@@ -13,7 +13,7 @@ from bci_app.contract.errors import RecordingError
 from bci_app.contract.identification import Floats, bootstrap_interval, pairwise_identification
 from bci_app.contract.lines import read_lines
 from bci_app.engine.latency import LENGTH, rows_of
-from bci_app.engine.recorder import LATENCIES
+from bci_app.engine.recorder import LATENCIES, WINDOWS
 from bci_app.engine.report import write_report
 from bci_app.engine.report_page import write_page
 from bci_app.engine.session_file import CUT_SHORT, SESSION, now, read_session
@@ -155,7 +155,7 @@ def _pictures(folder: Path, about: Facts, summary: Facts | None) -> Path:
     centre = np.array(decoder.get("latent_mean", ()), np.float32)
     if summary is None:
         summary = _rebuilt(folder, about)
-        summary["counts"]["read"] = len(lines)
+        summary["counts"]["read"] = len(lines) or len(read_lines(folder / WINDOWS))
         summary["identification"] = identification_summary(latents, centre)
         write_json(folder / SUMMARY, summary)
     curves = {name: identification_curve(latents[name], latents["shown"], centre) for name in ("read", "noise")}

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from bci_app.contract.lines import read_lines
-from bci_app.engine.report_page import inline, svg, write_page
+from bci_app.engine.recorder import WINDOWS
+from bci_app.engine.report_page import evenly, inline, svg, write_page
 from bci_app.engine.session_quality import session_quality
 from bci_app.engine.summary import paragraph
 from bci_app.engine.views import Identification, IdentificationCurve
 
+_MOST_WINDOWS = 60
 _DECODER, _TWIN = "#0b62a8", "#b35900"
 
 
@@ -29,6 +31,8 @@ def write_report(folder: Path, summary: dict[str, Any], identification: Identifi
         paragraph=paragraph(summary),
         curve=identification_plot(identification, summary["signal"]),
         trials=_trials(folder),
+        windows=_windows(folder),
+        n_windows=len(read_lines(folder / WINDOWS)),
         quality=session_quality(folder),
     )
 
@@ -76,3 +80,16 @@ def _trials(folder: Path) -> list[dict[str, Any]]:
             }
         )
     return trials
+
+
+def _windows(folder: Path) -> list[dict[str, Any]]:
+    """What was read of sliding windows, at most `_MOST_WINDOWS` at equal distances: when, and the picture as a data address."""
+    lines = read_lines(folder / WINDOWS)
+    some = [lines[each] for each in evenly(len(lines), _MOST_WINDOWS)]
+    return [
+        {
+            "at_s": line["until_s"] - lines[0]["until_s"],
+            "read": inline(folder / "pictures" / f"window_{line['window']:06d}_read.png"),
+        }
+        for line in some
+    ]

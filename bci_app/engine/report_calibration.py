@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bci_app.contract.bundle import open_bundle
 from bci_app.contract.errors import BciError
 from bci_app.contract.lines import read_lines
 from bci_app.contract.manifest import DecoderManifest
 from bci_app.engine.bad_channels import read_bad_channels
 from bci_app.engine.evolution_onsets import OnsetLog
-from bci_app.engine.report_page import inline, write_page
+from bci_app.engine.report_page import evenly, inline, write_page
 from bci_app.engine.session_quality import session_quality
 from bci_app.engine.verdict import verdict_of
 
@@ -71,12 +69,11 @@ def _made(folder: Path) -> tuple[dict[str, Any] | None, str]:
 
 def _pictures(folder: Path, lines: list[dict[str, Any]]) -> list[dict[str, str]]:
     """What was shown, as data addresses; of many some, at equal distances."""
-    some = np.unique(np.linspace(0, max(len(lines) - 1, 0), min(len(lines), _MOST)).round().astype(int))
     shown = [
         {
             "label": " ".join(lines[each]["picture"].split("/")[:-1]),
             "image": inline(folder / "pictures" / f"trial_{lines[each]['trial']:04d}_shown.png"),
         }
-        for each in some
+        for each in evenly(len(lines), _MOST)
     ]
     return [each for each in shown if each["image"]]

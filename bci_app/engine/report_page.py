@@ -105,6 +105,11 @@ def _began(folder: Path) -> str:
         return ""
 
 
+def evenly(n: int, most: int) -> list[int]:
+    """Which of `n` are shown where `most` have room: all, or as many at equal distances, the first and the last among them."""
+    return sorted({round(each) for each in np.linspace(0, n - 1, min(n, most))})
+
+
 def inline(path: Path) -> str:
     """A PNG file as a data address; empty if there is none."""
     return _address(path.read_bytes()) if path.is_file() else ""

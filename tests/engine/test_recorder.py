@@ -18,7 +18,8 @@ from bci_app.contract.errors import RecordingError
 from bci_app.contract.lines import read_lines
 from bci_app.contract.signal import Marker
 from bci_app.engine import recorder as recorder_module
-from bci_app.engine.recorder import Recorder
+from bci_app.engine.recorder import WINDOWS, Recorder
+from bci_app.engine.views import Reconstruction
 from bci_app.streams.run_folder import read_run
 from tests.engine.conftest import CHANNELS, SFREQ, chunked, moving
 
@@ -60,6 +61,24 @@ def test_raw_bytes_are_exactly_the_samples_and_read_back_as_they_were(tmp_path: 
     np.testing.assert_array_equal(image, np.full((4, 6, 3), 7, np.uint8))
 
 
+def test_each_sliding_window_is_kept_with_its_latent_and_its_picture(tmp_path: Path) -> None:
+    recorder, problems, failures = new_recorder(tmp_path)
+    recorder.start()
+    for number in range(3):
+        image, latent = np.full((4, 4, 3), 50 * number, np.uint8), np.array([number, 0.5], np.float32)
+        nothing = (None, None, 1.0, 1.0, 1.0, 1.0)
+        recorder.window(Reconstruction(image, latent, *nothing, sampled_s=7.5 + number, first_sample=40, model="d abc"))
+    recorder.stop()
+    assert recorder.join(5.0)
+    assert problems == failures == []
+    assert read_lines(tmp_path / WINDOWS) == [
+        {"window": n, "first_sample": 40, "until_s": 7.5 + n, "model": "d abc", "latent_read": [n, 0.5]}
+        for n in range(3)
+    ]
+    picture = np.asarray(Image.open(tmp_path / "pictures" / "window_000002_read.png"))
+    np.testing.assert_array_equal(picture, np.full((4, 4, 3), 100, np.uint8))
+
+
 def test_files_cut_at_any_byte_give_all_whole_rows_and_lines(tmp_path: Path) -> None:
     data = moving(30)
     (tmp_path / "whole").mkdir()
@@ -98,7 +117,8 @@ CRASHING = """
 import numpy as np, os, sys, time
 from pathlib import Path
 from bci_app.contract.signal import Chunk
-from bci_app.engine.recorder import Recorder
+from bci_app.engine.recorder import WINDOWS, Recorder
+from bci_app.engine.views import Reconstruction
 recorder = Recorder(Path(sys.argv[1]), ("number", "b", "c"), 1000.0, print, print)
 recorder.start()
 n = 0

@@ -12,7 +12,7 @@ import pytest
 
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.signal import Marker
-from bci_app.engine import evolution_presenter
+from bci_app.engine import evolution_presenter, report
 from bci_app.engine.events import SentenceRead
 from bci_app.engine.evolution_closing import run_evolution_and_report
 from bci_app.engine.evolution_session import EvolutionSession
@@ -32,6 +32,14 @@ from tests.engine.test_evolution_session import Viewer, new_plan
 from tests.tiny import tiny_text_bundle
 
 HOSTILE = "<script>alert(1)</script>"
+PICTURES: dict[str, Any] = {
+    "kind": "pictures", "title": "t", "signal": "EEG", "device": "CPU", "participant": "P07", "stream": None,
+    "decoder": {
+        "name": "d", "digest": "0" * 64, "latent_mean": [0.0] * 4, "filter_delay_ms": 1.0, "filter_delay_hz": 10.0,
+    },
+    "generator": {"name": "g", "digest": "1" * 64},
+}  # fmt: skip
+"""What a session that reads pictures keeps of itself when it begins."""
 
 
 def record(folder: Path, n_times: int = 200, gap_at: int | None = None) -> None:
@@ -123,15 +131,7 @@ def test_a_recording_alone_has_a_page_that_tells_its_samples_and_gaps(tmp_path: 
 def test_a_killed_session_that_was_cut_at_any_byte_tells_what_is_whole(tmp_path: Path) -> None:
     rng, n = np.random.default_rng(3), 12
     record(tmp_path)
-    decoder = {
-        "name": "d",
-        "digest": "0" * 64,
-        "latent_mean": [0.0] * 4,
-        "filter_delay_ms": 1.0,
-        "filter_delay_hz": 10.0,
-    }
-    about = {"kind": "pictures", "title": "t", "signal": "EEG", "device": "CPU", "participant": "P07"}
-    begin_session(tmp_path, {**about, "decoder": decoder, "generator": {"name": "g", "digest": "1" * 64}})
+    begin_session(tmp_path, PICTURES)
     lines = [
         {"trial": k, "picture": f"a/{k}/x", "marker": "m", "identified": None, "decoder": "0" * 64}
         | {f"latent_{name}": rng.normal(size=4).tolist() for name in ("read", "noise", "shown")}
@@ -152,6 +152,20 @@ def test_a_killed_session_that_was_cut_at_any_byte_tells_what_is_whole(tmp_path:
         assert summary["counts"]["read"] == summary["identification"]["n_trials"] == n_trials
         assert summary["counts"]["raw_samples"] == min(len(kept["eeg.f32"]) // 16, len(kept["eeg_times.f64"]) // 8)
         assert summary["latency_ms"].get("decoder", {"n": 0})["n"] == n_results
+
+
+def test_of_many_sliding_windows_some_are_shown_and_all_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "_MOST_WINDOWS", 3)
+    record(tmp_path)
+    begin_session(tmp_path, PICTURES)
+    lines = [json.dumps({"window": n, "until_s": 50 + 0.1 * n, "latent_read": [0.0]}) for n in range(9)]
+    (tmp_path / "windows.jsonl").write_text("\n".join(lines) + '\n{"cut')
+    page = report_again(tmp_path).read_text("utf-8")
+    assert "3 of 9 windows, at equal distances" in page
+    assert re.findall(r"not kept([\d.]+) s<", page) == ["0.0", "0.4", "0.8"]
+    assert summary_of(tmp_path)["counts"]["read"] == 9
 
 
 def test_a_session_file_of_an_older_program_without_an_end_has_that_of_its_summary(tmp_path: Path) -> None:
