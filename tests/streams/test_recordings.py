@@ -226,6 +226,13 @@ def test_edf_gives_microvolts_and_a_cut_one_is_refused(tmp_path: Path) -> None:
         read_recording(path)
 
 
+def test_eeglab_file_of_the_newest_form_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "new.set").write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512) + b"\x89HDF")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(RecordingError, match="pip install pymatreader h5py"):
+        read_recording(tmp_path / "new.set")
+
+
 @pytest.mark.parametrize(
     ("name", "error"),
     [("none.xdf", "does not exist"), ("notes.txt", "ends in one of"), ("bad.edf", "bad.edf"), ("bad.vhdr", "bad.vhdr")],

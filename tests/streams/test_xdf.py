@@ -24,13 +24,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "made.xdf"
 
 
-def test_signal_times_channels_and_markers_are_read(path: Path) -> None:
+def test_signal_times_channels_and_markers_are_read_without_a_word(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path.write_bytes(xdf.whole(xdf.eeg(1, TIMES, DATA), xdf.markers(2, [50.05, 50.2], ["face", "häuser"])))
     recording = read_recording(path)
     np.testing.assert_array_equal(recording.data, DATA)
     np.testing.assert_array_equal(recording.times, TIMES)
     assert (recording.channels, recording.sfreq, recording.name) == (("E0", "E1"), 100.0, "made")
     assert recording.markers == (Marker(50.05, "face"), Marker(50.2, "häuser"))
+    assert not caplog.records
 
 
 def test_volts_are_scaled_and_unknown_units_refused_unless_declared(path: Path) -> None:
