@@ -39,8 +39,21 @@ XdfStream = Annotated[str | None, typer.Option("--stream", help="XDF with severa
 XdfUnit = Annotated[str | None, typer.Option("--unit", help="XDF: unit of channels that the file gives none for.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Take what is whole of an XDF file that was cut short.")]
 Seconds = Annotated[float | None, typer.Option("--for", help="End after so many seconds.")]
+
+
+def _warn_of_name(code: str | None) -> str | None:
+    """Say on the terminal that what was given as a code may be a name."""
+    from bci_app.engine.participant_code import warning
+
+    words = warning(code or "")
+    if words:
+        say(f"Note: {words}")
+    return code
+
+
 Participant = Annotated[
-    str | None, typer.Option("--participant", help="Code of the participant, such as P07; never a name.")
+    str | None,
+    typer.Option("--participant", callback=_warn_of_name, help="Code of the participant, such as P07; never a name."),
 ]
 Headless = Annotated[
     Path | None,

@@ -9,6 +9,7 @@ from pydantic import AfterValidator
 
 from bci_app.contract.errors import SettingsError
 
+_SHORTEST_NAME = 3
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 
 
@@ -26,6 +27,16 @@ def check_code(code: str) -> str:
             f"address; got {code[:40]!r}. Use a code such as P07, and keep the list of names elsewhere."
         )
     return code
+
+
+def warning(code: str) -> str:
+    """What to say of a code that may be a name, which is one of three letters and more without any digit; else empty."""
+    if any(letter.isdigit() for letter in code) or sum(letter.isalpha() for letter in code) < _SHORTEST_NAME:
+        return ""
+    return (
+        f"'{code}' may be a name. It will stand in files and be exported with them: if it names somebody, use a code such as P07 "
+        "instead, and keep the list of names elsewhere."
+    )
 
 
 def _code_or_none(code: str) -> str:

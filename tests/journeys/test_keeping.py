@@ -87,7 +87,9 @@ def test_what_needs_a_screen_is_refused_without_one(tmp_path: Path, command: Com
     assert "one file" in command("run", "--headless", settings, "--config", settings).complaint()
     settings.write_text("response: {kind: rating}\n")
     assert "Only the unit of an image model" in command("evolve", "--headless", settings).complaint()
-    assert "never" not in command("run", "--participant", "Anna Smith").complaint()
+    assert "Use a code such as P07" in command("run", "--participant", "Anna Smith").complaint()
+    assert "Note: 'Anna' may be a name." in command("run", "--participant", "Anna").err
+    assert "may be a name" not in command("run", "--participant", "P07").err
 
 
 def test_a_unit_is_evolved_without_a_window(
