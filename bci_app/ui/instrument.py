@@ -139,7 +139,7 @@ class InstrumentWindow(QMainWindow):
         self._index = index
         self._renew(index)
         page = self.page(index)
-        self._rail.button(index).setChecked(True)
+        self._mark(index)
         self._stack.setCurrentWidget(page)
         self.hint.setText(page.hint)
         self.banner.clear()
@@ -149,6 +149,12 @@ class InstrumentWindow(QMainWindow):
             if behind.busy:
                 self.say(f"{behind.title} goes on behind: {behind.busy}.", "info")
         page.entered()
+
+    def _mark(self, index: int) -> None:
+        """Mark the page in front in the list of pages, which Tab enters there."""
+        self._rail.button(index).setChecked(True)
+        for button in self._rail.buttons():
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus if button.isChecked() else Qt.FocusPolicy.ClickFocus)
 
     def _on_immersed(self, page: Page, immersed: bool) -> None:
         self._show_header()

@@ -202,7 +202,8 @@ def style_sheet(theme: Theme) -> str:
     QProgressBar::chunk {{ background: {theme.decoder}; border-radius: 3px; }}
     QSplitter::handle {{ background: transparent; }}
     QSplitter::handle:hover {{ background: {theme.border}; border-radius: 3px; }}
-    QTableWidget {{ background: transparent; border: none; color: {theme.text}; }}
+    QTableWidget {{ background: transparent; border: 1px solid transparent; color: {theme.text}; }}
+    QTableWidget:focus {{ border-color: {theme.decoder}; border-radius: 4px; }}
     QHeaderView, QHeaderView::section {{ background: transparent; border: none; color: {theme.muted}; }}
     QHeaderView::section {{ padding: 2px 4px; }}
     QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0px; }}

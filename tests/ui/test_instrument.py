@@ -106,12 +106,12 @@ def test_each_page_has_its_key_and_its_hint(make: Make, qtbot: QtBot) -> None:
     assert _page(window, 0).life == ["entered", "left", "entered"]
 
 
-def test_frame_is_reached_by_tab(make: Make) -> None:
+def test_tab_comes_to_the_page_in_front_and_arrow_keys_go_on_to_the_others(make: Make) -> None:
     window = make()
-    by_tab = [
-        button.text() for button in window.findChildren(QPushButton) if button.focusPolicy() & Qt.FocusPolicy.TabFocus
-    ]
-    assert by_tab == ["1  Plain"]  # the arrow keys go on to the others
+    for index, title in ((1, "2  Other"), (0, "1  Plain")):
+        window.show_page(index)
+        buttons = window.findChildren(QPushButton)
+        assert [each.text() for each in buttons if each.focusPolicy() & Qt.FocusPolicy.TabFocus] == [title]
 
 
 def test_what_is_busy_behind_goes_on_and_is_told(make: Make) -> None:
