@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SWITCH_S = 1e-3
+UNREACHABLE = (
+    "A window needs a display; the one that is named, '%s', cannot be used: %s Start from a desktop session, set DISPLAY or "
+    "QT_QPA_PLATFORM to what is there, or ask for --offscreen or --headless; bci-app doctor tells more."
+)
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 
 
@@ -206,9 +210,14 @@ def _reads_text(session: Session | TextSession) -> TypeIs[TextSession]:
 @contextmanager
 def _qt_messages_logged() -> Iterator[None]:
     """Qt writes to the log; what it says of every window without a screen is left out."""
-    from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
+    from PySide6.QtCore import QCoreApplication, QMessageLogContext, QtMsgType, qInstallMessageHandler
 
     def log(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
+        if kind is QtMsgType.QtFatalMsg and QCoreApplication.startingUp():
+            logger.error(
+                UNREACHABLE, os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"), text.split("\n")[0]
+            )
+            os._exit(1)  # Qt would abort, as if the program had crashed
         if "does not support propagateSizeHints" not in text:
             harmless = kind in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg)
             logger.log(logging.INFO if harmless else logging.WARNING, "Qt: %s", text)

@@ -119,6 +119,15 @@ def test_window_without_display_is_refused_with_advice(monkeypatch: pytest.Monke
         run_window(FakeSession())
 
 
+def test_a_display_that_cannot_be_used_ends_in_words_and_not_in_a_crash() -> None:
+    program = "from bci_app.ui.app import run_instrument; run_instrument(None)"
+    environment = os.environ | {"QT_QPA_PLATFORM": "no such platform", "DISPLAY": ":77"}
+    ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert "the one that is named, ':77', cannot be used" in ended.stderr
+    assert "--offscreen" in ended.stderr
+
+
 def test_screenshot_of_unknown_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"\.png"):
         run_window(FakeSession(), offscreen=True, screenshot=tmp_path / "window.txt")
