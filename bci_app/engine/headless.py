@@ -89,7 +89,7 @@ def _listen(session: AnySession, events: queue.Queue[Event], say: Say, monotonic
         except queue.Empty:
             continue
         _answer(session, event)
-        words = _in_words(event)
+        words = in_words(event)
         if words:
             say(words)
         if isinstance(event, Finished):
@@ -111,7 +111,7 @@ def _answer(session: AnySession, event: Event) -> None:
         session.handed_to_qt(event, session.clock())
 
 
-def _in_words(event: Event) -> str:
+def in_words(event: Event) -> str:
     """What is said of an event; problems are said by the log already, and the end by the results."""
     match event:
         case StreamChanged():
