@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 
 _SWITCH_S = 1e-3
 UNREACHABLE = (
-    "A window needs a display; the one that is named, '%s', cannot be used: %s Start from a desktop session, set DISPLAY or "
-    "QT_QPA_PLATFORM to what is there, or ask for --offscreen or --headless; bci-app doctor tells more."
+    "A window needs a display; '%s' is named and cannot be used, for the reason that Qt gives above. Start from a desktop "
+    "session, correct DISPLAY or QT_QPA_PLATFORM, or ask for --offscreen or --headless; bci-app doctor tells more."
 )
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 
@@ -214,9 +214,7 @@ def _qt_messages_logged() -> Iterator[None]:
 
     def log(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
         if kind is QtMsgType.QtFatalMsg and QCoreApplication.startingUp():
-            logger.error(
-                UNREACHABLE, os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"), text.split("\n")[0]
-            )
+            logger.error(UNREACHABLE, os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
             os._exit(1)  # Qt would abort, as if the program had crashed
         if "does not support propagateSizeHints" not in text:
             harmless = kind in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg)

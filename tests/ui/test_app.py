@@ -124,7 +124,7 @@ def test_a_display_that_cannot_be_used_ends_in_words_and_not_in_a_crash() -> Non
     environment = os.environ | {"QT_QPA_PLATFORM": "no such platform", "DISPLAY": ":77"}
     ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
-    assert "the one that is named, ':77', cannot be used" in ended.stderr
+    assert "':77' is named and cannot be used" in ended.stderr
     assert "--offscreen" in ended.stderr
 
 
