@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from bci_app.bundles import shipped
 from bci_app.calibration.recipe import CalibrationRecipe
-from bci_app.contract.errors import SettingsError, UnitError
+from bci_app.contract.errors import RecordingError, SettingsError, UnitError
 from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.contract.signal import Marker
 from bci_app.contract.windowing import reach_s
@@ -30,7 +30,8 @@ from bci_app.engine.monitor_session import KIND, plan_monitor
 from bci_app.engine.opening import MARKERS
 from bci_app.engine.participant_code import Code
 from bci_app.engine.plan import Outlets
-from bci_app.engine.settings import Frozen, Presentation, StreamChoice
+from bci_app.engine.session_file import participant_of, read_session
+from bci_app.engine.settings import Frozen, Presentation, StreamChoice, parse_settings
 from bci_app.engine.signal_session import SignalSession
 from bci_app.engine.views import SignalWords, Status
 from bci_app.engine.worker import Worker
@@ -202,6 +203,33 @@ def request_of(plan: CalibrationPlan, name: str) -> CalibrationRequest:
         without_unusable=True,  # the participant has gone: what can still be made is made, and what it lacks is said
         device=settings.device,
         require_gpu=settings.require_gpu,
+    )
+
+
+def request_again(
+    folder: Path, generator: Path | None = None, device: Literal["auto", "cpu", "gpu"] = "auto"
+) -> CalibrationRequest:
+    """What `run_calibration` makes a decoder from, of a calibration that was recorded before, however it ended.
+
+    Raises
+    ------
+    RecordingError
+        If the folder is that of no calibration.
+    """
+    settings = read_session(folder).get("settings")
+    recipe = settings.get("recipe") if isinstance(settings, dict) else None
+    if recipe is None:
+        raise RecordingError(
+            f"The folder of a calibration was expected; '{folder}' holds another session. Choose one whose kind is calibration; "
+            "of other recordings, the command makes decoders: bci-app calibrate RECORDING."
+        )
+    return CalibrationRequest(
+        (folder,),
+        generator=generator,
+        name=participant_of((folder,)) or "decoder",
+        recipe=parse_settings(CalibrationRecipe, recipe, f"The recipe of the calibration '{folder.name}'"),
+        without_unusable=True,
+        device=device,
     )
 
 

@@ -20,6 +20,7 @@ from bci_app.engine.calibration_session import (
     CalibrationSession,
     CalibrationSettings,
     open_calibration,
+    request_again,
     request_of,
 )
 from bci_app.engine.events import Event, Finished, ShowPicture
@@ -85,6 +86,7 @@ def test_what_was_shown_and_recorded_becomes_a_decoder_without_the_channels_mark
     assert (about["kind"], about["participant"]) == ("signal", "P07")
     assert about["ended"]["reason"] == f"All {N} pictures were shown."
 
+    assert request_again(folder, generator.bundle.folder) == request_of(plan, "P07")
     result = run_calibration(request_of(plan, "P07"))
     assert (result.score.n, result.score.chance) == (N, 0.5)
     assert not result.convincing  # the EEG was noise

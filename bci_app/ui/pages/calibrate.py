@@ -11,8 +11,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QHBoxLayout,
-    QPushButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -20,21 +18,19 @@ from PySide6.QtWidgets import (
 
 from bci_app.contract.errors import SettingsError
 from bci_app.contract.manifest import DecoderManifest
-from bci_app.ui import theme
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.pages.page import Holder
 from bci_app.ui.pages.session_page import Opened, SessionPage, open_in_folder
 from bci_app.ui.session_window import SessionWindow
-from bci_app.ui.views.calibration_result import CalibrationResultView
+from bci_app.ui.views.calibration_outcome import CalibrationOutcome
 from bci_app.ui.views.fields import PathField, choice_field
 from bci_app.ui.views.panel import Panel
 
 if TYPE_CHECKING:
     from bci_app.contract.bundle import Bundle
-    from bci_app.engine.calibration_run import CalibrationResult
-    from bci_app.engine.calibration_session import CalibrationPlan, CalibrationSession, CalibrationSettings
+    from bci_app.engine.calibration_run import CalibrationRequest, CalibrationResult
+    from bci_app.engine.calibration_session import CalibrationSession, CalibrationSettings
     from bci_app.engine.closing import RunResult
-    from bci_app.engine.evolution_views import OnsetRow
 
 SHIPPED = "the one that comes with the program"
 WHERE = (("on a second screen if there is one", "auto"), ("full screen", "full-screen"), ("in this window", "window"))
@@ -42,26 +38,18 @@ FAMILIES = ("shapes", "letters", "digits")
 SHOWN_SHARE = 2 / 3
 """A picture stays for so much of the time from one to the next."""
 BREAK_S = 15.0
-_USE = "Use it"
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """A session of pictures that has ended, of which a decoder can be made."""
 
-    plan: CalibrationPlan
-    onsets: OnsetRow
-
-    @property
-    def folder(self) -> Path:
-        """Where it was recorded."""
-        return Path(str(self.plan.folder))
-
-    @property
-    def onsets_text(self) -> str:
-        """How well pictures came on time, in words."""
-        row = self.onsets
-        return f"{row.late} of {row.n} onsets were late by a frame or more ({row.p99_ms:.1f} ms at p99)"
+    folder: Path
+    generator: Path | None
+    ask: Callable[[], CalibrationRequest]
+    """What the decoder is to be made from; a thread of its own."""
+    onsets: str = ""
+    """How well pictures came on time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +73,13 @@ class CalibratePage(SessionPage):
         "is made within seconds. It is tried on pictures that it was not made with, beside chance, noise and shuffled pictures."
     )
 
+    not_kept = (*SessionPage.not_kept, "or of a recording")
+
     def __init__(self, holder: Holder) -> None:
         self._made: Made | None = None
         self._unmade: Recorded | None = None
-        self.use_button, self.make_button = QPushButton(_USE), QPushButton("Make a decoder of it")
-        self.repeat_button, self.leave_button = QPushButton("Show pictures again"), QPushButton("Leave it")
-        self.page_button = QPushButton("Open the report")
+        self.outcome = CalibrationOutcome(holder.colours)
         super().__init__(holder)
-        self.result_view = CalibrationResultView(holder.colours)
         self._results = self._result_panel()
         self._stack.addWidget(self._results)
         self._tell_duration()
@@ -119,6 +106,7 @@ class CalibratePage(SessionPage):
         self.break_every.setSuffix(" pictures")
         self.break_every.setValue(100)
         self.where = choice_field("Where pictures are shown", WHERE)
+        self.recording = PathField("folder of a calibration", "none: pictures are shown now, and recorded")
         self.photodiode = QCheckBox("a square in the corner, for a photodiode")
         for field in (self.n_pictures, self.break_every):
             field.valueChanged.connect(self._tell_duration)
@@ -132,6 +120,7 @@ class CalibratePage(SessionPage):
             ("A &break after", self.break_every),
             ("Sho&wn", self.where),
             ("Onset &marks", self.photodiode),
+            ("or of a &recording", self.recording),
         )
 
     def _settings(self) -> CalibrationSettings:
@@ -207,7 +196,7 @@ class CalibratePage(SessionPage):
     def entered(self) -> None:
         """The keys belong to whatever is in front."""
         if self._stack.currentWidget() is self._results:
-            self._first_button().setFocus()
+            self.outcome.setFocus()
         else:
             super().entered()
 
@@ -240,7 +229,7 @@ class CalibratePage(SessionPage):
         opened.undo.close()
         ended, n_shown = session.ended, session.n_shown
         if n_shown:
-            self._unmade = Recorded(session.plan, session.onsets)
+            self._unmade = self._recorded(session)
             if ended is not None and not ended.fatal:
                 self.make()
             else:
@@ -253,20 +242,49 @@ class CalibratePage(SessionPage):
         self._show_state()
         self.start_button.setFocus()
 
+    def _recorded(self, session: CalibrationSession) -> Recorded:
+        plan, row, name = session.plan, session.onsets, self.holder.current.participant or "decoder"
+
+        def ask() -> CalibrationRequest:
+            from bci_app.engine.calibration_session import request_of
+
+            return request_of(plan, name)
+
+        late = f"{row.late} of {row.n} onsets were late by a frame or more ({row.p99_ms:.1f} ms at p99)."
+        return Recorded(Path(str(plan.folder)), plan.settings.generator, ask, late)
+
+    def start(self) -> None:
+        """Show the pictures that the form describes, or make a decoder of the recording that it names."""
+        folder, generator, device = self.recording.path, self.generator.path, self.holder.current.device
+        if folder is None or self.busy:
+            super().start()
+            return
+        if not folder.is_dir():
+            self.said.emit(f"A decoder is made of the folder of a calibration; '{folder}' is none. Name one.", "warn")
+            return
+
+        def ask() -> CalibrationRequest:
+            from bci_app.engine.calibration_session import request_again
+
+            return request_again(folder, generator, device)
+
+        self.recording.set_path(None)
+        self._unmade = Recorded(folder, generator, ask)
+        self.make()
+
     # ------------------------------------------------------------------ the decoder
     def make(self) -> None:
         """Make a decoder of the pictures that were shown last, and keep it beside their recording."""
-        recorded, name = self._unmade, self.holder.current.participant or "decoder"
+        recorded = self._unmade
         if recorded is None or self._writing is not None:
             return
 
         def work(tell: OnProgress) -> Made:
             from bci_app.engine.calibration_run import keep, run_calibration
-            from bci_app.engine.calibration_session import request_of
 
-            result = run_calibration(request_of(recorded.plan, name), tell, "bci-app app, page Calibrate")
+            result = run_calibration(recorded.ask(), tell, "bci-app app, page Calibrate")
             tell(1, 1, "keeping the decoder")  # one that was given up is not kept: another may be on its way there
-            return Made(result, keep(result, recorded.folder / "decoder"), recorded.plan.settings.generator)
+            return Made(result, keep(result, recorded.folder / "decoder"), recorded.generator)
 
         self._stack.setCurrentWidget(self._front)
         self._writing = task = Task(work, "making of a decoder", parent=self)
@@ -285,8 +303,7 @@ class CalibratePage(SessionPage):
     def _on_made(self, made: Made) -> None:
         recorded, self._unmade = self._unmade, None
         self._writing, self._made = None, made
-        self.result_view.show_result(made.result, "" if recorded is None else recorded.onsets_text)
-        self.use_button.setText(_USE if made.result.convincing else f"{_USE} all the same")
+        self.outcome.show_made(made.result, "" if recorded is None else recorded.onsets)
         self._show_result(made.bundle.folder.parent)
 
     def _on_not_made(self, words: str) -> None:
@@ -297,20 +314,16 @@ class CalibratePage(SessionPage):
         """Say why there is no decoder, and offer what can be done about it."""
         recorded = self._unmade
         if recorded is not None:
-            self.result_view.show_unmade(
-                f"{why} No decoder was made.", f"What was recorded is kept in {recorded.folder}."
-            )
+            self.outcome.show_unmade(f"{why} No decoder was made.", f"What was recorded is kept in {recorded.folder}.")
             self._show_result(recorded.folder)
 
     def _show_result(self, folder: Path) -> None:
         """The figures, or why there are none, with the report that the recording has from now on."""
         self._bar.setRange(0, 0)
-        for button, shown in ((self.use_button, self._made is not None), (self.make_button, self._made is None)):
-            button.setVisible(shown)
         self._stack.setCurrentWidget(self._results)
         self._report = None
         self._show_state()
-        self._first_button().setFocus()
+        self.outcome.setFocus()
 
         def write(tell: OnProgress) -> Path:
             from bci_app.engine.reopening import report_again
@@ -329,7 +342,7 @@ class CalibratePage(SessionPage):
     def _show_state(self, text: str = "") -> None:
         super()._show_state(text)
         self.give_up_button.setVisible(self._opening is not None or self._writing is not None)
-        self.page_button.setVisible(self._report is not None)
+        self.outcome.report_button.setVisible(self._report is not None)
 
     # ------------------------------------------------------------------ what becomes of it
     def use(self) -> None:
@@ -365,30 +378,15 @@ class CalibratePage(SessionPage):
         self._show_state()
         self.start_button.setFocus()
 
-    def _first_button(self) -> QPushButton:
-        return self.make_button if self._made is None else self.use_button
-
     def _result_panel(self) -> QWidget:
-        buttons = QHBoxLayout()
-        for button, action in (
-            (self.use_button, self.use),
-            (self.make_button, self.make),
-            (self.repeat_button, self.repeat),
-            (self.leave_button, self.leave),
-            (self.page_button, self._open_report),
-        ):
-            button.clicked.connect(action)
-            button.setAutoDefault(True)
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setSpacing(theme.GAP_PX * 2)
-        column.addWidget(self.result_view)
-        column.addLayout(buttons)
-        column.addStretch(1)
-        panel = QWidget()
-        framed = Panel("What came of the pictures", content)
+        outcome = self.outcome
+        outcome.use_wanted.connect(self.use)
+        outcome.make_wanted.connect(self.make)
+        outcome.repeat_wanted.connect(self.repeat)
+        outcome.leave_wanted.connect(self.leave)
+        outcome.report_wanted.connect(self._open_report)
+        framed = Panel("What came of the pictures", outcome)
         framed.set_detail("a decoder is tried on pictures that it was not made with")
+        panel = QWidget()
         QVBoxLayout(panel).addWidget(framed)
         return panel

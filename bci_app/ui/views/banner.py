@@ -41,7 +41,7 @@ class Banner(QFrame):
         self._sign = Sign(colours)
         self._text = PlainLabel("", wrap=True)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(14, 6, 14, 6)
+        layout.setContentsMargins(14, 4, 14, 4)
         layout.setSpacing(10)
         layout.addWidget(self._sign)
         layout.addWidget(self._text, 1)

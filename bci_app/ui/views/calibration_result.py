@@ -53,13 +53,13 @@ class CalibrationResultView(QWidget):
         return self._facts.text()
 
     def show_result(self, result: CalibrationResult, onsets: str) -> None:
-        """Show the figures of a calibration; `onsets` says how well its pictures came on time."""
+        """Show the figures of a calibration; `onsets` says how well its pictures came on time, if that is known."""
         score = result.score
         sign = "✓" if result.convincing else "▲"
         self._verdict.setText(f"{sign} {result.verdict}")
         self.bars.show_rows(rows_of(score))
         held_out = f"{score.name}, {score.n} trials; {score.held_out}."
-        self._facts.setText("\n".join([held_out, f"{onsets}.", *result.notes]))
+        self._facts.setText("\n".join(filter(None, [held_out, onsets, *result.notes])))
         self.bars.show()
 
     def show_unmade(self, why: str, facts: str) -> None:

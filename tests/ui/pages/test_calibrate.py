@@ -139,7 +139,7 @@ def test_figures_stand_beside_chance_noise_and_shuffled_and_the_decoder_is_used(
 ) -> None:
     page, session = calibrated
     run(page, session, qtbot)
-    view = page.result_view
+    view = page.outcome.result_view
     assert view.bars.texts == (
         "Decoder on EEG 0.81 (95 %: 0.78 to 0.84)",
         "Decoder on noise 0.51",
@@ -157,7 +157,7 @@ def test_figures_stand_beside_chance_noise_and_shuffled_and_the_decoder_is_used(
     place = session.plan.folder / "decoder"
     assert (place / "manifest.json").is_file()  # kept, whatever becomes of it
     assert page.holder.current.decoder is None
-    page.use_button.click()
+    page.outcome.use_button.click()
     assert page.busy is None
     assert page.holder.current.decoder == place
     page.finish()
@@ -170,8 +170,8 @@ def test_a_decoder_that_is_left_stays_beside_its_recording_and_changes_no_choice
     told: list[str] = []
     page.said.connect(lambda text, tone: told.append(text))
     run(page, session, qtbot)
-    qtbot.waitUntil(page.page_button.isVisible)
-    page.leave_button.click()
+    qtbot.waitUntil(page.outcome.report_button.isVisible)
+    page.outcome.leave_button.click()
     assert page.busy is None
     assert page.holder.current.decoder is None
     assert told[-1].endswith(f"it stays beside its recording: {session.plan.folder / 'decoder'}")
@@ -185,19 +185,19 @@ def test_of_a_session_that_was_closed_a_decoder_can_be_made_or_pictures_shown_ag
         page.start_button.click()
         qtbot.waitUntil(lambda: page.window_inside is not None)
         page.window_inside.close()  # type: ignore[union-attr]
-        assert page.result_view.verdict == "▲ It was closed. 34 pictures were shown. No decoder was made."
-        assert str(session.plan.folder) in page.result_view.facts
+        assert page.outcome.result_view.verdict == "▲ It was closed. 34 pictures were shown. No decoder was made."
+        assert str(session.plan.folder) in page.outcome.result_view.facts
         assert page.busy == "a recording waits for its decoder"
-        assert page.use_button.isHidden()
+        assert page.outcome.use_button.isHidden()
         page.leave()
         assert page.busy is None
     page.start_button.click()
     qtbot.waitUntil(lambda: page.window_inside is not None)
     page.window_inside.close()  # type: ignore[union-attr]
-    page.make_button.click()
-    qtbot.waitUntil(page.use_button.isVisible)
-    assert page.make_button.isHidden()
-    page.repeat_button.click()
+    page.outcome.make_button.click()
+    qtbot.waitUntil(page.outcome.use_button.isVisible)
+    assert page.outcome.make_button.isHidden()
+    page.outcome.repeat_button.click()
     qtbot.waitUntil(lambda: page.window_inside is not None)
     assert (session.plan.folder / "decoder" / "manifest.json").is_file()
 
@@ -220,10 +220,10 @@ def test_a_making_that_takes_long_can_be_given_up_and_begun_anew(
     qtbot.waitUntil(lambda: page.progress.text() == "cross-validating (2 of 7) …")
     assert (page._bar.value(), page._bar.maximum()) == (2, 7)
     page.give_up_button.click()
-    assert page.result_view.verdict.startswith("▲ The making of the decoder was given up.")
+    assert page.outcome.result_view.verdict.startswith("▲ The making of the decoder was given up.")
     go_on.set()
-    page.make_button.click()
-    qtbot.waitUntil(page.use_button.isVisible)
+    page.outcome.make_button.click()
+    qtbot.waitUntil(page.outcome.use_button.isVisible)
 
 
 def test_what_cannot_be_made_is_said_and_the_form_is_back(
@@ -236,9 +236,9 @@ def test_what_cannot_be_made_is_said_and_the_form_is_back(
 
     monkeypatch.setattr(calibration_run, "run_calibration", refuse)
     run(page, session, qtbot)
-    assert page.result_view.verdict.startswith("▲ A reader needs at least 10 trials; got 3.")
-    assert str(session.plan.folder) in page.result_view.facts
-    page.leave_button.click()
+    assert page.outcome.result_view.verdict.startswith("▲ A reader needs at least 10 trials; got 3.")
+    assert str(session.plan.folder) in page.outcome.result_view.facts
+    page.outcome.leave_button.click()
     assert page.busy is None
     assert page.start_button.isEnabled()
     assert np.isclose(page.soa_s.value(), 0.6)
@@ -258,6 +258,11 @@ def test_what_stands_in_the_way_is_said_before_anybody_sits_down(
         with qtbot.waitSignal(page.said, timeout=8000, check_params_cb=lambda text, tone: bool(text)) as told:
             page.start()
     assert str(tmp_path / "runs") in told.args[0]
+    page.recording.set_path(tmp_path)  # a folder, but that of no session
+    page.start()
+    qtbot.waitUntil(lambda: page._unmade is not None and page._writing is None)
+    assert "session.json" in page.outcome.result_view.verdict
+    page.leave()
     assert page.busy is None
 
 
@@ -277,15 +282,24 @@ def test_of_a_stream_that_dies_in_the_middle_the_recording_is_kept_and_becomes_a
         qtbot.waitUntil(lambda: page._unmade is not None, timeout=20_000)
     n = session.n_shown
     assert 24 <= n < N
-    assert "Check the amplifier and its sender" in page.result_view.verdict
-    assert f"{n} pictures were shown. No decoder was made." in page.result_view.verdict
-    qtbot.waitUntil(page.page_button.isVisible, timeout=8000)
-    page.make_button.click()
-    qtbot.waitUntil(page.use_button.isVisible, timeout=20_000)
-    qtbot.waitUntil(page.page_button.isVisible, timeout=8000)
+    assert "Check the amplifier and its sender" in page.outcome.result_view.verdict
+    assert f"{n} pictures were shown. No decoder was made." in page.outcome.result_view.verdict
+    qtbot.waitUntil(page.outcome.report_button.isVisible, timeout=8000)
+    page.outcome.make_button.click()
+    qtbot.waitUntil(page.outcome.use_button.isVisible, timeout=20_000)
+    qtbot.waitUntil(page.outcome.report_button.isVisible, timeout=8000)
     (folder,) = (tmp_path / "runs").iterdir()
     assert {"decoder", "report.html", "eeg.f32"} <= {each.name for each in folder.iterdir()}
     made = page._made
     assert made is not None
+    assert f"{session.onsets.late} of {session.onsets.n} onsets" in page.outcome.result_view.facts
+    page.leave()
+    page.generator.set_path(generator.bundle.folder)
+    page.recording.set_path(folder)  # of another day
+    page.start()
+    qtbot.waitUntil(lambda: page._made not in (None, made), timeout=20_000)
+    again = page._made
+    assert again is not None
+    assert again.result.score == made.result.score
+    assert page.recording.path is None
     assert 20 <= made.result.score.n <= session.onsets.n
-    assert f"{session.onsets.late} of {session.onsets.n} onsets" in page.result_view.facts
