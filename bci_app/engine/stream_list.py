@@ -18,6 +18,8 @@ _KEPT = 20
 """Streams that have gone and are still listed, at most."""
 _LONGEST = 60
 """Letters of a name that are written in a sentence."""
+LONGEST_CHANNEL = 16
+"""The same of a channel's."""
 _NAMED = 4
 """Channels that are named in a sentence."""
 ANYONE = "Without a source_id nobody can tell whether it is the same device: look whether it is."
@@ -164,20 +166,22 @@ def _differences(before: StreamDescription, now: StreamDescription) -> str:
 def _channels(description: StreamDescription) -> str:
     named = description.channels[:_NAMED]
     n_more = description.n_channels - len(named)
-    listed = ", ".join(map(short, named)) or "none named"
+    listed = ", ".join(short(name, LONGEST_CHANNEL) for name in named) or "none named"
     return f"{listed} and {n_more} more" if named and n_more > 0 else listed
 
 
 def in_short(description: StreamDescription) -> str:
     """What a stream is, in a few words: channels, rate and the machine that it comes from."""
-    what = "text" if description.text else f"{description.n_channels} channels at {description.sfreq:g} Hz"
+    count = f"{description.n_channels} channel{'s' if description.n_channels != 1 else ''}"
+    rate = f"at {description.sfreq:g} Hz" if description.sfreq else "at no fixed rate"
+    what = "text" if description.text else f"{count} {rate}"
     return f"{short(description.type) or 'no type'}, {what}, from {short(description.hostname)}"
 
 
-def short(text: str) -> str:
+def short(text: str, longest: int = _LONGEST) -> str:
     """What came over the network, as a piece of a sentence: one line, and not too long."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in text[: _LONGEST + 1])
-    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
+    plain = "".join(letter if letter.isprintable() else " " for letter in text[: longest + 1])
+    return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
 
 
 def choice_of(description: StreamDescription, before: StreamChoice | None = None) -> StreamChoice:

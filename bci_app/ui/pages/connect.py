@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from bci_app.contract.errors import BciError
 from bci_app.engine.stream_list import (
+    LONGEST_CHANNEL,
     LOOK_EVERY_S,
     LOOK_SELDOM_S,
     Fate,
@@ -48,7 +49,7 @@ logger = logging.getLogger(__name__)
 NOTHING_CHOSEN = "No stream is chosen yet. Choose one with Enter."
 NAMELESS = "The sender names no channels, so they are called 1, 2, 3 … and have no places on the head."
 NOBODY = "No stream answers. Start the amplifier's LSL sender, or a simulated participant below."
-_NAMED = 40
+_NAMED = 20
 _LAST_S = 1.0
 """How long the end of the program waits for a look at the network."""
 
@@ -287,6 +288,7 @@ class ConnectPage(Page):
             self._choose(row)
 
     def _choose(self, row: StreamRow) -> None:
+        self.said.emit("", "info")  # what was refused before is done with
         self.holder.choose(stream=choice_of(row.description, self.holder.current.stream))
         chosen = self.holder.current.stream
         self.unit.setCurrentIndex(max(self.unit.findData(None if chosen is None else chosen.unit), 0))
@@ -336,7 +338,8 @@ class ConnectPage(Page):
         self._places = {name: flattened(place) for name, place in found.places.items()}
         self.montage.show_places(self._places, self.holder.current.bad)
         n_more = len(found.unknown) - _NAMED
-        listed = ", ".join(map(short, found.unknown[:_NAMED])) + (f" and {n_more} more" if n_more > 0 else "")
+        listed = ", ".join(short(name, LONGEST_CHANNEL) for name in found.unknown[:_NAMED])
+        listed += f" and {n_more} more" if n_more > 0 else ""
         self.unplaced.setText(f"No place known: {listed}" if listed else "")
 
 

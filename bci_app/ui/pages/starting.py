@@ -217,6 +217,7 @@ class StartBox(QWidget):
         first.addWidget(self.simulate)
         first.addWidget(self.participant)
         first.addWidget(self._state, 1)
+        first.addStretch(0)  # where nothing is said
         first.addWidget(self.end)
         second.addWidget(self.replay)
         second.addWidget(self.file, 1)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
+from bci_app.ui.views.text import plain_tooltip
 
 ROOM = 1.3
 """Half of the picture's side in head radii: electrodes on cheeks and neck lie outside the circle."""
-_NAMED_AT_MOST = 80
+_LONGEST = 12
 _DOT_PX = 5.0
 
 Places = Mapping[str, tuple[float, float]]
@@ -62,8 +63,36 @@ class MontageView(QWidget):
         painter.drawPath(self._head())
         painter.setFont(theme.font(theme.SMALL_PT))
         for name in self._places:
-            self._draw(painter, name)
+            self._draw_dot(painter, name)
+        painter.setPen(QColor(self._colours.text))
+        for name, box in self.names_px().items():
+            painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), _written(name))
         painter.end()
+
+    def names_px(self) -> dict[str, QRectF]:
+        """Where names are written: bad channels first, then in their order, each that covers none before it."""
+        metrics = QFontMetricsF(theme.font(theme.SMALL_PT))
+        boxes: dict[str, QRectF] = {}
+        for name in sorted(self._places, key=lambda each: each not in self._bad):
+            at = self.place_px(name)
+            width = metrics.horizontalAdvance(_written(name)) + 2
+            box = QRectF(at.x() - width / 2, at.y() + _DOT_PX - 1, width, metrics.height() - 1)
+            if not any(box.intersects(other) for other in boxes.values()):
+                boxes[name] = box
+        return boxes
+
+    def event(self, event: QEvent) -> bool:
+        """Tell the name of the channel under the pointer: in a dense cap not all are written."""
+        if event.type() != QEvent.Type.ToolTip or not isinstance(event, QHelpEvent):
+            return super().event(event)
+        QToolTip.showText(event.globalPos(), plain_tooltip(self.name_at(QPointF(event.pos()))), self)
+        return True
+
+    def name_at(self, at: QPointF) -> str:
+        """The channel nearest to a point, if its dot is there; else nothing."""
+        away = {name: QLineF(self.place_px(name), at).length() for name in self._places}
+        nearest = min(away, key=lambda name: away[name], default="")
+        return nearest if nearest and away[nearest] <= 2 * _DOT_PX else ""
 
     def _head(self) -> QPainterPath:
         radius = min(self.width(), self.height()) / (2 * ROOM)
@@ -77,7 +106,7 @@ class MontageView(QWidget):
             path.addEllipse(middle + QPointF(side * 1.04 * radius, 0), 0.04 * radius, 0.14 * radius)
         return path
 
-    def _draw(self, painter: QPainter, name: str) -> None:
+    def _draw_dot(self, painter: QPainter, name: str) -> None:
         at = self.place_px(name)
         bad = name in self._bad
         painter.setPen(QPen(QColor(self._colours.bad if bad else self._colours.trace), 2))
@@ -88,7 +117,7 @@ class MontageView(QWidget):
             painter.setBrush(QColor(self._colours.trace))
             painter.drawEllipse(at, _DOT_PX - 1, _DOT_PX - 1)
             painter.setBrush(Qt.BrushStyle.NoBrush)
-        if len(self._places) <= _NAMED_AT_MOST:
-            painter.setPen(QColor(self._colours.text))
-            box = QRectF(at.x() - 40, at.y() + _DOT_PX, 80, 18)
-            painter.drawText(box, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop), name[:12])
+
+
+def _written(name: str) -> str:
+    return name[:_LONGEST]

@@ -16,7 +16,7 @@ from bci_app.ui.views.text import plain_tooltip
 
 COLUMNS = ("", "Name", "Type", "Host", "Hz", "Channels", "Unit", "source_id")
 _LONGEST = 120
-_WIDEST_PX = 230
+_WIDEST_PX = 200
 _NUMBERS = (4, 5)
 CHOSEN, MARKERS, GONE = "● signal", "◆ markers", "gone"
 
@@ -86,7 +86,7 @@ class StreamTable(RowTable[StreamRow]):
 
 def _cells(row: StreamRow, mark: str) -> tuple[str, ...]:
     told = row.description
-    rate = "text" if told.text else f"{told.sfreq:g}" if told.sfreq else "irregular"
+    rate = "text" if told.text else f"{told.sfreq:g}" if told.sfreq else "none"
     cells = (
         mark,
         told.name,

@@ -361,9 +361,9 @@ def test_stream_that_names_no_channels_says_why_the_head_is_empty(make: Make, qt
 def test_loss_and_return_of_the_chosen_stream_are_told_in_the_banner(make: Make, qtbot: QtBot) -> None:
     page, network = make()
     said: list[tuple[str, str]] = []
-    page.said.connect(lambda words, tone: said.append((words, tone)))
     network.answer(qtbot, page, CAP)
     qtbot.keyClick(page.table, Qt.Key.Key_Return)
+    page.said.connect(lambda words, tone: said.append((words, tone)))
     for found in (
         (),
         (),
