@@ -24,6 +24,7 @@ from bci_app.engine.events import Finished
 from bci_app.engine.evolution_settings import Stimulus
 from bci_app.engine.settings import Presentation, StreamChoice
 from bci_app.inference.generator import Generator
+from bci_app.streams import lsl
 from bci_app.ui import session_window
 from bci_app.ui.pages.calibrate import CalibratePage
 from bci_app.ui.pages.page import Holder
@@ -49,7 +50,8 @@ ENDED = Finished("All 400 pictures were shown.", fatal=False)
 
 
 @pytest.fixture
-def page(qapp: QApplication, tmp_path: Path) -> Iterator[CalibratePage]:
+def page(qapp: QApplication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CalibratePage]:
+    monkeypatch.setattr(lsl, "_WAVE_S", 0.3)
     holder = Holder(tmp_path / "workplace.json")
     holder.choose(participant="P07", stream=StreamChoice(name="EEG"), runs=tmp_path / "runs")
     made = CalibratePage(holder)
