@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from bci_app.contract.errors import SettingsError
+from bci_app.contract.errors import RecordingError, SettingsError
 from bci_app.engine.plan import SessionPlan
 from bci_app.engine.report import write_report
 from bci_app.engine.session import Session
@@ -77,7 +77,7 @@ def close_and_report(session: Session, command_started_s: float | None = None) -
     Raises
     ------
     RecordingError
-        If the disk refuses.
+        If the disk refuses; what the session came to is told with it, since it stands nowhere else.
     """
     folder = session.plan.folder
     assert folder is not None, "a session without a folder has no report"
@@ -87,6 +87,10 @@ def close_and_report(session: Session, command_started_s: float | None = None) -
     at = None if first is None else first + time.time() - session.clock()
     summary["first_picture_at"] = at
     summary["first_picture_after_s"] = None if at is None or command_started_s is None else at - command_started_s
-    write_json(folder / "summary.json", summary)
-    report = write_report(folder, summary, session.identification())
-    return RunResult(report, paragraph(summary), summary["failed"], summary["ended"] if summary["failed"] else "")
+    told = paragraph(summary)
+    try:
+        write_json(folder / "summary.json", summary)
+        report = write_report(folder, summary, session.identification())
+    except RecordingError as error:
+        raise RecordingError(f"{told} {error}") from None
+    return RunResult(report, told, summary["failed"], summary["ended"] if summary["failed"] else "")
