@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 import numpy as np
@@ -11,6 +12,21 @@ from bci_app.contract.identification import bootstrap_interval, pairwise_identif
 from bci_app.engine.views import Identification, IdentificationCurve
 
 Floats = NDArray[np.floating]
+
+
+def shuffled_band(n_trials: int) -> tuple[float, float]:
+    """Between which scores the mean identification lies in 95 of 100 deals of `n_trials` readings to the trials at random.
+
+    A reading ranks all n pictures, so dealt at random it scores 0, 1/(n-1), ..., 1 alike: 0.5 on average, with variance
+    (n+1)/(12(n-1)). No two readings are dealt to the same trial, which leaves their mean a variance of at most 1/(n-1) of that;
+    pictures that fit most readings make it less. So few numbers as there are with two or three trials give the whole range.
+
+    Source: Hoeffding 1951, doi:10.1214/aoms/1177729545, theorem 2.
+    """
+    if n_trials < 2:
+        return 0.0, 1.0
+    half = 1.96 * math.sqrt((n_trials + 1) / 12) / (n_trials - 1)
+    return max(0.0, 0.5 - half), min(1.0, 0.5 + half)
 
 
 class RunningIdentification:

@@ -98,7 +98,7 @@ class EvolutionWindow(ShowingWindow):
             (Panel("", pictures), 34),
             (Panel("", self.facts_view), 20),
         )
-        return splitter(Qt.Orientation.Horizontal, (left, 30), (centre, 40), (side, 30))
+        return splitter(Qt.Orientation.Horizontal, (left, 30), (centre, 38), (side, 32))
 
     def _connect(self) -> None:
         super()._connect()

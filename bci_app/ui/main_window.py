@@ -106,9 +106,9 @@ class MainWindow(SessionWindow):
         self.latency_panel = Panel("Latency, ms", self.latency_view)
         self.latency_panel.set_detail("sample in hand to picture")
         self.identification_panel = Panel("Identification", self.identification_view)
-        self.identification_panel.set_detail("pairs of pictures told apart")
+        self.identification_panel.set_detail("pairs told apart, 95 %")
         centre = splitter(Qt.Orientation.Vertical, (Panel("", pictures), 64), (self.history_panel, 36))
-        rows, widths = ((60, 40), (22, 53, 25)) if self._shows_pictures else ((25, 75), (33, 42, 25))
+        rows, widths = ((60, 40), (21, 53, 26)) if self._shows_pictures else ((25, 75), (33, 42, 25))
         side = splitter(Qt.Orientation.Vertical, (self.identification_panel, rows[0]), (self.latency_panel, rows[1]))
         return splitter(
             Qt.Orientation.Horizontal, (self.signal_panel, widths[0]), (centre, widths[1]), (side, widths[2])

@@ -100,6 +100,9 @@ class SessionWindow(QMainWindow):
         """Live inside another window, from before it is shown: it takes the room that it is given."""
         self.setWindowFlags(Qt.WindowType.Widget)
         self.setMinimumSize(0, 0)
+        self.status_view.leave_names()
+        self.hint.setFixedHeight(theme.GAP_PX * 3)
+        self._layout.setContentsMargins(0, 0, 0, 0)
         for shortcut in self.findChildren(QShortcut):
             if shortcut.key().toString() in _WHOLE:
                 shortcut.setEnabled(False)
@@ -128,7 +131,7 @@ class SessionWindow(QMainWindow):
         self.hint.setFixedHeight(theme.GAP_PX * 4)
         body = QWidget()
         body.setObjectName("body")
-        layout = QVBoxLayout(body)
+        self._layout = layout = QVBoxLayout(body)
         layout.setContentsMargins(theme.GAP_PX, theme.GAP_PX, theme.GAP_PX, theme.GAP_PX)
         layout.setSpacing(theme.GAP_PX)
         layout.addWidget(self.status_view)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QScreen
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from bci_app.contract.errors import SettingsError
 from bci_app.engine.events import Finished, ShowPicture
@@ -116,10 +116,11 @@ class ShowingWindow(SessionWindow):
         self.pause_button = _button("Pause (P)", self._toggle_pause)
         self.stop_button = _button("Stop (S)", lambda: self._press(Qt.Key.Key_S))
         self.apart_button = _button("Full screen (F)", self._toggle_apart)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(theme.GAP_PX)
-        for button in (self.pause_button, self.stop_button, self.apart_button):
-            buttons.addWidget(button, 1)
+        buttons = QGridLayout()
+        buttons.setSpacing(theme.GAP_PX // 2)
+        buttons.addWidget(self.pause_button, 0, 0)
+        buttons.addWidget(self.stop_button, 0, 1)
+        buttons.addWidget(self.apart_button, 1, 0, 1, 2)
         content = QWidget()
         layout = QVBoxLayout(content)
         layout.setContentsMargins(0, 0, 0, 0)

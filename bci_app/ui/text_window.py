@@ -12,6 +12,7 @@ from bci_app.ui import theme
 from bci_app.ui.session_window import Keys, SessionWindow, splitter
 from bci_app.ui.text_bridge import TextBridge, TextSession
 from bci_app.ui.theme import Theme
+from bci_app.ui.views.fields import TallScroll
 from bci_app.ui.views.help import KEYS, TEXT_ABOUT, HelpOverlay
 from bci_app.ui.views.latency import LatencyView
 from bci_app.ui.views.panel import Panel
@@ -66,7 +67,7 @@ class TextWindow(SessionWindow):
         self.sentence_panel = Panel("Sentence", self.sentence_view)
         self.sentence_panel.set_detail("generated freely, word by word")
         self.sentences_panel = Panel("Last sentences", self.sentences_view)
-        self.evidence_panel = Panel("Reading or guessing?", self.evidence_view)
+        self.evidence_panel = Panel("Reading or guessing?", TallScroll(self.evidence_view))
         self.latency_panel = Panel("Latency, ms", self.latency_view)
         self.latency_panel.set_detail("from a sentence's end")
         centre = splitter(Qt.Orientation.Vertical, (self.sentence_panel, 58), (self.sentences_panel, 42))

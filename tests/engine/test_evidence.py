@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from bci_app.contract.identification import bootstrap_interval, pairwise_identification
-from bci_app.engine.evidence import RunningIdentification
+from bci_app.contract.identification import bootstrap_interval, pairwise_identification, shuffled_identification
+from bci_app.engine.evidence import RunningIdentification, shuffled_band
 
 DIM, N = 8, 40
 
@@ -38,6 +39,23 @@ def test_a_perfect_reading_is_identified_always_and_noise_at_chance() -> None:
     assert curves.decoder.mean[-1] == 1.0
     twins = [filled(noise=0.0, seed=seed)[0].curves().noise_twin for seed in range(5)]
     assert abs(np.mean([twin.mean[-1] for twin in twins]) - 0.5) < 0.05
+
+
+@pytest.mark.parametrize("n", [10, 40])
+def test_band_of_a_shuffled_pairing_holds_the_deals_and_hardly_more(n: int) -> None:
+    rng, centre = np.random.default_rng(n), np.zeros(256)
+    widths = []
+    for seed in range(5):
+        read, shown = rng.normal(size=(2, n, 256))  # in so many dimensions no picture fits most readings
+        _, low, high = shuffled_identification(read, shown, centre, n_deals=500, seed=seed)
+        widths.append(high - low)
+    low, high = shuffled_band(n)
+    assert low + high == pytest.approx(1.0)
+    assert 0.85 < np.mean(widths) / (high - low) < 1.02
+
+
+def test_two_trials_say_nothing() -> None:
+    assert shuffled_band(1) == shuffled_band(2) == (0.0, 1.0)
 
 
 def test_all_latents_are_kept_in_order() -> None:

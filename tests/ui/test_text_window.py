@@ -156,7 +156,7 @@ def test_figures_of_too_few_sentences_are_kept_back(make_text: MakeText) -> None
     assert window.evidence_view.session_verdict == "Too few sentences to say anything: 4 of at least 10."
     assert set(window.evidence_view.cells.values()) == {"–"}
     assert [row[0] for row in window.latency_view.cells()][-1] == "total to first word"
-    assert window.latency_view.verdict.startswith("41 ms usually")
+    assert window.latency_view.verdict.startswith("41 ms to first word")
     session.n_read = 24
     window.bridge.poll_all()
     eeg = session.scores().eeg

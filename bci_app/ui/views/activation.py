@@ -11,12 +11,18 @@ from bci_app.engine.evolution_views import ActivationCurves, MeanCurve, Numbers,
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 from bci_app.ui.views.curves import BandedCurve, LineSample, bare_plot
-from bci_app.ui.views.text import PlainLabel
+from bci_app.ui.views.text import PlainLabel, plain_tooltip
 
 NO_GENERATION = "No generation has been scored yet."
 FEWEST_GENERATIONS = 10
 """Least length of the axis of generations."""
-NAMES = {"evolved": "Evolved", "natural": "Natural pictures", "prior": "Generator's prior"}
+NAMES = {"evolved": "Evolved", "natural": "Natural", "prior": "Prior"}
+TIPS = {
+    "evolved": "Mean over the pictures of a generation that evolved, with its 95 % interval",
+    "natural": "The same over the natural pictures among them, which are the same in every generation",
+    "prior": "The same over pictures drawn from the generator's prior, which nobody selected",
+    "best": "The highest response to a single picture so far: of many noisy ones the highest is high by luck as well",
+}
 _STYLES = {"evolved": Qt.PenStyle.SolidLine, "natural": Qt.PenStyle.DashLine, "prior": Qt.PenStyle.DotLine}
 
 
@@ -103,7 +109,9 @@ class ActivationView(QWidget):
         rows.append(("best", "Best so far", self._colours.text, Qt.PenStyle.DashDotLine))
         for row, (name, word, colour, style) in enumerate(rows):
             grid.addWidget(LineSample(colour, style), row, 0)
-            grid.addWidget(PlainLabel(word, points=theme.SMALL_PT), row, 1)
+            label = PlainLabel(word, points=theme.SMALL_PT)
+            label.setToolTip(plain_tooltip(TIPS[name]))
+            grid.addWidget(label, row, 1)
             grid.addWidget(self._values[name], row, 2)
             if name in self._intervals:
                 grid.addWidget(self._intervals[name], row, 3)

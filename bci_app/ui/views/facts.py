@@ -10,23 +10,29 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from bci_app.engine.evolution_views import OnsetRow, response_text
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
-from bci_app.ui.views.text import PlainLabel
+from bci_app.ui.views.text import PlainLabel, plain_tooltip
 
-ONSETS = {
-    "late": "Late by a frame",
-    "worst": "Worst, frames",
-    "delay": "Delay p50/p99, ms",
-    "never": "Never painted",
-    "held": "Held, flashing",
-}
+ONSETS = {"late": "Late", "worst": "Frames late", "delay": "Delay, ms", "never": "Unpainted", "held": "Held"}
 COUNTS = {
     "shown": "Shown",
     "answered": "Answered",
     "rejected": "Rejected",
     "missing": "Missing",
-    "shown_again": "Shown again",
+    "shown_again": "Again",
 }
-_WIDEST = {0: "▲ 0000", 3: "▲ 000 of 0000"}
+TIPS = {
+    "shown": "Presentations so far",
+    "answered": "Presentations with a response",
+    "rejected": "Trials left out for their amplitude or a flat channel",
+    "missing": "Presentations without a response, after they were shown again as often as asked for",
+    "shown_again": "Presentations repeated because the first one gave no response",
+    "late": "Pictures that came a frame or more after they were due",
+    "worst": "The latest picture, in frames of the screen",
+    "delay": "From due to painted: half of the pictures, and 99 of 100, took at most this long",
+    "never": "Pictures that the screen never showed; they are shown again",
+    "held": "Pictures that the flash guard held back",
+}
+_WIDEST = {0: "▲ 0000", 3: "▲ 00 of 000"}
 _TROUBLE = ("late", "never", "rejected", "missing")
 
 
@@ -49,7 +55,9 @@ class FactsView(QWidget):
         grid.setVerticalSpacing(2)
         for column, names in ((0, COUNTS), (3, ONSETS)):
             for row, (name, word) in enumerate(names.items()):
-                grid.addWidget(PlainLabel(word, points=theme.SMALL_PT, muted=True), row, column)
+                label = PlainLabel(word, points=theme.SMALL_PT, muted=True)
+                label.setToolTip(plain_tooltip(TIPS[name]))
+                grid.addWidget(label, row, column)
                 value = self._values[name] = PlainLabel("–", points=theme.SMALL_PT)
                 value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 value.setMinimumWidth(

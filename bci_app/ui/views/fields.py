@@ -178,6 +178,11 @@ class TallScroll(QScrollArea):
         """Of the content, at the width that there is."""
         return QSize(self._content.sizeHint().width(), self._height())
 
+    def minimumSizeHint(self) -> QSize:
+        """As wide as the content needs, with its bar beside it; as low as a few lines."""
+        width = self._content.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        return QSize(width, 4 * self.fontMetrics().lineSpacing())
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Another width may need another height."""
         super().resizeEvent(event)

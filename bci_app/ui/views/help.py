@@ -22,7 +22,8 @@ KEYS = (
 ABOUT = (
     "“Read from {signal}” is made by a model: an inference, not a photograph and not a thought. "
     "The score of a trial is the share of other pictures that fit it worse than the picture shown; "
-    "guessing gives 0.50. “Decoder on noise” is the same decoder given noise in place of {signal}. "
+    "guessing gives 0.50. “Decoder on noise” is the same decoder given noise in place of {signal}; the band of “Shuffled "
+    "pairing” holds 95 of 100 scores of its readings dealt to the pictures at random. "
     "{not_medical}, not for diagnosis."
 )
 

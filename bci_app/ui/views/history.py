@@ -15,6 +15,9 @@ from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 from bci_app.ui.views.picture import thumbnail
 
+_NARROW_PX = 32
+"""Below so many pixels of a picture its score has one digit."""
+
 
 class HistoryView(QWidget):
     """Columns of two thumbnails and a score; the newest at the right.
@@ -104,8 +107,8 @@ class HistoryView(QWidget):
         painter.drawImage(_fitted(shown, QRect(left, line + 4, side, side)), shown)
         painter.drawImage(_fitted(read, QRect(left, line + side + 8, side, side)), read)
         painter.setPen(QColor(self._colours.text))
-        text = "–" if math.isnan(identified) else f"{identified:.2f}"
-        painter.drawText(QRect(left, line + 2 * side + 12, side, line), centre, text)
+        text = "–" if math.isnan(identified) else f"{identified:.{1 if side < _NARROW_PX else 2}f}"
+        painter.drawText(QRect(left - 4, line + 2 * side + 12, side + 8, line), centre, text)
 
 
 def _fitted(image: QImage, cell: QRect) -> QRect:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QBrush, QColor
+from PySide6.QtGui import QBrush, QColor, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -23,6 +23,7 @@ from bci_app.ui.views.text import ElidedLabel, PlainLabel, plain_tooltip
 TOTAL = "total"
 """The row compared with the budget is the one whose name begins so."""
 USUAL_ROWS = 6
+ROOM_FOR_MAX_PX = 310
 COLUMNS = ("Step", "p50", "p95", "p99", "max")
 COLUMN_TIPS = (
     "Step, from the last sample in hand to the result given to the screen",
@@ -49,7 +50,7 @@ class LatencyView(QWidget):
         self._colours = colours
         self._budget_ms = budget_ms
         self._rows: tuple[LatencyRow, ...] = ()
-        self._verdict = PlainLabel("No result has been timed yet.", points=theme.BODY_PT, wrap=True)
+        self._verdict = PlainLabel("No result has been timed yet.", points=theme.SMALL_PT, wrap=True)
         self._table = self._build_table()
         self._besides = (
             ElidedLabel("", points=theme.SMALL_PT, muted=True),
@@ -63,7 +64,7 @@ class LatencyView(QWidget):
         for label in self._besides:
             layout.addWidget(label)
             label.hide()
-        self.setMinimumWidth(350)
+        self.setMinimumWidth(280)
         self._fit(USUAL_ROWS)
 
     @property
@@ -127,6 +128,11 @@ class LatencyView(QWidget):
             self._write_row(index, row)
         self._write_verdict()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is no room for the longest result, the percentiles stay."""
+        super().resizeEvent(event)
+        self._table.setColumnHidden(len(COLUMNS) - 1, self.width() < ROOM_FOR_MAX_PX)
+
     def _build_table(self) -> QTableWidget:
         table = QTableWidget(0, len(COLUMNS))
         for column, tip in enumerate(COLUMN_TIPS):
@@ -141,7 +147,7 @@ class LatencyView(QWidget):
         table.horizontalHeader().setMinimumSectionSize(40)
         table.horizontalHeader().setHighlightSections(False)
         table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 6)
+        table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 4)
         table.setShowGrid(False)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -189,11 +195,13 @@ class LatencyView(QWidget):
         if total is None:
             return
         if self._budget_ms is None:
-            self._verdict.setText(f"{total.p50_ms:.0f} ms usually, {total.p95_ms:.0f} ms at p95: {total.step}")
+            self._verdict.setText(
+                f"{total.p50_ms:.0f} ms {total.step.removeprefix(TOTAL).strip()}, p95 {total.p95_ms:.0f} ms"
+            )
             return
         late = self._is_late(total)
         sign, word = ("▲", "over") if late else ("✓", "within")
-        text = f"{sign} {total.p95_ms:.0f} ms at p95: {word} the budget of {self._budget_ms:.0f} ms"
+        text = f"{sign} p95 {total.p95_ms:.0f} ms, {word} the budget of {self._budget_ms:.0f}"
         self._verdict.setText(text)
         self._verdict.setStyleSheet(f"color: {self._colours.warn if late else self._colours.good};")
 

@@ -38,7 +38,7 @@ class NearestView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        layout.addWidget(PlainLabel("Nearest", points=theme.TITLE_PT + 1, bold=True))
+        layout.addWidget(PlainLabel("Nearest", points=theme.TITLE_PT, bold=True))
         layout.addWidget(self.strip, 1)
         layout.addWidget(self._ranks)
         self.setToolTip(TIP)

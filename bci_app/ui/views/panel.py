@@ -33,7 +33,7 @@ class Panel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 10)
         layout.setSpacing(6)
-        self._badge = PlainLabel("", points=theme.SMALL_PT, bold=True)
+        self._badge = PlainLabel("", points=theme.SMALL_PT, bold=True, wrap=True)
         self._badge.setObjectName("badge")
         self._badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._badge.hide()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QRect, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QHideEvent, QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QHideEvent, QImage, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from bci_app.ui import theme
@@ -77,7 +77,7 @@ class Canvas(QWidget):
         self._fading = QTimer(self, interval=_STEP_MS)
         self._fading.timeout.connect(self._fade_on)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(160, 160)
+        self.setMinimumSize(64, 64)
 
     def sizeHint(self) -> QSize:
         """A comfortable size; the layout stretches it."""
@@ -240,21 +240,34 @@ class PictureView(QWidget):
         super().__init__()
         self.canvas = Canvas(placeholder, smooth=smooth)
         self.canvas.painted.connect(self.painted)
-        self._caption = PlainLabel(caption, points=theme.TITLE_PT + 1, bold=True)
+        self._caption = ElidedLabel(caption, points=theme.TITLE_PT, bold=True)
         self._detail = ElidedLabel("", points=theme.BODY_PT, muted=True)
         self._detail.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._note = PlainLabel(note or " ", points=theme.SMALL_PT, muted=True, wrap=True)
         self._note.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
         self._note.setFixedHeight(2 * self._note.fontMetrics().lineSpacing())  # panes side by side stay equal
         header = QHBoxLayout()
-        header.addWidget(self._caption)
-        header.addWidget(self._detail, 1)
+        header.addWidget(self._caption, 1)
+        header.addWidget(self._detail)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addLayout(header)
         layout.addWidget(self.canvas, 1)
         layout.addWidget(self._note)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is no room for both, the caption stays."""
+        super().resizeEvent(event)
+        self._fit_detail()
+
+    def _write_detail(self, text: str) -> None:
+        self._detail.setText(text)
+        self._fit_detail()
+
+    def _fit_detail(self) -> None:
+        wanted = sum(label.fontMetrics().horizontalAdvance(label.text()) for label in (self._caption, self._detail))
+        self._detail.setVisible(wanted + theme.GAP_PX <= self.width())
 
     @property
     def detail(self) -> str:
@@ -263,20 +276,20 @@ class PictureView(QWidget):
 
     def show_image(self, image: npt.NDArray[np.uint8], detail: str = "") -> None:
         """Show a picture, uint8 (h, w, 3), at the next paint."""
-        self._detail.setText(detail)
+        self._write_detail(detail)
         self.canvas.show_image(image)
 
     def fade_to(self, image: npt.NDArray[np.uint8], detail: str = "", fade_ms: int = FADE_MS) -> None:
         """Let what is on show become another picture, uint8 (h, w, 3), within `fade_ms`."""
-        self._detail.setText(detail)
+        self._write_detail(detail)
         self.canvas.fade_to(image, fade_ms)
 
     def show_now(self, image: npt.NDArray[np.uint8], token: Any, detail: str = "") -> None:
         """Show a picture, uint8 (h, w, 3), at once; `painted` brings the token back when it is on the screen."""
-        self._detail.setText(detail)
+        self._write_detail(detail)
         self.canvas.show_now(image, token)
 
     def clear(self, placeholder: str = "") -> None:
         """Show mid grey."""
-        self._detail.setText("")
+        self._write_detail("")
         self.canvas.clear(placeholder)

@@ -30,6 +30,7 @@ class StatusView(QWidget):
 
     def __init__(self, colours: Theme = theme.DARK, *, title: str = "") -> None:
         super().__init__()
+        self._names = QWidget()
         self._title = ElidedLabel(title, points=theme.TITLE_PT, bold=True)
         self.chips = {name: Chip(name, colours) for name in ("Stream", "Model", "Device")}
         self._progress = ElidedLabel("", points=theme.BODY_PT)
@@ -51,6 +52,10 @@ class StatusView(QWidget):
         """How full the bar is, 0 to 1."""
         return self._bar.value() / max(1, self._bar.maximum())
 
+    def leave_names(self) -> None:
+        """Say no names: a window round this one does, and the room is needed."""
+        self._names.hide()
+
     def show_status(self, status: Status) -> None:
         """Write the three chips, and the progress where there is one."""
         self.chips["Stream"].show_text(status.stream, "good" if status.stream_ok else "warn")
@@ -68,7 +73,8 @@ class StatusView(QWidget):
             self._progress.setText(text)
 
     def _lay_out(self) -> None:
-        names = QVBoxLayout()
+        names = QVBoxLayout(self._names)
+        names.setContentsMargins(0, 0, 0, 0)
         names.setSpacing(0)
         names.addWidget(self._title)
         names.addWidget(PlainLabel(NOT_MEDICAL, points=theme.SMALL_PT, muted=True))
@@ -79,10 +85,10 @@ class StatusView(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.GAP_PX)
-        layout.addLayout(names)
-        for chip, stretch in zip(self.chips.values(), (3, 3, 3), strict=True):
+        layout.addWidget(self._names)
+        for chip, stretch in zip(self.chips.values(), (3, 4, 3), strict=True):
             layout.addWidget(chip, stretch)
-        layout.addLayout(progress, 3)
+        layout.addLayout(progress, 2)
 
 
 class Chip(QFrame):

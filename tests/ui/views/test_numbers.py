@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QTableWidget
 
 from bci_app.engine.latency import AlgorithmicLatency
 from bci_app.engine.views import Identification, IdentificationCurve, LatencyRow, Status
@@ -35,7 +35,7 @@ def test_last_values_are_written_with_their_intervals() -> None:
     view = IdentificationView()
     assert view.message == NO_TRIALS
     view.show_identification(Identification(curve(0.5, 0.7, 0.825), curve(0.5, 0.51, 0.49)))
-    assert view.numbers == ("0.82 (95 %: 0.72–0.88)", "0.49 (95 %: 0.39–0.54)")
+    assert view.numbers == ("0.82 (0.72–0.88)", "0.49 (0.39–0.54)", "0.50 (0.08–0.92)")  # 1.96 sqrt(5 / 12) / 3
     assert view.n_points == (3, 3)
     assert view.message == ""
     view.grab()
@@ -46,6 +46,14 @@ def test_curves_grow_with_every_trial() -> None:
     for length in range(1, 5):
         view.show_identification(Identification(curve(*[0.8] * length), curve(*[0.5] * length)))
         assert view.n_points == (length, length)
+
+
+@pytest.mark.parametrize(("n", "words"), [(9, "Too few to say anything: 9 of at least 10"), (10, "the report judges")])
+def test_running_figure_says_that_it_is_none_to_judge_by(n: int, words: str) -> None:
+    view = IdentificationView()
+    assert view.words == ""
+    view.show_identification(Identification(curve(*[1.0] * (n - 1)), curve(*[0.5] * (n - 1))))
+    assert words in view.words
 
 
 def test_empty_curves_leave_the_sentence_that_nothing_was_scored() -> None:
@@ -70,13 +78,23 @@ def test_latencies_are_written_to_a_tenth_of_a_millisecond() -> None:
     )
 
 
+@pytest.mark.parametrize(("width", "n_columns"), [(290, 4), (500, 5)])
+def test_where_room_is_short_the_percentiles_stay(width: int, n_columns: int) -> None:
+    view = LatencyView()
+    view.resize(width, 300)
+    view.grab()  # lays it out
+    table = view.findChild(QTableWidget)
+    assert sum(not table.isColumnHidden(column) for column in range(5)) == n_columns
+    assert not table.isColumnHidden(3), "p99"
+
+
 @pytest.mark.parametrize(("p95_ms", "over"), [(49.9, False), (50.0, False), (50.1, True)])
 def test_total_is_compared_with_its_budget_in_words_and_by_sign(p95_ms: float, over: bool) -> None:
     view = LatencyView()
     view.show_latencies((row("decoder", 400.0), row("total software", p95_ms)))
     assert view.over_budget is over
     assert view.verdict.startswith("▲" if over else "✓")
-    assert ("over the budget of 50 ms" in view.verdict) is over
+    assert ("over the budget of 50" in view.verdict) is over
 
 
 def test_slow_single_step_is_no_verdict_on_the_total() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from bci_app.ui.views.picture import Canvas, PictureView, to_qimage
 
@@ -180,3 +181,15 @@ def test_what_is_shown_blanked_or_hidden_does_not_fade_on(canvas: Canvas) -> Non
         end()
         assert not canvas._fading.isActive()
         assert _middle(canvas) == 9
+
+
+def test_where_there_is_no_room_for_both_the_caption_stays(qtbot: QtBot) -> None:
+    view = PictureView("Read from EEG")
+    qtbot.addWidget(view)
+    view.resize(400, 300)
+    view.show()
+    view.show_image(np.zeros((4, 4, 3), np.uint8), "Trial 12")
+    for width, both in ((400, True), (130, False), (400, True)):
+        view.resize(width, 300)
+        assert view._detail.isVisible() is both
+        assert view.detail == "Trial 12"

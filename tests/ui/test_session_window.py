@@ -1,0 +1,46 @@
+"""What the windows of all sessions share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from bci_app.ui import theme
+from bci_app.ui.evolution_window import EvolutionWindow
+from bci_app.ui.instrument import _RAIL_PX
+from bci_app.ui.main_window import MainWindow
+from bci_app.ui.session_window import SessionWindow
+from bci_app.ui.text_window import TextWindow
+from tests.ui.fake_evolution import FakeEvolution
+from tests.ui.fake_session import FakeSession
+from tests.ui.fake_text import FakeText
+
+ROOM = (1100 - _RAIL_PX - 3 * theme.GAP_PX, 680 - 2 * theme.GAP_PX)
+"""What the smallest window of the program leaves beside its rail, in pixels."""
+
+
+def _reading() -> SessionWindow:
+    session = FakeSession()
+    session.n_trials = 40
+    return MainWindow(session)
+
+
+@pytest.mark.parametrize(
+    "make", [_reading, lambda: EvolutionWindow(FakeEvolution(n_scored=6)), lambda: TextWindow(FakeText())]
+)
+def test_session_inside_the_smallest_window_of_the_program_is_squeezed_nowhere(
+    qapp: QApplication, make: Callable[[], SessionWindow]
+) -> None:
+    window = make()
+    window.embed()
+    window.resize(*ROOM)
+    window.show()
+    window.begin()
+    window.session_bridge.poll_all()
+    qapp.processEvents()
+    needed = window.centralWidget().minimumSizeHint()
+    assert needed.width() <= ROOM[0]
+    assert needed.height() <= ROOM[1]
+    window.close()
