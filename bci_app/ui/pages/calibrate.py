@@ -73,7 +73,7 @@ class CalibratePage(SessionPage):
         "is made within seconds. It is tried on pictures that it was not made with, beside chance, noise and shuffled pictures."
     )
 
-    not_kept = (*SessionPage.not_kept, "or of a recording")
+    not_kept = (*SessionPage.not_kept, "Recording")
 
     def __init__(self, holder: Holder) -> None:
         self._made: Made | None = None
@@ -120,7 +120,7 @@ class CalibratePage(SessionPage):
             ("A &break after", self.break_every),
             ("Sho&wn", self.where),
             ("Onset &marks", self.photodiode),
-            ("or of a &recording", self.recording),
+            ("&Recording", self.recording),
         )
 
     def _settings(self) -> CalibrationSettings:

@@ -158,6 +158,7 @@ class SignalPage(Page):
             self.form.record.setChecked(self._folder() is not None)
             self.said.emit(str(error), "warn")
             return
+        shown = self.session is not None
         self.end()
         sender, runs = self.holder.reads_own_sender(), self.holder.current.runs
 
@@ -178,7 +179,7 @@ class SignalPage(Page):
         self._task.succeeded.connect(self._opened)
         self._task.failed.connect(self._refused)
         self.form.record.setChecked(record)
-        self._say_idle(f"Looking for stream '{stream.name}'.")
+        self._say_idle("" if shown else f"Looking for stream '{stream.name}'.")  # no line that comes and goes
         self._task.start()
 
     def end(self) -> None:

@@ -17,7 +17,7 @@ from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 from bci_app.ui.views.envelope import envelope, step_for
 from bci_app.ui.views.steps import SCALES, bar_rows, fitting_scale, step, ticks
-from bci_app.ui.views.sweep import pen_up, swept
+from bci_app.ui.views.sweep import pen_up, swept, swept_pieces
 from bci_app.ui.views.text import PlainLabel
 
 UNITS: dict[Unit, str] = {"uV": "µV", "count": "spikes", "au": "a.u."}
@@ -113,9 +113,9 @@ class SignalView(QWidget):
         return tuple(item.toPlainText() for item in self._labels if item.isVisible())
 
     @property
-    def n_gaps(self) -> int:
-        """How many gaps are shaded."""
-        return sum(shade.isVisible() for shade in self._shades)
+    def shaded(self) -> tuple[tuple[float, float], ...]:
+        """From where to where gaps are shaded, in seconds before the newest sample or the right edge."""
+        return tuple(shade.getRegion() for shade in self._shades if shade.isVisible())
 
     def show_snapshot(self, snapshot: SignalSnapshot | None) -> None:
         """Draw a stretch of signal; nothing moves while frozen.
@@ -263,13 +263,12 @@ class SignalView(QWidget):
     def _row_ticks(self) -> list[tuple[int, str]]:
         line_px = self.fontMetrics().height()
         every = max(1, -(-len(self._channels) * line_px // max(1, self._plot.height() - 30)))
-        named = []
-        for first in range(0, len(self._channels), every):  # of each group the first, or one that is bad
-            group = self._channels[first : first + every]
-            name = next((each for each in group if each in self._bad), group[0])
-            sign = "✕ " if name in self._bad else ""
-            named.append((-first - group.index(name), sign + name[:LABEL_LETTERS]))
-        return named
+        names, bad = self._channels, self._bad
+        groups = (range(first, min(first + every, len(names))) for first in range(0, len(names), every))
+        rows = [next((row for row in group if names[row] in bad), group[0]) for group in groups]
+        crossed = [row for row in rows if names[row] in bad]
+        apart = [row for row in rows if row in crossed or all(abs(row - each) >= every for each in crossed)]
+        return [(-row, ("✕ " if row in crossed else "") + names[row][:LABEL_LETTERS]) for row in apart]
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Name more or fewer seconds and rows."""
@@ -334,7 +333,11 @@ class SignalView(QWidget):
 
     def _draw_gaps(self, snapshot: SignalSnapshot, newest: float) -> None:
         stretches = gap_stretches(snapshot.times, snapshot.gaps, least_s=0.006 * self._span_s)
-        while len(self._shades) < len(stretches):
+        if self._sweeps:
+            pieces = [piece for each in stretches for piece in swept_pieces(*each, newest, self._span_s)]
+        else:
+            pieces = [(start - newest, stop - newest) for start, stop in stretches]
+        while len(self._shades) < len(pieces):
             fill = QColor(self._colours.gap)
             fill.setAlpha(110)
             shade = pg.LinearRegionItem(movable=False, brush=fill, pen=pg.mkPen(self._colours.gap, width=1))
@@ -342,10 +345,9 @@ class SignalView(QWidget):
             self._plot.getPlotItem().addItem(shade, ignoreBounds=True)
             self._shades.append(shade)
         for index, shade in enumerate(self._shades):
-            shade.setVisible(index < len(stretches))
-            if index < len(stretches):
-                start, stop = (self._x_of(each, newest) for each in stretches[index])
-                shade.setRegion((start if start <= stop else -self._span_s, stop))
+            shade.setVisible(index < len(pieces))
+            if index < len(pieces):
+                shade.setRegion(pieces[index])
 
 
 def gap_stretches(

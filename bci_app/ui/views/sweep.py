@@ -37,3 +37,12 @@ def pen_up(seconds: Floats, x: Floats, span_s: float) -> npt.NDArray[np.bool_]:
     up: npt.NDArray[np.bool_] = seconds < -(1 - AHEAD) * span_s
     up[:-1] |= np.diff(x) < 0
     return up
+
+
+def swept_pieces(start: float, stop: float, newest: float, span_s: float) -> tuple[tuple[float, float], ...]:
+    """Where in the picture the time from `start` to `stop` stands, in seconds of the clock as `newest` is.
+
+    What is older than the picture is left out. There are two pieces where it goes on at the left edge.
+    """
+    first, last = swept(np.array([max(start, newest - span_s), stop]) - newest, newest, span_s).tolist()
+    return ((first, last),) if first <= last else ((first, 0.0), (-span_s, last))

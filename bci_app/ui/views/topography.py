@@ -109,5 +109,5 @@ class TopographyView(MontageView):
         painter.fillRect(bar, gradient)
         painter.setFont(theme.font(theme.SMALL_PT))
         painter.setPen(QColor(self._colours.muted))
-        painter.drawText(QPointF(4, top - 6), f"{self._levels[1]:.0f} dB")
-        painter.drawText(QPointF(4, bottom + 16), f"{self._levels[0]:.0f} dB")
+        painter.drawText(QPointF(4, top - 6), f"{round(self._levels[1])} dB")
+        painter.drawText(QPointF(4, bottom + 16), f"{round(self._levels[0])} dB")

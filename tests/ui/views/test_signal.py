@@ -96,11 +96,11 @@ def test_gap_is_shaded_and_the_trace_is_broken_there(view: SignalView) -> None:
     kept = np.r_[0:200, 250:400]
     cut = SignalSnapshot(whole.channels, SFREQ, whole.data[:, kept], whole.times[kept], (), (float(whole.times[250]),))
     view.show_snapshot(cut)
-    assert view.n_gaps == 1
+    assert view.shaded == (pytest.approx((-2.0, -1.49)),)
     row = view.points[1][: kept.size]
     assert np.flatnonzero(np.isnan(row)).tolist() == [199, 200]
     view.show_snapshot(whole)
-    assert view.n_gaps == 0
+    assert view.shaded == ()
 
 
 def test_gap_reaches_from_the_last_sample_before_to_the_first_after() -> None:

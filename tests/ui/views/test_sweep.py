@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication
 from bci_app.contract.signal import Marker
 from bci_app.engine.views import SignalSnapshot
 from bci_app.ui.views.signal import SignalView
-from bci_app.ui.views.sweep import AHEAD, pen_up, swept
+from bci_app.ui.views.sweep import AHEAD, pen_up, swept, swept_pieces
 
 SFREQ, SPAN_S = 100.0, 5.0
 
@@ -66,7 +66,28 @@ def test_markers_and_gaps_stand_at_their_samples(view: SignalView) -> None:
     markers = (Marker(8.5, "old"), Marker(11.0, "new"), Marker(7.2, "overwritten soon"))
     view.show_snapshot(snapshot(12.0, markers, gaps=(9.0,)))
     assert view.marker_labels == ("new", "overwritten…", "old")  # from the left: 1.0, 2.2 and 3.5 s
-    assert view.n_gaps == 1
+    assert len(view.shaded) == 1
+    assert view.shaded[0][1] == pytest.approx(4.0 - SPAN_S)
+
+
+def test_a_gap_that_goes_on_at_the_left_edge_is_shaded_on_both_sides_and_no_further_back_than_the_picture() -> None:
+    # the picture from 7.0 to 12.0 s is turned over at 10.0 s
+    assert swept_pieces(8.0, 9.0, 12.0, SPAN_S) == ((-2.0, -1.0),)
+    assert swept_pieces(9.0, 11.0, 12.0, SPAN_S) == ((-1.0, 0.0), (-5.0, -4.0))
+    assert swept_pieces(1.0, 8.0, 12.0, SPAN_S) == ((-3.0, -2.0),)
+
+
+def test_a_bad_channel_keeps_its_name_and_its_neighbours_make_room(view: SignalView) -> None:
+    names = tuple(f"E{number}" for number in range(40))
+    whole = snapshot(12.0)
+    view.show_snapshot(SignalSnapshot(names, SFREQ, np.zeros((40, 500), np.float32), whole.times, (), ()))
+    every = next(number for number in range(1, 40) if f"E{number}" in view.row_names)
+    assert every > 1
+    bad = f"E{2 * every - 1}"  # beside the first of the next group
+    view.set_bad((bad,))
+    assert f"✕ {bad}" in view.row_names
+    assert f"E{2 * every}" not in view.row_names
+    assert f"E{3 * every}" in view.row_names
 
 
 def test_bad_channels_are_crossed_out_by_name(view: SignalView) -> None:
