@@ -76,7 +76,7 @@ class SessionTable(RowTable[SessionEntry]):
 
 def _cells(entry: SessionEntry) -> tuple[str, ...]:
     what = KINDS.get(entry.kind, entry.kind)
-    marked = f"{what}, {entry.watermark.lower()}" if entry.watermark else what
+    marked = f"{what}, {entry.watermark.lower().removesuffix(' participant')}" if entry.watermark else what
     cells = (
         _local(entry.began),
         marked,
