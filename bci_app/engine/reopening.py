@@ -75,7 +75,8 @@ def session_about(folder: Path) -> Facts:
     if (folder / SESSION).is_file() or not (folder / SUMMARY).is_file():
         about = read_session(folder)
         kind = "evolution" if "identity" in about else "unknown"
-        known = {"kind": kind, "participant": "", "began": None, "ended": _told_end(folder), **about}
+        ended = about["ended"] if "ended" in about else _told_end(folder)
+        known = {"kind": kind, "participant": "", "began": None, **about, "ended": ended}
         return known | {"kind": "calibration"} if _is_calibration(known) else known
     summary = _read(folder / SUMMARY)
     kinds = {"identification": "pictures", "scores": "text", "generations": "evolution"}
@@ -84,10 +85,10 @@ def session_about(folder: Path) -> Facts:
 
 
 def _told_end(folder: Path) -> Facts | None:
-    """How a session ended by its summary, which is all that an older program wrote of it; None without one."""
-    if not (folder / SUMMARY).is_file():
+    """How a session ended by its summary, which is all that an older program wrote of it; None if it did not, or without one."""
+    summary = _read(folder / SUMMARY) if (folder / SUMMARY).is_file() else {"ended": CUT_SHORT}
+    if summary.get("ended") == CUT_SHORT:
         return None
-    summary = _read(folder / SUMMARY)
     return {
         "at": summary.get("written"),
         "reason": summary.get("ended", ""),
