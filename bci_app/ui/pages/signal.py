@@ -193,6 +193,7 @@ class SignalPage(Page):
             bridge.close()
             bridge.deleteLater()
         self.form.record.setChecked(False)
+        self.signal_panel.set_badge("")
         self._say_idle(NO_STREAM if self.holder.current.stream is None else "The signal is not shown.")
 
     def _opened(self, session: MonitorSession) -> None:
