@@ -95,7 +95,8 @@ def _library() -> Any:
 def _check(recording: Recording, subject: str) -> None:
     if not label(subject):
         raise SettingsError(
-            "A BIDS data set names its participants by code; this session has none. Give one (--subject P07)."
+            "A BIDS data set names its participants by code; this session has none. Give one "
+            "(bci-app export FOLDER --to bids --subject P07), or export it to XDF, which needs none."
         )
     if recording.unit != "uV":
         raise RecordingError(

@@ -177,7 +177,8 @@ class Recorder(Worker):
     def _refused(self, error: OSError) -> RecordingError:
         return RecordingError(
             f"The session was to be recorded to '{self.folder}'; writing failed: {error.strerror or error}. What was "
-            "written so far is kept. Free space on the disk, or choose another with --folder, and start again."
+            "written so far is kept. Free space on the disk, or choose another (--folder; in the window: Kept in), and start "
+            "again."
         )
 
     def _put(self, item: Item) -> None:
