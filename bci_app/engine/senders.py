@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
@@ -49,8 +50,8 @@ class Sender(Protocol):
     def ended(self) -> bool:
         """Whether it has said its last; StreamError with the reason if it ended before."""
 
-    def rewind(self) -> None:
-        """Begin anew under the same name, if there is a beginning, so that a session sees the whole of it; any one thread."""
+    def rewind(self, only_if_ended: bool = False) -> None:
+        """Begin anew under the same name, if there is a beginning, so that a session sees the whole of it; any thread."""
 
     def close(self) -> None:
         """End it; may be called twice."""
@@ -109,7 +110,7 @@ class SimulatedParticipant:
         """Whether its process is gone; any thread."""
         return not self._process.alive
 
-    def rewind(self) -> None:
+    def rewind(self, only_if_ended: bool = False) -> None:
         """Nothing: a participant lives on."""
 
     def close(self) -> None:
@@ -147,6 +148,7 @@ class PlayedRecording:
         self._new = functools.partial(
             ReplayProcess, file, name=name, pace=pace, stream=stream, unit=unit, partial=partial
         )
+        self._lock, self._closed = threading.Lock(), False
         self._player = self._new()
         self.live = self._player.speed == 1
         self.stream = StreamChoice(
@@ -170,11 +172,17 @@ class PlayedRecording:
         """
         return has_ended(self._player)
 
-    def rewind(self) -> None:
-        """Play it from its beginning, as soon as somebody listens."""
-        self._player.close()
-        self._player = self._new(source_id=self._player.source_id)
+    def rewind(self, only_if_ended: bool = False) -> None:
+        """Play it from its beginning, as soon as somebody listens; any thread, one after the other."""
+        with self._lock:
+            if only_if_ended and self._player.running:
+                return
+            self._player.close()
+            self._player = self._new(source_id=self._player.source_id)
+            if self._closed:  # meanwhile
+                self._player.close()
 
     def close(self) -> None:
         """End the player; owner's thread."""
+        self._closed = True
         self._player.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -59,6 +60,32 @@ def test_replay_begins_anew_under_the_same_name(tmp_path: Path) -> None:
     assert second.options["source_id"] == first.source_id
     assert (second.given, second.options["pace"]) == (first.given, first.options["pace"])
     assert playing.outlets() is None
+
+
+def test_replay_that_goes_on_is_not_rewound_by_whoever_thinks_that_it_ended(tmp_path: Path) -> None:
+    playing = PlayedRecording(tmp_path / "a.xdf")
+    playing.rewind(only_if_ended=True)
+    assert len(Process.made) == 1
+    Process.made[0].running = False
+    playing.rewind(only_if_ended=True)
+    assert [process.running for process in Process.made] == [False, True]
+
+
+def test_replay_that_is_rewound_while_it_is_closed_stays_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    playing = PlayedRecording(tmp_path / "a.xdf")
+    monkeypatch.setattr(Process, "__init__", _closing(playing, Process.__init__))
+    playing.rewind()
+    assert not any(process.running for process in Process.made)
+
+
+def _closing(playing: PlayedRecording, begin: Callable[..., None]) -> Callable[..., None]:
+    def begin_and_close(self: Process, *given: Any, **options: Any) -> None:
+        playing.close()
+        begin(self, *given, **options)
+
+    return begin_and_close
 
 
 def test_replay_of_a_session_brings_the_channels_that_were_marked_bad(tmp_path: Path) -> None:

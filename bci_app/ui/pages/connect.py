@@ -49,6 +49,7 @@ logger = logging.getLogger(__name__)
 NOTHING_CHOSEN = "No stream is chosen yet. Choose one with Enter."
 NAMELESS = "The sender names no channels, so they are called 1, 2, 3 … and have no places on the head."
 NOBODY = "No stream answers. Start the amplifier's LSL sender, or a simulated participant below."
+OWN = "The stream that was started here is being made ready, or has come to its end."
 _NAMED = 20
 _LAST_S = 1.0
 """How long the end of the program waits for a look at the network."""
@@ -87,6 +88,7 @@ class ConnectPage(Page):
         self._in_front = False
         self._closed = False
         self._answered = ""
+        self._doubtful = True  # whether the chosen stream is there
         self._fate = Fate()
         self._own: set[str] = set()  # source_ids of what was started here
         self._make_widgets()
@@ -189,8 +191,8 @@ class ConnectPage(Page):
             watch.stop()
 
     def _hurry(self) -> None:
-        """Look often or seldom: what nobody waits for may be told a little later."""
-        waited_for = self.holder.found is None and self.holder.current.stream is not None
+        """Look often or seldom: where all is well that may be told a little later."""
+        waited_for = self._doubtful and self.holder.current.stream is not None
         if self._watch is not None:
             before, self._watch.every_s = (
                 self._watch.every_s,
@@ -236,10 +238,13 @@ class ConnectPage(Page):
         answer = match(choice, rows)
         row = answer.rows[0] if answer.answer == "there" else None
         self.holder.found = None if row is None else row.description
+        self._doubtful = row is None or row.missed > 0
         self.table.show_rows(rows, row, choice.markers)
         self._ask(answer)
         asked = f"'{short(choice.name or '')}' with the source_id that was chosen is not there."
-        self._say_state(asked if self.question.text else told(choice, answer), ok=row is not None)
+        words = asked if self.question.text else told(choice, answer)
+        own = row is None and self.holder.reads_own_sender() is not None
+        self._say_state(OWN if own else words, ok=row is not None)
         if row is None:
             self._begin_watch()
         else:

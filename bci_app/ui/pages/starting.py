@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +37,8 @@ UNITS = (
     ("volts", "V"), ("nanovolts", "nV"),
 )  # fmt: skip
 """What a sender or a file that tells no unit may be in."""
+REST_S = 3.0
+"""Between the end of a recording and its being made ready again: whoever read it has seen by then that it ended."""
 INSIDE = ("session.json", "eeg.json")
 """A dialog that chooses files chooses one of these for the folder of a session."""
 
@@ -87,7 +91,7 @@ class StartBox(QWidget):
         self._holder = holder
         self._task: Task | None = None
         self._given_up: list[Task] = []
-        self._told_end: Sender | None = None
+        self._ended: tuple[Sender, float] | None = None  # what came to its end, and when that was seen
         self.participant = choice_field("Simulated participant", PARTICIPANTS)
         self.simulate = QPushButton("Start a simulated participant that")
         self.file = PathField(
@@ -150,18 +154,30 @@ class StartBox(QWidget):
         self._show_state()
 
     def look_after(self) -> None:
-        """Say it once when the sender has ended by itself."""
+        """Say it once when the sender has ended by itself; a recording is made ready to be played again."""
         sender = self._holder.own_sender
-        if sender is None or sender is self._told_end:
+        if sender is None or self._task is not None:
             return
+        words, tone = _end_of(sender), "info"
         try:
             if not sender.ended():
+                self._ended = None
                 return
-            self._told_end = sender
-            self.said.emit("The simulated participant or the recording has come to its end.", "info")
         except BciError as error:
-            self._told_end = sender
-            self.said.emit(str(error), "warn")
+            words, tone = str(error), "warn"
+        if self._ended is None or self._ended[0] is not sender:
+            self._ended = sender, time.monotonic()
+            self.said.emit(words, tone)
+        elif tone == "info" and time.monotonic() - self._ended[1] > REST_S:
+            self._ended = sender, math.inf
+            self._rewind(sender)
+
+    def _rewind(self, sender: Sender) -> None:
+        """Let it begin anew when somebody listens; not at once, lest it began for a session that has yet to see the end."""
+        task = Task(lambda tell: sender.rewind(only_if_ended=True), "rewinding of a recording", parent=self)
+        task.failed.connect(lambda words: self.said.emit(words, "warn"))
+        self._given_up = [*(each for each in self._given_up if each.running), task]
+        task.start()
 
     def close_box(self) -> None:
         """Give up what is being started; what runs belongs to the workplace."""
@@ -187,6 +203,7 @@ class StartBox(QWidget):
 
     def _start(self, work: Start, text: str) -> None:
         self.end_sender()
+        self.said.emit("", "info")
         task = Task(work, "start of a stream", discard=lambda sender: sender.close(), parent=self)
         task.succeeded.connect(self._started)
         task.failed.connect(self._refused)
@@ -229,6 +246,14 @@ class StartBox(QWidget):
         layout.addLayout(second)
         layout.addWidget(self.xdf)
         self.xdf.hide()
+
+
+def _end_of(sender: Sender) -> str:
+    from bci_app.engine.senders import REPLAY  # loads models; whoever has a sender has loaded them
+
+    if sender.watermark == REPLAY:
+        return "The recording has come to its end. It begins anew as soon as a page reads it."
+    return "The simulated participant has come to its end. Start another one."
 
 
 def is_xdf(file: Path) -> bool:

@@ -20,7 +20,7 @@ from bci_app.engine.stream_list import LOOK_SELDOM_S
 from bci_app.streams import lsl
 from bci_app.streams.lsl_outlet import LslOutlet
 from bci_app.streams.source import StreamDescription
-from bci_app.ui.pages import connect
+from bci_app.ui.pages import connect, starting
 from bci_app.ui.pages.connect import NAMELESS, ConnectPage
 from bci_app.ui.pages.page import Holder
 from bci_app.ui.views.stream_table import CHOSEN, GONE, MARKERS
@@ -235,6 +235,8 @@ def test_watch_that_failed_begins_anew_with_the_page(qtbot: QtBot) -> None:
 class FakeSender:
     """A sender whose stream is in no network."""
 
+    rewound = 0
+
     stream = StreamChoice(name="Simulated EEG", source_id="simulated-1", timeout_s=15.0)
     watermark, code, live = "SIMULATED PARTICIPANT", "simulated", True
 
@@ -248,8 +250,9 @@ class FakeSender:
     def ended(self) -> bool:
         return self.gone
 
-    def rewind(self) -> None:
-        pass
+    def rewind(self, only_if_ended: bool = False) -> None:
+        self.rewound += only_if_ended
+        self.gone = False
 
     def close(self) -> None:
         self.closed += 1
@@ -272,6 +275,26 @@ def test_simulated_participant_takes_the_place_of_the_stream_until_it_ends(
     assert "come to its end" in said.args[0]
     page.starting.end.click()
     assert (holder.current.stream, holder.own_sender, sender.closed) == (chosen, None, 1)
+
+
+def test_recording_that_was_played_to_its_end_is_told_and_made_ready_again_each_time(
+    make: Make, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "REST_S", -1.0)
+    page, network = make()
+    sender = FakeSender()
+    sender.watermark = "REPLAY"
+    page.holder.adopt(sender)
+    said: list[str] = []
+    page.said.connect(lambda words, tone: said.append(words))
+    for number in (1, 2):
+        sender.gone = True
+        network.answer(qtbot, page)
+        assert (len(said), sender.rewound) == (number, number - 1)
+        network.answer(qtbot, page)
+        qtbot.waitUntil(lambda number=number: sender.rewound == number)
+        network.answer(qtbot, page)
+    assert set(said) == {"The recording has come to its end. It begins anew as soon as a page reads it."}
 
 
 def test_sender_that_another_page_started_can_be_ended_here(make: Make, qtbot: QtBot) -> None:
@@ -392,7 +415,7 @@ def test_end_of_a_replay_is_not_told_as_a_loss(make: Make, qtbot: QtBot) -> None
     for _ in range(3):
         network.answer(qtbot, page)
     qtbot.waitUntil(lambda: page.holder.found is None)
-    assert said == ["The simulated participant or the recording has come to its end."]
+    assert said == ["The simulated participant has come to its end. Start another one."]
     assert page.table.cells() == ()
 
 

@@ -59,7 +59,7 @@ class Playing:
     def ended(self) -> bool:
         return False
 
-    def rewind(self) -> None:
+    def rewind(self, only_if_ended: bool = False) -> None:
         pass
 
     def close(self) -> None:
