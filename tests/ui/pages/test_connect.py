@@ -328,9 +328,10 @@ def test_recording_that_cannot_be_played_is_told_and_nothing_runs(
     page, _ = make()
     page.starting.file.set_path(tmp_path / "notes.txt")
     page.starting.speed.setCurrentIndex(2)
-    with qtbot.waitSignal(page.said) as said:
-        page.starting.replay.click()
-    assert said.args == ["'notes.txt' is no recording at 4 times.", "warn"]
+    said: list[tuple[str, str]] = []
+    page.said.connect(lambda words, tone: said.append((words, tone)))
+    page.starting.replay.click()
+    qtbot.waitUntil(lambda: said[-1] == ("'notes.txt' is no recording at 4 times.", "warn"))
     assert (page.holder.own_sender, page.starting.state) == (None, "")
 
 
