@@ -29,7 +29,11 @@ from bci_app.engine.worker import Worker
 logger = logging.getLogger(__name__)
 
 _QUEUE = 20_000
+_ROOM = 0.75
+"""Of the queue, for what was read; the rest is the signal's."""
 _WRITE_S = 0.1
+_FIRST = ("raw", "markers.jsonl")
+"""Pieces that are written first, and lost last."""
 
 LATENCIES = "latencies.jsonl"
 """A line for each result; an empty one where other models took over, since percentiles begin anew."""
@@ -77,7 +81,7 @@ class Recorder(Worker):
         self.folder = folder
         self._on_problem = on_problem
         self._items: queue.Queue[Item] = queue.Queue(_QUEUE)
-        self._told_full = False
+        self._told_full: set[bool] = set()
         self._n_windows = 0
         self._files: dict[str, IO[bytes]] = {}
         self._broken = False
@@ -135,15 +139,18 @@ class Recorder(Worker):
     def step(self) -> bool:
         """Write what has come since the last time, and hand it to the system: it survives a crash of the program.
 
-        Ten times a second and not with every piece: a thread that wakes with each chunk gets in the decoder's way.
-        Recorder thread.
+        The signal and its markers first, then what was made of them. Ten times a second and not with every piece: a thread
+        that wakes with each chunk gets in the decoder's way. Recorder thread.
         """
         self.pause(_WRITE_S)
+        waiting = [self._items.get_nowait() for _ in range(self._items.qsize())]
         try:
-            for _ in range(self._items.qsize()):
-                self._write(*self._items.get_nowait())
-            for file in self._files.values():
-                file.flush()
+            for come_first in (True, False):
+                for name, content in waiting:
+                    if (name in _FIRST) is come_first:
+                        self._write(name, content)
+                for file in self._files.values():
+                    file.flush()
         except OSError as error:
             self._broken = True
             raise self._refused(error) from error
@@ -182,14 +189,19 @@ class Recorder(Worker):
         )
 
     def _put(self, item: Item) -> None:
+        """Keep a piece; where too many wait, what was read goes before the signal does."""
+        first = item[0] in _FIRST
         try:
+            if not first and self.n_waiting >= _ROOM * _QUEUE:
+                raise queue.Full
             self._items.put_nowait(item)
         except queue.Full:
-            if not self._told_full:
-                self._told_full = True
+            if first not in self._told_full:
+                self._told_full.add(first)
+                lost = "samples and markers" if first else "what was read, not the signal itself"
                 self._on_problem(
-                    f"The disk is too slow: {_QUEUE} pieces wait to be written to '{self.folder}', and the newest are "
-                    "being lost from the recording. Record to a faster disk."
+                    f"The disk is too slow: {self.n_waiting} pieces wait to be written to '{self.folder}', and the newest are "
+                    f"being lost from the recording: {lost}. Record to a faster disk."
                 )
 
     def _write(self, name: str, content: Any) -> None:

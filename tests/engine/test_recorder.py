@@ -198,6 +198,37 @@ def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> N
         new_recorder(tmp_path / "file")
 
 
+def test_the_signal_is_written_before_what_was_made_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder, _, _ = new_recorder(tmp_path)
+    written: list[str] = []
+    monkeypatch.setattr(recorder, "_write", lambda name, content: written.append(name))
+    recorder.trial({"trial": 0})
+    recorder.picture("trial_0000_read", np.zeros((4, 4, 3), np.uint8))
+    for chunk in chunked(moving(40)):
+        recorder.raw(chunk)
+    recorder.marker(Marker(1000.0, "m"))
+    assert recorder.step()
+    assert written == ["raw", "raw", "markers.jsonl", "trials.jsonl", "pictures/trial_0000_read.png"]
+
+
+def test_where_too_much_waits_what_was_read_is_lost_before_the_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "_QUEUE", 8)
+    recorder, problems, _ = new_recorder(tmp_path)
+    for number in range(10):
+        recorder.trial({"trial": number})
+    assert len(problems) == 1
+    assert "what was read, not the signal itself" in problems[0]
+    for chunk in chunked(moving(60)):
+        recorder.raw(chunk)
+    assert len(problems) == 2
+    assert "samples and markers" in problems[1]
+    recorder.close()
+    assert [line["trial"] for line in read_lines(tmp_path / "trials.jsonl")] == list(range(6))
+    assert read_run(tmp_path).n_times == 2 * 20
+
+
 def test_a_queue_that_is_full_is_told_once_and_never_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder_module, "_QUEUE", 5)
     recorder, problems, _ = new_recorder(tmp_path)
