@@ -92,6 +92,16 @@ def test_sender_that_gives_no_header_is_asked_three_times_and_listed_without(
     assert len(asked) == 3
 
 
+def test_header_of_a_stranger_is_read_no_further_than_it_can_be_meant(opened: Callable[[Any], Any]) -> None:
+    info = pylsl.StreamInfo("huge", "EEG", 2, 100.0, "float32", "huge-1")
+    entries = info.desc().append_child("channels")
+    for _ in range(500):
+        entries.append_child("channel").append_child_value("label", "z" * 10_000)
+    outlet = pylsl.StreamOutlet(info)
+    assert [len(label) for label in find(name="huge").channels] == [4096] * 3
+    del outlet
+
+
 def test_outlet_refuses_data_of_another_shape(sender: Sender) -> None:
     with pytest.raises(SignalError, match="shape"):
         sender.outlet.push(np.zeros((2, 5), np.float32), 1.0)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -20,10 +21,12 @@ from bci_app.engine.stream_list import LOOK_SELDOM_S
 from bci_app.streams import lsl
 from bci_app.streams.lsl_outlet import LslOutlet
 from bci_app.streams.source import StreamDescription
+from bci_app.ui.instrument import InstrumentWindow
 from bci_app.ui.pages import connect, starting
 from bci_app.ui.pages.connect import NAMELESS, ConnectPage
 from bci_app.ui.pages.page import Holder
 from bci_app.ui.views.stream_table import CHOSEN, GONE, MARKERS
+from tests.sender import Sender
 
 CAP = StreamDescription("Cap", "EEG", "cap-1", "lab", "uid-1", ("Fz", "Oz", "EOG"), "microvolts", 250.0, 3)
 OTHER = replace(CAP, source_id="cap-2", uid="uid-2", hostname="next door")
@@ -382,6 +385,17 @@ def test_stream_that_names_no_channels_says_why_the_head_is_empty(make: Make, qt
     qtbot.waitUntil(lambda: page.unplaced.text() == "No place known: EOG")
 
 
+def test_huge_header_makes_no_huge_page(make: Make, qtbot: QtBot) -> None:
+    page, network = make()
+    labels = tuple(f"{number}{'z' * 4000}" for number in range(1000))
+    network.answer(qtbot, page, replace(CAP, channels=labels, n_channels=1000))
+    before = page.channels_panel.minimumSizeHint()
+    qtbot.keyClick(page.table, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: page.unplaced.text().endswith("and 980 more"))
+    assert len(page.unplaced.text()) < 500
+    assert page.channels_panel.minimumSizeHint().width() == before.width()
+
+
 def test_loss_and_return_of_the_chosen_stream_are_told_in_the_banner(make: Make, qtbot: QtBot) -> None:
     page, network = make()
     said: list[tuple[str, str]] = []
@@ -425,7 +439,7 @@ def test_stream_on_the_network_is_listed_chosen_and_told(qtbot: QtBot, monkeypat
     with LslOutlet("A cap", ["C3", "C4"], 250.0, "a-cap-1"):
         page = ConnectPage(Holder())
         page.entered()
-        qtbot.waitUntil(lambda: "A cap" in [row[1] for row in page.table.cells()])
+        qtbot.waitUntil(lambda: "A cap" in [row[1] for row in page.table.cells()], timeout=20_000)
         number = [row[1] for row in page.table.cells()].index("A cap")
         assert page.table.cells()[number][1:7] == ("A cap", "EEG", socket.gethostname(), "250", "2", "microvolts")
         page.table.setCurrentCell(number, 1)
@@ -433,3 +447,49 @@ def test_stream_on_the_network_is_listed_chosen_and_told(qtbot: QtBot, monkeypat
             qtbot.keyClick(page.table, Qt.Key.Key_Return)
         page.close_page()
         page.finish()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[InstrumentWindow]:
+    """The whole window, on the network of this machine."""
+    monkeypatch.setattr(lsl, "_WAVE_S", 0.25)
+    made = InstrumentWindow(Holder())
+    made.show()
+    made.start()
+    yield made
+    made.close()
+    made.finish()
+    qtbot.addWidget(made)
+
+
+def test_session_holds_to_its_stream_through_loss_impostor_return_and_nan(
+    window: InstrumentWindow, qtbot: QtBot
+) -> None:
+    spoilt = threading.Event()
+
+    def spoil(data: np.ndarray, at_s: float) -> np.ndarray:
+        return np.where(np.arange(len(data))[:, None] == 1, np.nan, data) if spoilt.is_set() else data
+
+    def wait(reached: Callable[[], bool]) -> None:
+        qtbot.waitUntil(reached, timeout=20_000)
+
+    def counted() -> int:
+        return 0 if page.session is None else page.session.counts["raw_samples"]
+
+    with Sender(("Fz", "Cz", "Oz"), 100.0, name="Cap", spoil=spoil) as cap:
+        wait(lambda: len(window.current.table.cells()) == 1)
+        qtbot.keyClick(window.current.table, Qt.Key.Key_Return)
+        window.show_titled("Signal")
+        page = window.current
+        wait(lambda: counted() > 10)
+        with Sender(("Fz", "Cz", "Oz"), 100.0, name="Cap") as other:
+            cap.die()
+            wait(lambda: "'Cap'" in window.banner.text and "broke off" in window.banner.text)
+            lost_at = counted()
+            cap.revive()
+            wait(lambda: counted() > lost_at)
+            assert not other.has_listeners
+        wait(lambda: "missing: its time stamps jump" in window.banner.text)
+        spoilt.set()
+        wait(lambda: "Cz hold NaN" in window.banner.text)
+    assert window.holder.current.stream == StreamChoice(name="Cap", source_id=cap.source_id)
