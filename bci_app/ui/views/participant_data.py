@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from bci_app.ui import theme
@@ -33,6 +34,9 @@ class ParticipantData(QWidget):
         self.keep.clicked.connect(lambda: self.ask(False))
         self.confirm.clicked.connect(self._confirm)
         self.typed.returnPressed.connect(self._confirm)
+        QShortcut(
+            QKeySequence("Escape"), self.typed, lambda: self.ask(False), context=Qt.ShortcutContext.WidgetShortcut
+        )
         self.ask(False)
 
     def _lay_out(self) -> None:
@@ -58,7 +62,7 @@ class ParticipantData(QWidget):
         self.ask(False)
 
     def ask(self, asked: bool) -> None:
-        """Show the line in which the code is typed once more, or hide it."""
+        """Show the line in which the code is typed once more, or hide it; Escape hides it as well."""
         self.typed.clear()
         for widget in (self.typed, self.confirm, self.keep):
             widget.setVisible(asked)

@@ -185,9 +185,13 @@ def test_a_participants_data_are_deleted_only_after_the_code_was_typed_again(
     assert (now.participant, now.decoder, now.generator) == ("", None, runs / "run-2")
 
 
-def test_another_row_takes_the_question_away(make: Make, qtbot: QtBot, runs: Path) -> None:
+def test_escape_and_another_row_take_the_question_away(make: Make, qtbot: QtBot, runs: Path) -> None:
     page = make()
     press(qtbot, page, runs / "run-1", "delete_all")
+    qtbot.keyClick(page.person.typed, Qt.Key.Key_Escape)
+    assert page.person.typed.isHidden()
+    press(qtbot, page, runs / "run-1", "delete_all")
+    assert not page.person.typed.isHidden()
     page.table.select(runs / "run-2")
     assert page.person.typed.isHidden()
     assert "P08" in page.person.code.text()
