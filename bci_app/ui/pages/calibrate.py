@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,17 +20,17 @@ from bci_app.contract.errors import SettingsError
 from bci_app.contract.manifest import DecoderManifest
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.pages.page import Holder
-from bci_app.ui.pages.session_page import Opened, SessionPage, open_in_folder
+from bci_app.ui.pages.recorded import Made, Recorded, make_decoder, recorded_before, recorded_now
+from bci_app.ui.pages.session_page import WRITING_S, Opened, SessionPage, open_in_folder
 from bci_app.ui.session_window import SessionWindow
 from bci_app.ui.views.calibration_outcome import CalibrationOutcome
 from bci_app.ui.views.fields import PathField, choice_field
 from bci_app.ui.views.panel import Panel
 
 if TYPE_CHECKING:
-    from bci_app.contract.bundle import Bundle
-    from bci_app.engine.calibration_run import CalibrationRequest, CalibrationResult
     from bci_app.engine.calibration_session import CalibrationSession, CalibrationSettings
     from bci_app.engine.closing import RunResult
+    from bci_app.engine.events import Problem
 
 SHIPPED = "the one that comes with the program"
 WHERE = (("on a second screen if there is one", "auto"), ("full screen", "full-screen"), ("in this window", "window"))
@@ -40,44 +40,21 @@ SHOWN_SHARE = 2 / 3
 BREAK_S = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A session of pictures that has ended, of which a decoder can be made."""
-
-    folder: Path
-    generator: Path | None
-    ask: Callable[[], CalibrationRequest]
-    """What the decoder is to be made from; a thread of its own."""
-    onsets: str = ""
-    """How well pictures came on time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A decoder that waits for a decision; it is kept beside its recording in any case."""
-
-    result: CalibrationResult
-    bundle: Bundle
-    generator: Path | None
-
-
 class CalibratePage(SessionPage):
     """The form of a calibration, the pictures in its place, then the decoder's figures and what to do with it."""
 
     title = "Calibrate"
-    hint = (
-        "Ctrl+Return shows the pictures · then a decoder is made in the background, with its figures: use it, or repeat"
-    )
+    hint = "Ctrl+Return shows the pictures · then a decoder is made in the background: use it, or show pictures again"
     about = (
         "Pictures are shown one after another while the EEG is recorded; from both a decoder for this participant and this cap "
         "is made within seconds. It is tried on pictures that it was not made with, beside chance, noise and shuffled pictures."
     )
-
     not_kept = (*SessionPage.not_kept, "Recording")
 
     def __init__(self, holder: Holder) -> None:
         self._made: Made | None = None
         self._unmade: Recorded | None = None
+        self._reporting: Task | None = None
         self.outcome = CalibrationOutcome(holder.colours)
         super().__init__(holder)
         self._results = self._result_panel()
@@ -181,6 +158,17 @@ class CalibratePage(SessionPage):
     def _close(self, session: Any) -> RunResult:
         raise NotImplementedError("a calibration ends with a decoder, not with a report: see `_on_closed`")
 
+    # ------------------------------------------------------------------ the session
+    def _on_opened(self, opened: Opened) -> None:
+        super()._on_opened(opened)
+        if self.window_inside is not None:
+            self.window_inside.session_bridge.problem.connect(self._on_problem)
+
+    def _on_problem(self, event: Problem) -> None:
+        """In this window no picture is painted behind another page: whoever looks at that one must know."""
+        if not self.isVisible():
+            self.said.emit(f"{self.title}: {event.message}", "warn")
+
     # ------------------------------------------------------------------ the end of the pictures
     @property
     def busy(self) -> str | None:
@@ -229,33 +217,21 @@ class CalibratePage(SessionPage):
         opened.undo.close()
         ended, n_shown = session.ended, session.n_shown
         if n_shown:
-            self._unmade = self._recorded(session)
+            self._unmade = recorded_now(session, self.holder.current.participant or "decoder")
             if ended is not None and not ended.fatal:
                 self.make()
             else:
-                self._tell_unmade(
-                    f"{'It was closed.' if ended is None else ended.reason} {n_shown} pictures were shown."
-                )
+                why = "It was closed." if ended is None else ended.reason
+                self._tell_unmade(f"{why} {n_shown} pictures were shown.")
             return
         if ended is not None:
             self.said.emit(ended.reason, "warn")
         self._show_state()
         self.start_button.setFocus()
 
-    def _recorded(self, session: CalibrationSession) -> Recorded:
-        plan, row, name = session.plan, session.onsets, self.holder.current.participant or "decoder"
-
-        def ask() -> CalibrationRequest:
-            from bci_app.engine.calibration_session import request_of
-
-            return request_of(plan, name)
-
-        late = f"{row.late} of {row.n} onsets were late by a frame or more ({row.p99_ms:.1f} ms at p99)."
-        return Recorded(Path(str(plan.folder)), plan.settings.generator, ask, late)
-
     def start(self) -> None:
         """Show the pictures that the form describes, or make a decoder of the recording that it names."""
-        folder, generator, device = self.recording.path, self.generator.path, self.holder.current.device
+        folder = self.recording.path
         if folder is None or self.busy:
             super().start()
             return
@@ -263,13 +239,8 @@ class CalibratePage(SessionPage):
             self.said.emit(f"A decoder is made of the folder of a calibration; '{folder}' is none. Name one.", "warn")
             return
 
-        def ask() -> CalibrationRequest:
-            from bci_app.engine.calibration_session import request_again
-
-            return request_again(folder, generator, device)
-
         self.recording.set_path(None)
-        self._unmade = Recorded(folder, generator, ask)
+        self._unmade = recorded_before(folder, self.generator.path, self.holder.current.device)
         self.make()
 
     # ------------------------------------------------------------------ the decoder
@@ -279,15 +250,8 @@ class CalibratePage(SessionPage):
         if recorded is None or self._writing is not None:
             return
 
-        def work(tell: OnProgress) -> Made:
-            from bci_app.engine.calibration_run import keep, run_calibration
-
-            result = run_calibration(recorded.ask(), tell, "bci-app app, page Calibrate")
-            tell(1, 1, "keeping the decoder")  # one that was given up is not kept: another may be on its way there
-            return Made(result, keep(result, recorded.folder / "decoder"), recorded.generator)
-
         self._stack.setCurrentWidget(self._front)
-        self._writing = task = Task(work, "making of a decoder", parent=self)
+        self._writing = task = Task(partial(make_decoder, recorded), "making of a decoder", parent=self)
         task.progressed.connect(self._on_making)
         task.succeeded.connect(self._on_made)
         task.failed.connect(self._on_not_made)
@@ -325,12 +289,16 @@ class CalibratePage(SessionPage):
         self._show_state()
         self.outcome.setFocus()
 
+        before = self._reporting
+
         def write(tell: OnProgress) -> Path:
             from bci_app.engine.reopening import report_again
 
+            if before is not None:
+                before.join(WRITING_S)  # it may be a report of the same folder
             return report_again(folder)
 
-        task = Task(write, "report of a calibration", parent=self)
+        self._reporting = task = Task(write, "report of a calibration", parent=self)
         task.succeeded.connect(self._on_report)
         task.failed.connect(lambda words: self.said.emit(words, "warn"))
         self._run(task)

@@ -62,6 +62,8 @@ class CalibrationOutcome(QWidget):
         self.result_view.show_result(result, onsets)
         self.use_button.setText(_USE if result.convincing else f"{_USE} all the same")
         self._offer(self.use_button, self.make_button)
+        if not result.convincing:
+            self.setFocusProxy(self.repeat_button)
 
     def show_unmade(self, why: str, facts: str) -> None:
         """Say why there is no decoder, and offer to make one."""

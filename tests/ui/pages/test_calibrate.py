@@ -20,7 +20,7 @@ from bci_app.contract.windowing import TrialSpec
 from bci_app.engine import calibration_presenter, calibration_run, calibration_session, reopening
 from bci_app.engine.calibration_run import CalibrationResult
 from bci_app.engine.calibration_session import CalibrationSettings
-from bci_app.engine.events import Finished
+from bci_app.engine.events import Finished, Problem
 from bci_app.engine.evolution_settings import Stimulus
 from bci_app.engine.settings import Presentation, StreamChoice
 from bci_app.inference.generator import Generator
@@ -199,9 +199,26 @@ def test_of_a_session_that_was_closed_a_decoder_can_be_made_or_pictures_shown_ag
     page.outcome.make_button.click()
     qtbot.waitUntil(page.outcome.use_button.isVisible)
     assert page.outcome.make_button.isHidden()
+    assert page.outcome.focusProxy() is page.outcome.use_button
     page.outcome.repeat_button.click()
     qtbot.waitUntil(lambda: page.window_inside is not None)
     assert (session.plan.folder / "decoder" / "manifest.json").is_file()
+
+
+def test_what_goes_wrong_behind_another_page_is_told_there(
+    calibrated: tuple[CalibratePage, FakeCalibration], qtbot: QtBot
+) -> None:
+    page, session = calibrated
+    page.start_button.click()
+    qtbot.waitUntil(lambda: page.window_inside is not None)
+    told: list[str] = []
+    page.said.connect(lambda text, tone: told.append(text))
+    session.say(Problem("The first one.", fatal=False))
+    qtbot.waitUntil(lambda: page.window_inside.banner.text == "The first one.")  # type: ignore[union-attr]
+    page.hide()
+    session.say(Problem("Keep the participant's screen visible.", fatal=False))
+    qtbot.waitUntil(lambda: told == ["Calibrate: Keep the participant's screen visible."])
+    page.window_inside.close()  # type: ignore[union-attr]
 
 
 def test_a_making_that_takes_long_can_be_given_up_and_begun_anew(
