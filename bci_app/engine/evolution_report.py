@@ -56,7 +56,6 @@ def write_evolution_report(folder: Path, summary: dict[str, Any], evolution: Evo
         curve=activation_plot(evolution.curves, evolution.unit),
         averages=[inline_image(average) for average in evolution.averages],
         cards=[*_evolved_cards(evolution), *_reference_cards(folder, evolution.unit)],
-        settings=json.dumps(summary["settings"], indent=1),
         number=response_text,
         quality=session_quality(folder),
     )

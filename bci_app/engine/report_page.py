@@ -65,8 +65,8 @@ def write_page(folder: Path, template: str, **values: Any) -> Path:
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(autoescape=True, loader=FileSystemLoader(Path(__file__).parent))
-    environment.filters |= {"when": when, "json": lambda content: json.dumps(nameless(content), indent=1)}
-    summary = values["summary"]
+    environment.filters |= {"when": when, "json": lambda content: json.dumps(content, indent=1)}
+    summary = nameless(values["summary"])
     what = WHAT.get(summary.get("kind", ""), summary["title"])
     about = {
         "what": what,
@@ -78,7 +78,7 @@ def write_page(folder: Path, template: str, **values: Any) -> Path:
     path = folder / "report.html"
     draft = path.with_suffix(".part")
     try:
-        draft.write_text(environment.get_template(template).render(about | values), "utf-8")
+        draft.write_text(environment.get_template(template).render(about | values | {"summary": summary}), "utf-8")
         draft.replace(path)
     except OSError as error:
         with suppress(OSError):

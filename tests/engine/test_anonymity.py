@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bci_app.engine.anonymity import nameless
+from bci_app.engine.reopening import report_again
 from bci_app.engine.session_file import begin_session, end_session, read_session, update_session
 
 
@@ -49,6 +50,19 @@ def test_what_a_session_keeps_tells_no_home_and_no_serial_number(tmp_path: Path)
     assert "UN-2024" not in text
     told = read_session(tmp_path)["settings"]
     assert told == json.loads(json.dumps(settings | {"decoder": "~/P07", "stream": stream | {"source_id": None}}))
+
+
+@pytest.mark.usefixtures("_anna")
+def test_the_page_of_what_an_older_program_kept_names_nobody_either(tmp_path: Path) -> None:
+    begin_session(tmp_path, {"kind": "signal", "title": "t", "participant": "P07"})
+    end_session(tmp_path, None)
+    summary = {"title": "t", "ended": "It ended.", "counts": {}, "stream": "s", "versions": {}, "kind": "signal"}
+    told = {"problems": ["'/home/anna/x' is full."], "settings": {"source_id": "UN-2024", "model": "/home/anna/m"}}
+    (tmp_path / "summary.json").write_text(json.dumps(summary | told))
+    page = report_again(tmp_path).read_text("utf-8")
+    assert "is full." in page
+    for personal in ("anna", "UN-2024"):
+        assert personal not in page
 
 
 def test_a_user_without_home_and_name_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
