@@ -82,8 +82,10 @@ def _load(path: Path, regular: bool, partial: bool) -> list[dict[str, Any]]:
 
 
 def _one(stream: Mapping[str, Any], field: str) -> str:
-    value = stream["info"].get(field) or [""]
-    return str(value[0] or "") if isinstance(value, list) else str(value)
+    value = stream["info"].get(field)
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return "" if value is None else str(value)  # a stream may have the id 0
 
 
 def _choose(streams: Sequence[dict[str, Any]], wanted: str | None, path: Path) -> dict[str, Any]:

@@ -36,6 +36,13 @@ def test_signal_times_channels_and_markers_are_read_without_a_word(
     assert not caplog.records
 
 
+def test_stream_with_the_id_nought_is_named_and_chosen_by_it(path: Path) -> None:
+    path.write_bytes(xdf.whole(xdf.eeg(0, TIMES, DATA), xdf.eeg(7, TIMES, DATA + 1)))
+    with pytest.raises(RecordingError, match=r"\(id 0, EEG"):
+        read_recording(path)
+    np.testing.assert_array_equal(read_recording(path, stream="0").data, DATA)
+
+
 def test_volts_are_scaled_and_unknown_units_refused_unless_declared(path: Path) -> None:
     path.write_bytes(xdf.whole(xdf.eeg(1, TIMES, DATA, unit="V")))
     np.testing.assert_allclose(read_recording(path).data, DATA * 1e6)
