@@ -61,8 +61,10 @@ def write_page(folder: Path, template: str, **values: Any) -> Path:
     ------
     RecordingError
         If the disk refuses, or a description of the recording cannot be read.
+    KeyError
+        If the summary lacks what the page tells.
     """
-    from jinja2 import Environment, FileSystemLoader
+    from jinja2 import Environment, FileSystemLoader, UndefinedError
 
     environment = Environment(autoescape=True, loader=FileSystemLoader(Path(__file__).parent))
     environment.filters |= {"when": when, "json": lambda content: json.dumps(content, indent=1)}
@@ -80,6 +82,8 @@ def write_page(folder: Path, template: str, **values: Any) -> Path:
     try:
         draft.write_text(environment.get_template(template).render(about | values | {"summary": summary}), "utf-8")
         draft.replace(path)
+    except UndefinedError as error:
+        raise KeyError(str(error)) from None
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)

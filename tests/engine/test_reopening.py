@@ -183,6 +183,16 @@ def test_a_session_file_of_an_older_program_without_an_end_has_that_of_its_summa
     assert "The stream ended." in report_again(tmp_path).read_text("utf-8")
 
 
+@pytest.mark.parametrize("kind", ["signal", "pictures", "text", "calibration"])
+def test_a_summary_that_lacks_what_its_page_tells_is_refused_in_words(tmp_path: Path, kind: str) -> None:
+    begin_session(tmp_path, {"kind": kind, "title": "t"})
+    end_session(tmp_path, None)
+    (tmp_path / "summary.json").write_text('{"title": "t", "ended": "It ended."}')
+    with pytest.raises(RecordingError, match="is not whole"):
+        report_again(tmp_path)
+    assert not list(tmp_path.glob("report*"))
+
+
 def test_samples_that_were_cut_within_are_not_counted(tmp_path: Path) -> None:
     record(tmp_path, 50)
     with (tmp_path / "eeg.f32").open("r+b") as file:
