@@ -45,7 +45,7 @@ def open_models(settings: SessionSettings) -> tuple[Decoder, Generator]:
     if isinstance(opened.manifest, TextManifest):
         raise SettingsError(
             f"Pictures are read with a decoder of pictures; '{opened.folder.name}' is a text bundle. It reads sentences: use "
-            f"`bci-app read --decoder {opened.folder}`."
+            f"`bci-app read --decoder {opened.folder}` (in the window: the page Read)."
         )
     generator = Generator.open(settings.generator or shipped(GENERATOR), settings.device, settings.require_gpu)
     return Decoder.open(opened, generator, settings.device, settings.require_gpu), generator

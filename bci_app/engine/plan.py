@@ -120,7 +120,7 @@ class SessionPlan:
         if self.pictures is None and reads_trials and settings.stream.markers is None:
             raise SettingsError(
                 "This decoder reads trials, which begin at markers; no marker stream was named. "
-                "Name one (--markers NAME), or choose a decoder for sliding windows."
+                "Name one (--markers NAME; in the window: Marker stream), or choose a decoder for sliding windows."
             )
         needed_s = reach_s(cut) + max(1.0, _SAMPLES_MORE / self.decoder.manifest.preprocessing.output_sfreq)
         if self.buffer_s < needed_s:

@@ -62,7 +62,8 @@ def _new_folder(base: Path, kind: str) -> Path:
             continue
         except OSError as error:
             raise RecordingError(
-                f"The results cannot be written to '{base}': {error.strerror}. Choose another place with --folder."
+                f"The results cannot be written to '{base}': {error.strerror}. Choose another place with --folder (in the "
+                "window: Kept in)."
             ) from None
     raise RecordingError(f"'{base}' already holds a hundred runs of this second. Choose another place with --folder.")
 

@@ -94,7 +94,7 @@ class TextPlan:
             raise SettingsError(
                 f"Sentences lie between the markers '{sentence.start}' and '{sentence.stop}'"
                 + (f", their words at '{sentence.word}...'" if sentence.word_cut is not None else "")
-                + "; no marker stream was named. Name one (--markers NAME)."
+                + "; no marker stream was named. Name one (--markers NAME; in the window: Marker stream)."
             )
 
 
@@ -142,7 +142,7 @@ def open_text_decoder(settings: TextSettings, opened: Bundle | None = None) -> T
         raise SettingsError(
             f"Sentences are read with a text bundle; '{opened.folder.name}' is of kind '{manifest.kind}'. "
             + (
-                f"It reads pictures: use `bci-app run --decoder {opened.folder}`."
+                f"It reads pictures: use `bci-app run --decoder {opened.folder}` (in the window: the page Decode)."
                 if manifest.kind.endswith("-decoder")
                 else "Choose a text bundle (--decoder)."
             )

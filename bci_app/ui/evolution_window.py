@@ -130,6 +130,7 @@ class EvolutionWindow(ShowingWindow):
     def _on_status(self, status: Status) -> None:
         self.status_view.show_status(status)
         (self.signal_panel if self._has_signal else self.stimulus_panel).set_badge(status.watermark)
+        self._tell_fallback(status)
 
     def _lies_over_results(self, apart: OpenGLView | StimulusView) -> bool:
         """Over what the experimenter wants to see now."""

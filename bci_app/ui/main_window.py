@@ -26,7 +26,7 @@ from bci_app.ui.views.panel import Panel
 from bci_app.ui.views.picture import FADE_MS, PictureView
 
 HINT = "F1 lists the keys · Space holds the {signal} still · M exchanges the models · Esc ends the session"
-ROOM_FOR_NEAREST_PX = 1400
+ROOM_FOR_NEAREST_PX = 1180
 """A narrower window keeps its room for the two large pictures."""
 MODELS_KEY = ("M", "exchange the models while the session goes on")
 INFERENCE = "Model output: an inference from {signal}, not a photograph"

@@ -80,6 +80,7 @@ class SessionWindow(QMainWindow):
         self._screenshot = screenshot
         self._stream_message: tuple[str, Tone] | None = None
         self._last_word = False
+        self._fallback_told = False
         self._wanted_in_front: bool | None = None
         self.failed = False
         self.status_view = StatusView(colours, title=title)
@@ -97,7 +98,10 @@ class SessionWindow(QMainWindow):
         self._bridge.start()
 
     def embed(self) -> None:
-        """Live inside another window, from before it is shown: it takes the room that it is given."""
+        """Live inside another window, from before it is shown: it takes the room that it is given, and leaves to the other
+        to stop the session, which may take a second.
+        """
+        self._bridge.stops_session = False
         self.setWindowFlags(Qt.WindowType.Widget)
         self.setMinimumSize(0, 0)
         self.status_view.leave_names()
@@ -189,6 +193,13 @@ class SessionWindow(QMainWindow):
     def _on_status(self, status: Status) -> None:
         self.status_view.show_status(status)
         self.signal_panel.set_badge(status.watermark)
+        self._tell_fallback(status)
+
+    def _tell_fallback(self, status: Status) -> None:
+        """Say once, and not in a chip alone, that models run elsewhere than was asked for."""
+        if not status.device_ok and not self._fallback_told:
+            self._fallback_told = True
+            self._on_problem(Problem(f"{status.device}. The session goes on there.", False))
 
     def _on_problem(self, event: Problem) -> None:
         if self._last_word:

@@ -116,7 +116,7 @@ def test_the_demo_reads_a_simulated_reader_live(
         (("read", "--decoder", "{picture}", "--markers", "m"), "It reads pictures: use `bci-app run --decoder"),
         (("run", "--decoder", "{text}"), "It reads sentences: use `bci-app read --decoder"),
         (("read",), "A text bundle is needed to read sentences; none was named."),
-        (("read", "--decoder", "{text}"), "no marker stream was named. Name one (--markers NAME)."),
+        (("read", "--decoder", "{text}"), "no marker stream was named. Name one (--markers NAME;"),
         (("read", "--decoder", "{features}", "--markers", "m"), "features of words that were computed elsewhere"),
         (("replay", "x.npz", "--decoder", "{features}"), "features of words that were computed elsewhere"),
         (("replay", "x.npz", "--decoder", "{text}", "--generator", "g"), "Leave --generator out."),

@@ -22,9 +22,9 @@ from bci_app.engine.events import (
     TrialRead,
 )
 from bci_app.engine.nearest import Nearest, Neighbour
-from bci_app.engine.views import SignalWords
+from bci_app.engine.views import SignalWords, Status
 from bci_app.ui import theme
-from bci_app.ui.main_window import MainWindow
+from bci_app.ui.main_window import ROOM_FOR_NEAREST_PX, MainWindow
 from tests.ui.conftest import MakeWindow
 from tests.ui.fake_session import LATENCIES, FakeSession, made_up_picture, made_up_reading, reconstruction
 
@@ -393,7 +393,7 @@ def test_the_nearest_pictures_of_a_trial_stand_beside_it(make_window: MakeWindow
     qapp.processEvents()
     assert window.nearest_view.captions == ("0.50 shown",)
     assert window.nearest_view.isVisible()
-    window.resize(1280, 720)
+    window.resize(ROOM_FOR_NEAREST_PX - 1, 720)
     qapp.processEvents()
     assert window.nearest_view.isHidden()  # the large pictures need the room
 
@@ -406,3 +406,18 @@ def test_a_reading_fades_into_the_next(make_window: MakeWindow, qapp: QApplicati
     canvas = window.read_view.canvas
     assert canvas.share == pytest.approx(0.2)
     assert _colour(canvas, _centre(canvas))[0] == pytest.approx(66, abs=2)
+
+
+def test_models_that_run_elsewhere_than_was_asked_for_are_told_once_in_words(
+    make_window: MakeWindow, qapp: QApplication
+) -> None:
+    class FallenBack(FakeSession):
+        def status(self) -> Status:
+            return replace(super().status(), device="CPU: GPU not used, because it is gone", device_ok=False)
+
+    window, _ = make_window(FallenBack())
+    window.bridge.poll_all()
+    assert window.banner.text.startswith("CPU: GPU not used, because it is gone.")
+    window.banner.clear()
+    window.bridge.poll_all()
+    assert (window.banner.text, window.status_view.chips["Device"].level) == ("", "warn")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QCheckBox, QLineEdit, QSpinBox, QWidget
 
+from bci_app.contract.errors import SettingsError
 from bci_app.ui.background import OnProgress
 from bci_app.ui.pages.session_page import Opened, SessionPage, device_field, device_settings, open_in_folder
 from bci_app.ui.session_window import SessionWindow
@@ -71,11 +72,17 @@ class DecodePage(SessionPage):
         from bci_app.engine.settings import Presentation, SessionSettings, parse_settings
 
         holder, shows = self.holder, self.shows.isChecked()
+        participant, stream = holder.participant(), holder.stream()
+        if self.decoder.path is None:
+            raise SettingsError(
+                "A decoder bundle is needed, since every participant and cap needs its own; none is named. Name its folder under "
+                "Decoder, or make one on the page Calibrate (Ctrl+3)."
+            )
         device = device_settings(self.device)
         holder.choose(decoder=self.decoder.path, generator=self.generator.path, device=device["device"])
         values = device | {
-            "participant": holder.participant(),
-            "stream": holder.stream().model_copy(update={"markers": self.markers.text().strip() or None}),
+            "participant": participant,
+            "stream": stream.model_copy(update={"markers": self.markers.text().strip() or None}),
             "decoder": self.decoder.path,
             "generator": self.generator.path,
             "presentation": Presentation(n_trials=self.trials.value()) if shows else None,

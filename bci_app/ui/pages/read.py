@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QLineEdit, QSpinBox, QWidget
 
+from bci_app.contract.errors import SettingsError
 from bci_app.ui.background import OnProgress
 from bci_app.ui.pages.session_page import Opened, SessionPage, device_field, device_settings, open_in_folder
 from bci_app.ui.session_window import SessionWindow
@@ -65,9 +66,15 @@ class ReadPage(SessionPage):
         holder.choose(text_decoder=self.decoder.path, device=device["device"])
         own, runs = holder.reads_own_sender(), holder.current.runs
         simulated = own is not None and own.code == "simulated"
+        participant, stream = holder.participant(), holder.stream()
+        if self.decoder.path is None and not simulated:
+            raise SettingsError(
+                "A text bundle is needed to read sentences; none is named, and the one that comes with the program reads "
+                "simulated readers alone. Name its folder under Text bundle."
+            )
         values = device | {
-            "participant": holder.participant(),
-            "stream": holder.stream().model_copy(update={"markers": self.markers.text().strip() or None}),
+            "participant": participant,
+            "stream": stream.model_copy(update={"markers": self.markers.text().strip() or None}),
             "decoder": self.decoder.path or (shipped(READER) if simulated else None),
             "n_beams": self.beams.value() or None,
         }

@@ -15,12 +15,12 @@ from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from bci_app.contract.errors import BciError
-from bci_app.engine.workplace import MOST_LETTERS
+from bci_app.engine.workplace import MOST_LETTERS, Workplace
 from bci_app.ui import theme
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.pages.page import Holder, Page
 from bci_app.ui.session_window import SessionWindow
-from bci_app.ui.views.fields import TallScroll, choice_field, field_text, form, named_fields, set_field_text
+from bci_app.ui.views.fields import PathField, TallScroll, choice_field, field_text, form, named_fields, set_field_text
 from bci_app.ui.views.panel import Panel
 from bci_app.ui.views.text import PlainLabel
 
@@ -112,6 +112,8 @@ class SessionPage(Page):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._stack)
         self._front = self._new_front()
+        self._show_runs(holder.current)
+        holder.changed.connect(self._show_runs)
         self._stack.addWidget(self._front)
         self._show_state()
 
@@ -172,6 +174,7 @@ class SessionPage(Page):
         """Open the session that the form describes."""
         if self.busy:
             return
+        self._choose_runs()
         try:
             opener = self._opener()
         except BciError as error:
@@ -276,12 +279,18 @@ class SessionPage(Page):
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(6)
         self.result = PlainLabel("", wrap=True)
+        self.runs = PathField("folder of sessions", "")
+        self.runs.changed.connect(self._choose_runs)
+        self._kept_in = PlainLabel("&Kept in")
+        self._kept_in.setBuddy(self.runs)
         self.report_button = QPushButton("Open the report")
         self.report_button.clicked.connect(self._open_report)
         buttons = QHBoxLayout()
         for button in (self.start_button, self.give_up_button, self.report_button):
             buttons.addWidget(button)
         buttons.addWidget(self.progress, 1)
+        buttons.addWidget(self._kept_in)
+        buttons.addWidget(self.runs, 2)
         column = QVBoxLayout(content)
         column.setSpacing(theme.GAP_PX * 2)
         column.addWidget(self._new_form())
@@ -319,6 +328,14 @@ class SessionPage(Page):
         texts = {name: field_text(field) for name, field in self._fields.items()}
         kept = {name: text for name, text in texts.items() if len(text) <= MOST_LETTERS}
         self.holder.choose(forms=self.holder.current.forms | {self.title: kept})
+
+    def _choose_runs(self) -> None:
+        """All sessions are kept in the folder that is written; an empty line brings back the one of before."""
+        self.holder.choose(runs=self.runs.path or self.holder.current.runs)
+        self._show_runs(self.holder.current)
+
+    def _show_runs(self, current: Workplace) -> None:
+        self.runs.set_path(current.runs)
 
     def _show_state(self, text: str = "") -> None:
         working = self._opening is not None or self._writing is not None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import onnxruntime
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from bci_app.contract.windowing import WindowSpec
+from bci_app.contract.bundle import Bundle, open_bundle
+from bci_app.contract.windowing import TrialSpec, WindowSpec
 from bci_app.engine.settings import StreamChoice
 from bci_app.streams import lsl
 from bci_app.ui.instrument import InstrumentWindow, PageKind
@@ -19,9 +21,10 @@ from bci_app.ui.main_window import MainWindow
 from bci_app.ui.pages.decode import DecodePage
 from bci_app.ui.pages.page import Holder
 from tests.sender import Sender
-from tests.tiny import tiny_decoder, tiny_generator
+from tests.tiny import tiny_decoder, tiny_generator, tiny_text_bundle
 
 CHANNELS, SFREQ = ("O1", "Oz"), 100.0
+WINDOWS = WindowSpec(window_s=0.5, hop_s=0.1)
 KINDS = (PageKind("Decode", "bci_app.ui.pages.decode", "DecodePage"),)
 
 
@@ -30,7 +33,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny generator and a decoder of sliding windows."""
     folder = tmp_path_factory.mktemp("models")
     generator = tiny_generator(folder / "generator")
-    tiny_decoder(folder / "decoder", generator, CHANNELS, SFREQ, WindowSpec(window_s=0.5, hop_s=0.1))
+    tiny_decoder(folder / "decoder", generator, CHANNELS, SFREQ, WINDOWS)
     return folder
 
 
@@ -149,6 +152,102 @@ def test_what_cannot_begin_is_told_in_words_and_the_form_stays(qtbot: QtBot, mod
         page.decoder.set_path(models / "decoder")
     page.finish()
     assert not list(tmp_path.glob("runs/*"))
+
+
+def _told(qtbot: QtBot, page: DecodePage) -> str:
+    """What is said of a session that cannot begin; the form is back, and nothing is kept."""
+    words: list[str] = []
+    page.said.connect(lambda text, tone: words.append(text) if text else None)
+    page.trials.setValue(77)
+    page.start()
+    qtbot.waitUntil(lambda: page.busy is None and bool(words))
+    page.finish()
+    assert (page.window_inside, page.start_button.isEnabled(), page.trials.value()) == (None, True, 77)
+    assert not list(page.holder.current.runs.glob("*/*"))
+    (told,) = words
+    return told
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda place, generator: place, "a folder without manifest.json"),
+        (lambda place, generator: place / "nothing", "is no such folder"),
+        (lambda place, generator: generator.folder, "must be a decoder; it is of kind 'generator'"),
+        (lambda place, generator: tiny_text_bundle(place / "text").folder, "in the window: the page Read"),
+        (
+            lambda place, generator: (
+                tiny_decoder(place / "other", tiny_generator(place / "g", seed=1), CHANNELS, SFREQ, WINDOWS).folder
+            ),
+            "Choose its own generator",
+        ),
+        (
+            lambda place, generator: (
+                tiny_decoder(place / "trials", generator, CHANNELS, SFREQ, TrialSpec(start_s=0.0, stop_s=0.5)).folder
+            ),
+            "in the window: Marker stream",
+        ),
+    ],
+)
+def test_bundle_that_does_not_do_is_told_in_one_message(
+    qtbot: QtBot, models: Path, tmp_path: Path, make: Callable[[Path, Bundle], Path], told: str
+) -> None:
+    holder = _holder(models, tmp_path / "runs")
+    holder.choose(stream=StreamChoice(name="nobody"), decoder=make(tmp_path, open_bundle(models / "generator")))
+    page = DecodePage(holder)
+    qtbot.addWidget(page)
+    assert told in _told(qtbot, page)
+
+
+def test_channels_that_the_stream_has_not_and_a_folder_that_cannot_be_written_are_told(
+    qtbot: QtBot, models: Path, tmp_path: Path, sender: Sender
+) -> None:
+    holder = _holder(models, tmp_path / "runs", sender)
+    generator = open_bundle(models / "generator")
+    holder.choose(decoder=tiny_decoder(tmp_path / "d", generator, ("O1", "Fp1"), SFREQ, WINDOWS).folder)
+    page = DecodePage(holder)
+    qtbot.addWidget(page)
+    assert "needs channel(s) Fp1" in _told(qtbot, page)
+    (tmp_path / "file").touch()
+    page.runs.set_path(tmp_path / "file" / "runs")
+    assert "in the window: Kept in" in _told(qtbot, page)
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this machine has a GPU")
+def test_gpu_that_is_required_and_not_there_refuses_the_session(qtbot: QtBot, models: Path, tmp_path: Path) -> None:
+    holder = _holder(models, tmp_path / "runs")
+    holder.choose(stream=StreamChoice(name="nobody"))
+    page = DecodePage(holder)
+    qtbot.addWidget(page)
+    page.device.setCurrentIndex(page.device.findData("required"))
+    assert "must run on the GPU; it does not, because" in _told(qtbot, page)
+
+
+def test_models_are_exchanged_in_the_page_and_frames_name_those_that_drew_them(
+    qtbot: QtBot, models: Path, tmp_path: Path, sender: Sender
+) -> None:
+    other = tiny_decoder(tmp_path / "other", open_bundle(models / "generator"), CHANNELS, SFREQ, WINDOWS, seed=5)
+    page = DecodePage(_holder(models, tmp_path / "runs", sender))
+    qtbot.addWidget(page)
+    page.show()
+    page.start()
+    qtbot.waitUntil(lambda: page.window_inside is not None)
+    inside, drawn = page.window_inside, list[str]()
+    assert isinstance(inside, MainWindow)
+    inside.bridge.reconstructed.connect(lambda frame: drawn.append(frame.model))
+    qtbot.waitUntil(lambda: bool(drawn))
+    before, model = drawn[0], inside.status_view.chips["Model"]
+    qtbot.keyClick(inside, Qt.Key.Key_M)
+    choice = inside.model_choice
+    choice.decoder.setText(str(other.folder))
+    qtbot.keyClick(choice.decoder, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: other.digest[:7] in drawn[-1])
+    qtbot.waitUntil(lambda: other.digest[:7] in model.text)
+    assert other.digest[:7] not in before
+    assert choice.isHidden()
+    assert drawn == sorted(drawn, key=lambda name: name != before), "no frame of the old ones after the new"
+    page.close_page()
+    page.finish()
 
 
 def test_session_needs_a_code(qtbot: QtBot, models: Path, tmp_path: Path) -> None:
