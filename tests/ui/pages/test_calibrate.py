@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -177,6 +178,18 @@ def test_a_decoder_that_is_left_stays_beside_its_recording_and_changes_no_choice
     assert page.busy is None
     assert page.holder.current.decoder is None
     assert told[-1].endswith(f"it stays beside its recording: {session.plan.folder / 'decoder'}")
+
+
+def test_a_decoder_that_does_not_read_is_not_used_by_a_mere_return(
+    calibrated: tuple[CalibratePage, FakeCalibration], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, session = calibrated
+    made = calibration_run.run_calibration
+    monkeypatch.setattr(calibration_run, "run_calibration", lambda *given: replace(made(*given), convincing=False))
+    run(page, session, qtbot)
+    assert page.outcome.result_view.verdict.startswith("▲")
+    assert page.outcome.use_button.text() == "Use it all the same"
+    assert page.outcome.focusProxy() is page.outcome.repeat_button
 
 
 def test_of_a_session_that_was_closed_a_decoder_can_be_made_or_pictures_shown_again(
