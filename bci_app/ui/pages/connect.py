@@ -90,7 +90,7 @@ class ConnectPage(Page):
         self._answered = ""
         self._doubtful = True  # whether the chosen stream is there
         self._fate = Fate()
-        self._own: set[str] = set()  # source_ids of what was started here
+        self._own = {"replay-"}  # how the source_ids begin of what was started here, or given up while it started
         self._make_widgets()
         self._lay_out()
         self._connect()
@@ -228,6 +228,7 @@ class ConnectPage(Page):
     def _show_choice(self) -> None:
         """Table, sentence, question and montage, from the streams that are there and the one that was chosen."""
         choice, rows = self.holder.current.stream, self._streams.rows
+        self.starting.look_again()
         if choice is None:
             self.holder.found = None
             self.table.show_rows(rows, None, None)

@@ -129,7 +129,7 @@ class StartBox(QWidget):
 
             return SimulatedParticipant(settings)
 
-        self._start(start, "The simulated participant wakes up; the first time it takes some seconds.")
+        self._start(start, "It wakes up; the first time this takes some seconds.")
 
     def start_replay(self) -> None:
         """Play the recording that is named, from its beginning."""
@@ -198,7 +198,9 @@ class StartBox(QWidget):
         file = self.file.path
         if file is None or not file.exists():
             came = "none was named" if file is None else f"'{file}' is not there"
-            raise SettingsError(f"A replay plays a recording; {came}. Name a file, or the folder of a session.")
+            raise SettingsError(
+                f"A replay plays a recording; {came}. Name a file, or a session's folder (in the dialog: its session.json)."
+            )
         return file.parent if file.name in INSIDE else file
 
     def _start(self, work: Start, text: str) -> None:
@@ -224,7 +226,8 @@ class StartBox(QWidget):
     def _show_state(self, text: str = "") -> None:
         sender = self._holder.own_sender
         if sender is not None:
-            text = f"{sender.watermark} is chosen until it ends: '{sender.stream.name}'"
+            chosen = self._holder.reads_own_sender() is not None
+            text = f"{sender.watermark} {'is chosen until it ends' if chosen else 'runs'}: '{sender.stream.name}'"
         self._state.setText(text)
         self._state.setVisible(bool(text))
         self.end.setVisible(bool(text))

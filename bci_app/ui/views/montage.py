@@ -85,7 +85,8 @@ class MontageView(QWidget):
         """Tell the name of the channel under the pointer: in a dense cap not all are written."""
         if event.type() != QEvent.Type.ToolTip or not isinstance(event, QHelpEvent):
             return super().event(event)
-        QToolTip.showText(event.globalPos(), plain_tooltip(self.name_at(QPointF(event.pos()))), self)
+        name = self.name_at(QPointF(event.pos()))
+        QToolTip.showText(event.globalPos(), plain_tooltip(name) if name else "", self)
         return True
 
     def name_at(self, at: QPointF) -> str:

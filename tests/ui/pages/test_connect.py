@@ -272,6 +272,10 @@ def test_simulated_participant_takes_the_place_of_the_stream_until_it_ends(
     page.starting.simulate.click()
     qtbot.waitUntil(lambda: holder.own_sender is sender)
     assert (holder.current.stream, holder.reads_own_sender()) == (sender.stream, sender)
+    assert page.starting.state == "SIMULATED PARTICIPANT is chosen until it ends: 'Simulated EEG'"
+    holder.choose(stream=chosen)
+    assert page.starting.state == "SIMULATED PARTICIPANT runs: 'Simulated EEG'"
+    holder.choose(stream=sender.stream)
     sender.gone = True
     with qtbot.waitSignal(page.said) as said:
         network.answer(qtbot, page, CAP)
