@@ -162,7 +162,7 @@ def test_figures_of_too_few_sentences_are_kept_back(make_text: MakeText) -> None
     eeg = session.scores().eeg
     assert eeg is not None
     assert window.evidence_view.cells["eeg", "Matched"] == f"{eeg.matched:.1f}"
-    assert window.evidence_view.session_verdict == "✓ Text was read from the EEG"
+    assert window.evidence_view.session_verdict == "✓ So far: Text was read from the EEG"
 
 
 def test_a_lost_stream_and_a_problem_are_told_in_the_banner(make_text: MakeText, qapp: QApplication) -> None:

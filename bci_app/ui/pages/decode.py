@@ -10,7 +10,14 @@ from PySide6.QtWidgets import QCheckBox, QLineEdit, QSpinBox, QWidget
 
 from bci_app.contract.errors import SettingsError
 from bci_app.ui.background import OnProgress
-from bci_app.ui.pages.session_page import Opened, SessionPage, device_field, device_settings, open_in_folder
+from bci_app.ui.pages.session_page import (
+    Opened,
+    SessionPage,
+    check_onlooker,
+    device_field,
+    device_settings,
+    open_in_folder,
+)
 from bci_app.ui.session_window import SessionWindow
 from bci_app.ui.views.fields import PathField
 
@@ -64,8 +71,8 @@ class DecodePage(SessionPage):
             self.decoder.set_path(current.decoder)
         self.markers.setText("" if current.stream is None else current.stream.markers or "")
         own = self.holder.reads_own_sender()
-        if own is not None and own.code == "simulated":
-            self.shows.setChecked(True)
+        if own is not None:
+            self.shows.setChecked(own.outlets() is not None)
         super().entered()
 
     def _opener(self) -> Callable[[OnProgress], Opened]:
@@ -89,6 +96,8 @@ class DecodePage(SessionPage):
         }
         settings = parse_settings(SessionSettings, values, "The form of the page Decode")
         own, runs = holder.reads_own_sender(), holder.current.runs
+        if shows:
+            check_onlooker(own)
         self._started_s = time.time()
 
         def work(tell: OnProgress) -> Opened:

@@ -14,7 +14,14 @@ from bci_app.contract.errors import SettingsError
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.pages.decode import SHIPPED
 from bci_app.ui.pages.page import Holder
-from bci_app.ui.pages.session_page import Opened, SessionPage, device_field, device_settings, open_in_folder
+from bci_app.ui.pages.session_page import (
+    Opened,
+    SessionPage,
+    check_onlooker,
+    device_field,
+    device_settings,
+    open_in_folder,
+)
 from bci_app.ui.session_window import SessionWindow
 from bci_app.ui.views.fields import Beside, PathField, choice_field
 
@@ -172,6 +179,7 @@ class EvolvePage(SessionPage):
             holder.choose(generator=self.generator.path)
         holder.choose(device=told["others"]["device"])
         own, runs = holder.reads_own_sender() if streamed else None, holder.current.runs
+        check_onlooker(own)
         told["simulated"] = own is not None and own.code == "simulated"
 
         def work(tell: OnProgress) -> Opened:

@@ -14,7 +14,7 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from bci_app.contract.errors import BciError
+from bci_app.contract.errors import BciError, SettingsError
 from bci_app.engine.workplace import MOST_LETTERS, Workplace
 from bci_app.ui import theme
 from bci_app.ui.background import OnProgress, Task
@@ -27,6 +27,7 @@ from bci_app.ui.views.text import PlainLabel
 if TYPE_CHECKING:
     from bci_app.engine.closing import RunResult
     from bci_app.engine.events import StreamChanged
+    from bci_app.engine.senders import Sender
     from bci_app.engine.views import Status
 
 WRITING_S = 60.0
@@ -82,6 +83,21 @@ def device_settings(field: QComboBox) -> dict[str, Any]:
     """Fields `device` and `require_gpu` of a session's settings."""
     chosen = field.currentData()
     return {"device": "gpu" if chosen == "required" else chosen, "require_gpu": chosen == "required"}
+
+
+def check_onlooker(own: Sender | None) -> None:
+    """Whether somebody can look at pictures; `own` is the sender of the program's own making that is read, if there is one.
+
+    Raises
+    ------
+    SettingsError
+        If nobody can.
+    """
+    if own is not None and own.outlets() is None:
+        raise SettingsError(
+            "Pictures are shown to somebody who looks at them; this stream is a replay, or a participant who reads sentences. "
+            "Choose another stream on the page Connect (Ctrl+1), or a session without pictures."
+        )
 
 
 class SessionPage(Page):

@@ -9,7 +9,8 @@ from bci_app.engine.text_views import OwnTest, SessionScores
 from bci_app.text.scores import FEWEST_SENTENCES, Gap
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
-from bci_app.ui.views.text import PlainLabel
+from bci_app.ui.views.identification import RUNNING_TIP
+from bci_app.ui.views.text import PlainLabel, plain_tooltip
 
 WHAT = "BLEU-1, matched minus shuffled, in points; guessing gives 0"
 COLUMNS = ("Fed", "Matched", "Shuffled", "Difference")
@@ -84,9 +85,9 @@ class TextEvidenceView(QWidget):
             words = f"Too few sentences to say anything: {scores.eeg.n_sentences} of at least {FEWEST_SENTENCES}."
         else:
             sign, words = ("✓" if scores.convincing else "▲"), scores.verdict.split(". ")[0].rstrip(".")
-            words, colour = f"{sign} {words}", self._colours.good if scores.convincing else self._colours.warn
+            words, colour = f"{sign} So far: {words}", self._colours.good if scores.convincing else self._colours.warn
         self._session.setText(words)
-        self._session.setToolTip(scores.verdict)
+        self._session.setToolTip(plain_tooltip(f"{scores.verdict} {RUNNING_TIP}"))
         self._session.setStyleSheet(f"color: {colour};" if colour else "")
         for name, gap in (("eeg", scores.eeg), ("noise", scores.noise)):
             self._write(name, gap if scores.enough else None)

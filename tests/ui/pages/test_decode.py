@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import onnxruntime
 import pytest
@@ -211,6 +212,17 @@ def test_channels_that_the_stream_has_not_and_a_folder_that_cannot_be_written_ar
     (tmp_path / "file").touch()
     page.runs.set_path(tmp_path / "file" / "runs")
     assert "in the window: Kept in" in _told(qtbot, page)
+
+
+def test_no_pictures_are_shown_to_a_recording(qtbot: QtBot, models: Path, tmp_path: Path) -> None:
+    holder, stream = _holder(models, tmp_path / "runs"), StreamChoice(name="Replay of P07", source_id="replay-1")
+    holder.adopt(SimpleNamespace(stream=stream, code="replay", watermark="REPLAY", outlets=lambda: None))  # type: ignore[arg-type]
+    page = DecodePage(holder)
+    qtbot.addWidget(page)
+    page.shows.setChecked(True)
+    assert "this stream is a replay" in _told(qtbot, page)
+    page.entered()
+    assert not page.shows.isChecked()
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this machine has a GPU")
