@@ -31,7 +31,13 @@ class Shown:
 
 
 class SlidingDecoding(Worker):
-    """Reads the newest window at every hop; one that comes while the last is still being read replaces it."""
+    """Reads the newest window at every hop; one that comes while the last is still being read replaces it.
+
+    Parameters
+    ----------
+    on_window : callable
+        Called in the decoding thread with what was read of each window, after the picture is in the mailbox.
+    """
 
     def __init__(
         self,
@@ -39,9 +45,11 @@ class SlidingDecoding(Worker):
         ring: Ring,
         reader: Reader,
         reconstructions: Mailbox[Reconstruction],
+        on_window: Callable[[Reconstruction], None],
         on_failure: Callable[[str], None],
     ) -> None:
         super().__init__("decoding", on_failure)
+        self._on_window = on_window
         self.windows = windows
         self._ring = ring
         self._reader = reader
@@ -53,7 +61,9 @@ class SlidingDecoding(Worker):
         self._reader.turn()
         if complete:
             for window in self.windows.due(self._ring, latest_only=True):
-                self._reconstructions.put(self._reader.read(window))
+                result = self._reader.read(window)
+                self._reconstructions.put(result)
+                self._on_window(result)
         return True
 
 

@@ -109,8 +109,9 @@ class Session(SignalSession):
                 self._trial_dropped,
                 self._telling.failed,
             )
+        windows = HopWindows(cut, sfreq)
         return SlidingDecoding(
-            HopWindows(cut, sfreq), self._live.ring, self._reader, self.reconstructions, self._telling.failed
+            windows, self._live.ring, self._reader, self.reconstructions, self._window_read, self._telling.failed
         )
 
     def _new_listener(self) -> MarkerListener | None:
@@ -301,6 +302,10 @@ class Session(SignalSession):
         self._live.note(marker, caption)
         if isinstance(self._decoding, TrialDecoding):
             self._decoding.add(marker, shown)
+
+    def _window_read(self, result: Reconstruction) -> None:
+        if self._live.recorder is not None:
+            self._live.recorder.window(result)
 
     def _trial_read(self, trial: Trial, result: Reconstruction, shown: Shown | None) -> None:
         if shown is None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bci_app.contract.lines import read_lines
 from bci_app.contract.windowing import WindowSpec
 from bci_app.engine.plan import SessionPlan
+from bci_app.engine.recorder import WINDOWS
 from bci_app.engine.session import Session
 from bci_app.engine.settings import SessionSettings, StreamChoice
 from bci_app.inference.decoder import Decoder
@@ -61,6 +63,11 @@ def test_no_window_holds_samples_from_both_sides_of_a_gap(
             session.stop()
     np.testing.assert_array_equal(np.diff(windows, axis=1), 1)
     assert session.counts["gaps"] == 1
+    kept = read_lines(tmp_path / "record" / WINDOWS)
+    assert len(kept) == len(windows) == session.counts["read"]
+    for line, window in zip(kept, windows, strict=True):
+        assert line["first_sample"] + len(window) - 1 <= session.counts["raw_samples"]
+        assert (tmp_path / "record" / "pictures" / f"window_{line['window']:06d}_read.png").is_file()
     recording = read_run(tmp_path / "record")
     (jump,) = np.flatnonzero(np.diff(recording.data[0]) != 1)
     (gap,) = np.flatnonzero(np.diff(recording.times) > 1.5 / SFREQ)
