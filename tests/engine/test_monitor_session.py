@@ -48,6 +48,7 @@ def test_a_stream_is_shown_judged_and_recorded_with_its_marks(tmp_path: Path, mo
             with pytest.raises(SettingsError, match="all are marked bad"):
                 session.mark_bad(CHANNELS)
             assert session.bad == session.view.bad == ("Pz", "x1")
+            assert session._live.acquisition._flat._known.tolist() == [False, True, False, True]
             assert until(lambda: np.ptp(session.signal_snapshot(0.5).data[1]) > 1)  # type: ignore[union-attr]
             assert until(lambda: bool(session.signal_snapshot(9.0).markers))  # type: ignore[union-attr]
             snapshot = session.signal_snapshot(9.0)
