@@ -106,6 +106,11 @@ class SessionBridge(QObject):
     parent : QObject, optional
         Owner.
 
+    Attributes
+    ----------
+    stops_session : bool
+        Whether closing stops the session, and waits for it; else whoever writes its report does, beside the window.
+
     Notes
     -----
     Lives in the GUI thread. Only `post` is called from engine threads.
@@ -130,6 +135,7 @@ class SessionBridge(QObject):
         self._put_off = 0
         self.span_s = 5.0
         self.signal_wanted = True
+        self.stops_session = True
         self.in_front = True  # behind another page only the state is read: the header tells it there as well
         self._posted.connect(self._dispatch, Qt.ConnectionType.QueuedConnection)
         self._timer = QTimer(self)
@@ -142,12 +148,13 @@ class SessionBridge(QObject):
         self._timer.start()
 
     def close(self) -> None:
-        """Stop the timer, turn late events away, stop the session."""
+        """Stop the timer, turn late events away, stop the session, unless others do."""
         if self._closed:
             return
         self._closed = True
         self._timer.stop()
-        self._any_session.stop(timeout_s=1.5)
+        if self.stops_session:
+            self._any_session.stop(timeout_s=1.5)
 
     def post(self, event: Event) -> None:
         """Bring an event to the GUI thread; any thread."""

@@ -203,12 +203,13 @@ class InstrumentWindow(QMainWindow):
 
     def _place_banner(self) -> None:
         """Over the line of hints, or where a page has taken that away, along its upper edge."""
-        if not self.current.is_immersed:
+        page = self._pages.get(self._index)  # none is made for this
+        if page is None or not page.is_immersed:
             self.banner.place()
         elif not self.banner.isHidden():
-            page = self._stack.geometry()
-            height = max(self.hint.height(), self.banner.heightForWidth(page.width()))
-            self.banner.setGeometry(page.x(), page.y(), page.width(), height)
+            room = self._stack.geometry()
+            height = max(self.hint.height(), self.banner.heightForWidth(room.width()))
+            self.banner.setGeometry(room.x(), room.y(), room.width(), height)
             self.banner.raise_()
 
     def _tell(self, name: str, text: str, ok: bool) -> None:

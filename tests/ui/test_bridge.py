@@ -119,6 +119,12 @@ def test_session_is_stopped_once_however_often_the_bridge_is_closed(bridge: Brid
     assert session.stops == 1
 
 
+def test_session_that_others_stop_is_left_to_them(bridge: Bridge, session: FakeSession) -> None:
+    bridge.stops_session = False
+    bridge.close()
+    assert session.stops == 0
+
+
 def test_slow_panels_are_read_once_a_round_and_in_ticks_of_their_own(bridge: Bridge, session: FakeSession) -> None:
     seen: list[tuple[int, str]] = []
     bridge.status_polled.connect(lambda each: seen.append((bridge._tick, "status")))

@@ -106,6 +106,14 @@ def test_each_page_has_its_key_and_its_hint(make: Make, qtbot: QtBot) -> None:
     assert _page(window, 0).life == ["entered", "left", "entered"]
 
 
+def test_no_page_is_made_before_the_window_has_been_seen(qapp: QApplication) -> None:
+    window = InstrumentWindow(Holder(), KINDS)
+    window.show()
+    qapp.processEvents()
+    assert window.findChildren(Page) == []
+    window.close()
+
+
 def test_tab_comes_to_the_page_in_front_and_arrow_keys_go_on_to_the_others(make: Make) -> None:
     window = make()
     for index, title in ((1, "2  Other"), (0, "1  Plain")):
