@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QScreen
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QScreen
 from PySide6.QtWidgets import QGridLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from bci_app.contract.errors import SettingsError
@@ -26,6 +26,11 @@ from bci_app.ui.views.picture import Canvas
 from bci_app.ui.views.stimulus import StimulusView, Surface
 
 PAUSED = "Paused: no picture is shown. P goes on."
+ONE_SCREEN = "Only one screen can be found, so pictures are shown in this window. F shows them over the whole screen."
+SCREEN_GONE = (
+    "The participant's screen is gone, so pictures are paused. Connect it, bring them back there with F and go on with P; or go "
+    "on in this window with P."
+)
 
 
 class ShowingWindow(SessionWindow):
@@ -72,6 +77,7 @@ class ShowingWindow(SessionWindow):
         self._paused = False
         self._how = ""
         self._apart: OpenGLView | StimulusView | None = None
+        self._apart_screen: QScreen | None = None
         self.pane = StimulusView(look)
         self.stimulator = Stimulator(self.pane, clock, guard, self)
         self.mirror = Canvas("On the participant's screen")
@@ -107,6 +113,9 @@ class ShowingWindow(SessionWindow):
         else:
             self._use(self.pane)
         super().begin()
+        if screen is None and self._look.where == "auto":
+            self.banner.show_message(ONE_SCREEN, "info")
+            self._problem_timer.start()
 
     # ------------------------------------------------------------------ building
     def _stimulus_content(self) -> QWidget:
@@ -141,6 +150,9 @@ class ShowingWindow(SessionWindow):
         stimulator.stop_asked.connect(self._on_stop)
         stimulator.pause_asked.connect(self._toggle_pause)
         stimulator.full_screen_asked.connect(self._toggle_apart)
+        app = QGuiApplication.instance()
+        if isinstance(app, QGuiApplication):
+            app.screenRemoved.connect(self._on_screen_removed)
 
     # ------------------------------------------------------------------ what the engine tells
     def _on_shown(self, event: ShowPicture, at_s: float) -> None:
@@ -199,7 +211,8 @@ class ShowingWindow(SessionWindow):
             self.banner.show_message(str(error))
 
     def _open_apart(self, screen: QScreen | None) -> None:
-        self._apart = open_stimulus_window(self._look, screen or self.screen(), self._press, self._on_apart_closed)
+        self._apart_screen = screen = screen or self.screen()
+        self._apart = open_stimulus_window(self._look, screen, self._press, self._on_apart_closed)
         self._use(self._apart)
         self._stack.setCurrentWidget(self.mirror)
         self.apart_button.setText("Into this window (F)")
@@ -216,6 +229,16 @@ class ShowingWindow(SessionWindow):
         """Whoever closes the participant's screen wants it to end."""
         self._press(Qt.Key.Key_S)
         self._close_apart()
+
+    def _on_screen_removed(self, screen: QScreen) -> None:
+        """Nothing may jump over the experimenter's window, and no picture counts as shown to nobody."""
+        if self._apart is None or screen is not self._apart_screen:
+            return
+        if not self._paused:
+            self._toggle_pause()
+        self._close_apart()
+        if not self._last_word:
+            self.banner.show_message(SCREEN_GONE)
 
     def _use(self, surface: Surface) -> None:
         self.stimulator.move_to(surface)

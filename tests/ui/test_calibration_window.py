@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from bci_app.engine.events import BlankPicture, Break, Finished, ShowPicture
 from bci_app.ui import session_window
 from bci_app.ui.calibration_window import BREAK, CalibrationWindow
+from bci_app.ui.showing_window import ONE_SCREEN, SCREEN_GONE
 from tests.ui.fake_calibration import FakeCalibration
 from tests.ui.fake_session import made_up_picture
 
@@ -85,3 +86,23 @@ def test_pictures_go_full_screen_and_come_back_and_the_end_brings_them_back(
         pass
     assert window._apart is None
     assert session.stops == 1
+
+
+def test_a_single_screen_is_told_where_a_second_one_would_be_taken(make: Make) -> None:
+    window, _ = make("auto")
+    assert window.banner.text == ONE_SCREEN
+    assert make("window")[0].banner.text == ""
+
+
+def test_pictures_pause_when_the_participants_screen_goes_away(make: Make, qapp: QApplication, qtbot: object) -> None:
+    window, session = make("full-screen")
+    apart, screen = window._apart, qapp.primaryScreen()
+    assert apart is not None
+    qapp.screenRemoved.emit(screen)
+    assert (window._apart, window.banner.text) == (None, SCREEN_GONE)
+    assert session.asked[-2:] == ["paused True", f"refresh {screen.refreshRate():.0f}"]
+    qtbot.waitUntil(lambda: not apart.isVisible())  # type: ignore[attr-defined]
+    qtbot.keyClick(window, Qt.Key.Key_P)  # type: ignore[attr-defined]
+    assert (session.asked[-1], window.banner.text) == ("paused False", "")
+    qapp.screenRemoved.emit(screen)  # another screen than that of the pictures, which are in the window now
+    assert session.asked[-1] == "paused False"
