@@ -223,6 +223,8 @@ def style_sheet(theme: Theme) -> str:
     QLineEdit:focus {{ border-color: {theme.decoder}; }}
     QTableWidget::item:selected {{ background: {theme.info_fill}; color: {theme.text}; }}
     QPushButton:pressed {{ background: {theme.border}; }}
-    QPushButton:disabled {{ color: {theme.muted}; }}
+    QPushButton:disabled, QLineEdit:disabled {{ color: {theme.muted}; }}
+    QLineEdit:disabled {{ background: transparent; }}
+    QComboBox:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled {{ color: {theme.muted}; }}
     QToolTip {{ background: {theme.panel}; color: {theme.text}; border: 1px solid {theme.border}; }}
     """

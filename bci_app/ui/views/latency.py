@@ -23,7 +23,7 @@ from bci_app.ui.views.text import ElidedLabel, PlainLabel, plain_tooltip
 TOTAL = "total"
 """The row compared with the budget is the one whose name begins so."""
 USUAL_ROWS = 6
-ROOM_FOR_MAX_PX = 310
+ROOM_FOR_MAX_PX = 340
 COLUMNS = ("Step", "p50", "p95", "p99", "max")
 COLUMN_TIPS = (
     "Step, from the last sample in hand to the result given to the screen",

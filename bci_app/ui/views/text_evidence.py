@@ -39,7 +39,7 @@ class TextEvidenceView(QWidget):
         self._session = PlainLabel("", wrap=True)
         self._cells: dict[tuple[str, str], PlainLabel] = {}
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(0, 0, theme.GAP_PX // 2, 0)
         layout.setSpacing(5)
         layout.addWidget(PlainLabel("In this session so far", points=theme.SMALL_PT, muted=True))
         layout.addWidget(self._session)

@@ -24,6 +24,8 @@ from bci_app.ui.pages.page import Holder
 from tests.sender import Sender
 from tests.tiny import tiny_decoder, tiny_generator, tiny_text_bundle
 
+WAIT_MS = 30_000
+"""A busy machine may need a while; whoever is there sooner is not waited for."""
 CHANNELS, SFREQ = ("O1", "Oz"), 100.0
 WINDOWS = WindowSpec(window_s=0.5, hop_s=0.1)
 KINDS = (PageKind("Decode", "bci_app.ui.pages.decode", "DecodePage"),)
@@ -73,21 +75,21 @@ def test_session_runs_in_the_page_and_the_form_comes_back_with_its_report(
     page.resize(1200, 800)
     page.show()
     page.entered()
-    qtbot.waitUntil(page.isActiveWindow)
+    qtbot.waitUntil(page.isActiveWindow, timeout=WAIT_MS)
     qtbot.keyClick(page.start_button, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert page.busy == "a session is being opened"
-    qtbot.waitUntil(lambda: page.window_inside is not None)
+    qtbot.waitUntil(lambda: page.window_inside is not None, timeout=WAIT_MS)
     inside = page.window_inside
     assert isinstance(inside, MainWindow)
     assert (inside.isVisible(), inside.isWindow(), page.busy) == (True, False, "a session runs")
-    with qtbot.waitSignal(inside.bridge.reconstructed):
+    with qtbot.waitSignal(inside.bridge.reconstructed, timeout=WAIT_MS):
         pass
-    with qtbot.waitSignal(holder.device_told) as told:
+    with qtbot.waitSignal(holder.device_told, timeout=WAIT_MS) as told:
         pass
     assert "CPU" in told.args[0]
     qtbot.keyClick(inside, Qt.Key.Key_Escape)
     assert page.start_button.isVisible()
-    qtbot.waitUntil(lambda: page.busy is None)
+    qtbot.waitUntil(lambda: page.busy is None, timeout=WAIT_MS)
     run = _run_of(tmp_path / "runs")
     assert str(run / "report.html") in page.result.text()
     assert json.loads((run / "session.json").read_text())["participant"] == "P07"
@@ -105,7 +107,7 @@ def test_window_closes_within_two_seconds_while_a_session_runs_and_the_report_is
     page = window.current
     assert isinstance(page, DecodePage)
     page.start()
-    qtbot.waitUntil(lambda: page.window_inside is not None)
+    qtbot.waitUntil(lambda: page.window_inside is not None, timeout=WAIT_MS)
     began = time.perf_counter()
     window.close()
     assert time.perf_counter() - began < 2.0
@@ -123,7 +125,7 @@ def test_session_that_is_given_up_while_it_opens_leaves_nothing(
     assert page.busy is None
     page.finish()
     assert page.window_inside is None
-    qtbot.waitUntil(lambda: not list(tmp_path.glob("runs/*")))
+    qtbot.waitUntil(lambda: not list(tmp_path.glob("runs/*")), timeout=WAIT_MS)
 
 
 def test_session_that_is_given_up_just_after_it_was_opened_leaves_nothing(
@@ -148,7 +150,7 @@ def test_what_cannot_begin_is_told_in_words_and_the_form_stays(qtbot: QtBot, mod
     page.decoder.set_path(None)
     for missing in ("A decoder bundle is needed", "No stream with name 'nobody'"):
         page.start()
-        qtbot.waitUntil(lambda: page.busy is None)
+        qtbot.waitUntil(lambda: page.busy is None, timeout=WAIT_MS)
         assert missing in words[-1]
         page.decoder.set_path(models / "decoder")
     page.finish()
@@ -161,7 +163,7 @@ def _told(qtbot: QtBot, page: DecodePage) -> str:
     page.said.connect(lambda text, tone: words.append(text) if text else None)
     page.trials.setValue(77)
     page.start()
-    qtbot.waitUntil(lambda: page.busy is None and bool(words))
+    qtbot.waitUntil(lambda: page.busy is None and bool(words), timeout=WAIT_MS)
     page.finish()
     assert (page.window_inside, page.start_button.isEnabled(), page.trials.value()) == (None, True, 77)
     assert not list(page.holder.current.runs.glob("*/*"))
@@ -243,18 +245,18 @@ def test_models_are_exchanged_in_the_page_and_frames_name_those_that_drew_them(
     qtbot.addWidget(page)
     page.show()
     page.start()
-    qtbot.waitUntil(lambda: page.window_inside is not None)
+    qtbot.waitUntil(lambda: page.window_inside is not None, timeout=WAIT_MS)
     inside, drawn = page.window_inside, list[str]()
     assert isinstance(inside, MainWindow)
     inside.bridge.reconstructed.connect(lambda frame: drawn.append(frame.model))
-    qtbot.waitUntil(lambda: bool(drawn))
+    qtbot.waitUntil(lambda: bool(drawn), timeout=WAIT_MS)
     before, model = drawn[0], inside.status_view.chips["Model"]
     qtbot.keyClick(inside, Qt.Key.Key_M)
     choice = inside.model_choice
     choice.decoder.setText(str(other.folder))
     qtbot.keyClick(choice.decoder, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: other.digest[:7] in drawn[-1])
-    qtbot.waitUntil(lambda: other.digest[:7] in model.text)
+    qtbot.waitUntil(lambda: other.digest[:7] in drawn[-1], timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: other.digest[:7] in model.text, timeout=WAIT_MS)
     assert other.digest[:7] not in before
     assert choice.isHidden()
     assert drawn == sorted(drawn, key=lambda name: name != before), "no frame of the old ones after the new"

@@ -19,6 +19,8 @@ from bci_app.ui.pages.evolve import EvolvePage
 from bci_app.ui.pages.page import Holder
 from tests.tiny import tiny_generator
 
+WAIT_MS = 30_000
+"""A busy machine may need a while; whoever is there sooner is not waited for."""
 NEURONS = StreamDescription("Array", "Spikes", "array-1", "lab", "uid-1", ("n1", "n2"), "count", 100.0, 2)
 
 
@@ -47,15 +49,15 @@ def test_ratings_need_no_stream_and_what_was_shown_is_kept(qtbot: QtBot, tmp_pat
     page.sham.setCurrentIndex(1)
     page.show()
     page.start()
-    qtbot.waitUntil(lambda: page.window_inside is not None)
+    qtbot.waitUntil(lambda: page.window_inside is not None, timeout=WAIT_MS)
     inside = page.window_inside
     assert isinstance(inside, EvolutionWindow)
-    qtbot.waitUntil(inside.isActiveWindow)
-    with qtbot.waitSignal(inside.stimulator.shown):
+    qtbot.waitUntil(inside.isActiveWindow, timeout=WAIT_MS)
+    with qtbot.waitSignal(inside.stimulator.shown, timeout=WAIT_MS):
         pass
     for _ in range(2):  # the first stops all pictures, the second closes
         qtbot.keyClick(inside, Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: page.busy is None)
+    qtbot.waitUntil(lambda: page.busy is None, timeout=WAIT_MS)
     (run,) = (tmp_path / "runs").iterdir()
     settings = json.loads((run / "session.json").read_text())["settings"]
     assert (settings["response"]["kind"], settings["n_generations"], settings["sham"]) == ("rating", 3, "on")
@@ -69,23 +71,23 @@ def test_run_that_was_stopped_goes_on_with_what_it_was_begun_with(qtbot: QtBot, 
     page.population.setValue(10)
     page.generations.setValue(3)
     page.start()
-    qtbot.waitUntil(lambda: page.window_inside is not None)
+    qtbot.waitUntil(lambda: page.window_inside is not None, timeout=WAIT_MS)
     page.close_page()
-    qtbot.waitUntil(lambda: page.busy is None)
+    qtbot.waitUntil(lambda: page.busy is None, timeout=WAIT_MS)
     (run,) = (tmp_path / "runs").iterdir()
     assert "It can go on" in page.result.text()
     again, words = _page(qtbot, None, tmp_path / "runs", "unit")
     again.holder.choose(participant="P08")
     again.go_on.set_path(run)
     again.start()
-    qtbot.waitUntil(lambda: bool(words))
+    qtbot.waitUntil(lambda: bool(words), timeout=WAIT_MS)
     assert "own participant, 'P07'" in words[-1]
     assert (again.response.currentData(), again.optimiser.currentData()) == ("rating", "genetic")
     assert (again.population.value(), again.generations.value(), again.optimiser.isEnabled()) == (10, 3, False)
-    qtbot.waitUntil(lambda: again.busy is None)
+    qtbot.waitUntil(lambda: again.busy is None, timeout=WAIT_MS)
     again.holder.choose(participant="P07")
     again.start()
-    qtbot.waitUntil(lambda: again.window_inside is not None)
+    qtbot.waitUntil(lambda: again.window_inside is not None, timeout=WAIT_MS)
     for each in (again, page):
         each.close_page()
         each.finish()
@@ -108,7 +110,7 @@ def test_settings_file_is_shown_in_the_form_before_the_session_begins(qtbot: QtB
     page, words = _page(qtbot, tiny_generator(tmp_path / "tiny").folder, tmp_path / "runs", "unit")
     page.settings_file.set_path(file)
     page.start()
-    qtbot.waitUntil(lambda: page.window_inside is not None)
+    qtbot.waitUntil(lambda: page.window_inside is not None, timeout=WAIT_MS)
     (run,) = (tmp_path / "runs").iterdir()
     page.close_page()
     page.finish()
@@ -124,7 +126,7 @@ def test_file_that_cannot_be_read_is_told_and_the_form_stays(qtbot: QtBot, tmp_p
     page.generations.setValue(7)
     getattr(page, field).set_path(tmp_path / "nothing")
     page.start()
-    qtbot.waitUntil(lambda: bool(words))
+    qtbot.waitUntil(lambda: bool(words), timeout=WAIT_MS)
     assert str(tmp_path / "nothing") in words[-1]
     assert (page.busy, page.generations.value()) == (None, 7)
     page.finish()
@@ -151,7 +153,7 @@ def test_response_of_a_stream_needs_its_rate_and_channels(
     page.holder.found = found
     page.channels.setText(typed)
     page.start()
-    qtbot.waitUntil(lambda: page.busy is None)
+    qtbot.waitUntil(lambda: page.busy is None, timeout=WAIT_MS)
     assert missing in words[-1]
     page.finish()
 

@@ -16,6 +16,9 @@ from bci_app.ui.text_window import TextWindow
 from tests.sender import Sender
 from tests.tiny import tiny_generator, tiny_text_bundle
 
+WAIT_MS = 30_000
+"""A busy machine may need a while; whoever is there sooner is not waited for."""
+
 
 def test_sentences_are_read_in_the_page_with_the_markers_of_connect(
     qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -32,12 +35,12 @@ def test_sentences_are_read_in_the_page_with_the_markers_of_connect(
         holder.choose(stream=stream)
         page.entered()
         page.start()
-        qtbot.waitUntil(lambda: page.busy is None)
+        qtbot.waitUntil(lambda: page.busy is None, timeout=WAIT_MS)
         assert "no marker stream was named" in words[-1]
         holder.choose(stream=stream.model_copy(update={"markers": f"{sender.name} markers"}))
         page.entered()
         page.start()
-        qtbot.waitUntil(lambda: page.window_inside is not None)
+        qtbot.waitUntil(lambda: page.window_inside is not None, timeout=WAIT_MS)
         assert isinstance(page.window_inside, TextWindow)
         page.close_page()
     page.finish()
@@ -55,6 +58,6 @@ def test_bundle_that_reads_no_text_is_refused_in_words(qtbot: QtBot, tmp_path: P
     words: list[str] = []
     page.said.connect(lambda text, tone: words.append(text) if text else None)
     page.start()
-    qtbot.waitUntil(lambda: page.busy is None)
+    qtbot.waitUntil(lambda: page.busy is None, timeout=WAIT_MS)
     assert "Sentences are read with a text bundle" in words[-1]
     page.finish()
