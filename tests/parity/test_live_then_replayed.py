@@ -32,13 +32,13 @@ from tests.tiny import tiny_decoder, tiny_generator
 
 SFREQ, CHANNELS = 256.0, ("sample number", "C3", "Cz", "Oz")
 SPEEDS = (1.0, 8.0, 0.0)
-N_READ = 3
+N_READ = 2
 
 
 @pytest.fixture(autouse=True)
 def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """On loopback every stream answers within 0.15 s."""
-    monkeypatch.setattr(lsl, "_WAVE_S", 0.25)
+    monkeypatch.setattr(lsl, "_WAVE_S", 0.2)
 
 
 class Run:
@@ -66,7 +66,7 @@ class Run:
 
 def live_runs(decoders: Sequence[Decoder], generator: Generator, folders: Sequence[Path]) -> list[list[Reconstruction]]:
     """What each decoder reads of one stream, all at once; each session is recorded in a folder of its own."""
-    with Sender(CHANNELS, SFREQ, marker_every_s=0.15) as sender:
+    with Sender(CHANNELS, SFREQ, marker_every_s=0.12) as sender:
         stream = StreamChoice(source_id=sender.source_id, markers=f"{sender.name} markers")
         with ThreadPoolExecutor(len(decoders)) as pool:
             begin = partial(Run, generator=generator, stream=stream)
