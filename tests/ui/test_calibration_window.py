@@ -98,10 +98,10 @@ def test_pictures_pause_when_the_participants_screen_goes_away(make: Make, qapp:
     window, session = make("full-screen")
     apart, screen = window._apart, qapp.primaryScreen()
     assert apart is not None
-    qapp.screenRemoved.emit(screen)
+    with qtbot.waitSignal(apart.destroyed):  # type: ignore[attr-defined]
+        qapp.screenRemoved.emit(screen)
     assert (window._apart, window.banner.text) == (None, SCREEN_GONE)
     assert session.asked[-2:] == ["paused True", f"refresh {screen.refreshRate():.0f}"]
-    qtbot.waitUntil(lambda: not apart.isVisible())  # type: ignore[attr-defined]
     qtbot.keyClick(window, Qt.Key.Key_P)  # type: ignore[attr-defined]
     assert (session.asked[-1], window.banner.text) == ("paused False", "")
     qapp.screenRemoved.emit(screen)  # another screen than that of the pictures, which are in the window now
