@@ -11,6 +11,7 @@ import pylsl
 import pytest
 
 from bci_app.contract.errors import AmbiguousStreamError, ChannelError, NoStreamError, SignalError, StreamError
+from bci_app.streams import lsl
 from bci_app.streams.lsl import Lookout, discover, find, local_clock
 from bci_app.streams.lsl_outlet import LslOutlet, TextOutlet
 from tests.streams.conftest import Sender
@@ -75,6 +76,18 @@ def test_outlet_is_asked_for_its_header_once_however_often_one_looks(
     looks = [lookout.look() for _ in range(3)]
     assert asked == ["sender"]
     assert all({each.name: each.channels for each in look}["sender"] == ("C0", "C1", "C2") for look in looks)
+
+
+def test_outlet_that_misses_one_look_is_remembered_and_after_two_it_is_asked_anew(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, asked, inlet = lsl.visible(), [], pylsl.StreamInlet
+    monkeypatch.setattr(pylsl, "StreamInlet", lambda info, **given: asked.append(info.name()) or inlet(info, **given))
+    lookout = Lookout()
+    for answers, n_asked in ((there, 1), ([], 1), (there, 1), ([], 1), ([], 1), (there, 2)):
+        monkeypatch.setattr(lsl, "visible", lambda answers=answers: answers)
+        assert len(lookout.look()) == len(answers)
+        assert len(asked) == n_asked
 
 
 def test_sender_that_gives_no_header_is_asked_three_times_and_listed_without(

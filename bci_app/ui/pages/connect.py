@@ -192,14 +192,11 @@ class ConnectPage(Page):
 
     def _hurry(self) -> None:
         """Look often or seldom: where all is well that may be told a little later."""
-        waited_for = self._doubtful and self.holder.current.stream is not None
-        if self._watch is not None:
-            before, self._watch.every_s = (
-                self._watch.every_s,
-                LOOK_EVERY_S if self._in_front or waited_for else LOOK_SELDOM_S,
-            )
-            if before > self._watch.every_s:
-                self._watch.look_now()
+        often = self._in_front or (self._doubtful and self.holder.current.stream is not None)
+        if (watch := self._watch) is not None:
+            before, watch.every_s = watch.every_s, LOOK_EVERY_S if often else LOOK_SELDOM_S
+            if watch.every_s < before:
+                watch.look_now()
 
     # ------------------------------------------------------------------ what comes from outside
     def _on_look(self, found: tuple[StreamDescription, ...]) -> None:
