@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ class Acquisition(Worker):
     Parameters
     ----------
     source : Source
-        Channels already in the order of the preprocessing.
+        Its first channels are those of the preprocessing, in their order; others that follow are for `on_raw` alone.
     preprocessor : Preprocessor
         Used by this thread alone.
     ring : Ring
@@ -84,7 +84,9 @@ class Acquisition(Worker):
         self._complained_at = -np.inf
         self._gap_told_at = -np.inf
         self._last_time = math.nan
-        self._flat = FlatWatch(source.channels, preprocessor.spec.sfreq, preprocessor.spec.unit, is_read)
+        spec = preprocessor.spec
+        self._n_read = len(spec.channels)
+        self._flat = FlatWatch(spec.channels, spec.sfreq, spec.unit, is_read)
         self._clock = clock
         self._ending = ending
         self._started_at = self._heard_at = clock()
@@ -105,12 +107,13 @@ class Acquisition(Worker):
             return self._still_expected()
         self._heard_at = chunk.arrived_s
         self.n_raw += chunk.n_times
+        read = chunk if len(chunk.data) == self._n_read else replace(chunk, data=chunk.data[: self._n_read])
         try:
-            self._pass_on(chunk)
+            self._pass_on(read)
         finally:  # after the ring, so that the recorder does not wake before the decoder; but whatever happens
             if self._on_raw is not None:
                 self._on_raw(chunk)
-        self._tell_what_is_wrong(chunk)
+        self._tell_what_is_wrong(read)
         return True
 
     def _pass_on(self, chunk: Chunk) -> None:

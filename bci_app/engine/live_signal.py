@@ -133,6 +133,7 @@ class LiveSignal:
         return LslSource(
             description,
             spec.channels,
+            rest=self.plan.folder is not None,
             unit=choice.unit,
             wanted_unit=spec.unit,
             on_state=self._changed,
@@ -142,15 +143,23 @@ class LiveSignal:
     def record(self) -> None:
         """Make the files of the recording, if there is to be one: when nothing else may refuse any more.
 
+        All channels of the stream are recorded, whatever few of them are read.
+
         Raises
         ------
         RecordingError
             If the folder cannot be written.
         """
         if self.plan.folder is not None:
-            spec, telling = self.plan.preprocessing, self._telling
+            spec, source, telling = self.plan.preprocessing, self.source, self._telling
             self.recorder = Recorder(
-                self.plan.folder, spec.channels, spec.sfreq, telling.problem, telling.failed, spec.unit
+                self.plan.folder,
+                source.channels,
+                spec.sfreq,
+                telling.problem,
+                telling.failed,
+                spec.unit,
+                source.as_sent,
             )
 
     def _record_raw(self, chunk: Chunk) -> None:
@@ -171,7 +180,7 @@ class LiveSignal:
         """The stream in plain words; any thread."""
         description, words = self.source.description, self.plan.words
         channels = "ch" if words.name == "EEG" else words.channels
-        rate = f"{description.name} · {len(self.source.channels):,} {channels} · {description.sfreq:g} Hz"
+        rate = f"{description.name} · {len(self.plan.preprocessing.channels):,} {channels} · {description.sfreq:g} Hz"
         return rate if self.connected else f"{self.state}: {rate}"
 
     @property
@@ -187,7 +196,7 @@ class LiveSignal:
 
     def snapshot(self, seconds: float) -> SignalSnapshot | None:
         """The newest `seconds` of preprocessed signal; None before the first sample. Any thread."""
-        return take_snapshot(self.ring, self.source.channels, self._rows, tuple(self._markers), seconds)
+        return take_snapshot(self.ring, self.plan.preprocessing.channels, self._rows, tuple(self._markers), seconds)
 
     def _changed(self, state: StreamState, message: str) -> None:
         self.state, self.state_text = state, message

@@ -57,6 +57,8 @@ class Recorder(Worker):
         Nominal rate in Hz.
     unit : {"uV", "count", "au"}
         Of the raw chunks.
+    as_sent : tuple of str
+        Channels among them that are in no known unit, and recorded as they came.
     on_problem, on_failure : callable
         Take a message for the user.
 
@@ -76,6 +78,7 @@ class Recorder(Worker):
         on_problem: Callable[[str], None],
         on_failure: Callable[[str], None],
         unit: Unit = "uV",
+        as_sent: tuple[str, ...] = (),
     ) -> None:
         super().__init__("recorder", on_failure)
         self.folder = folder
@@ -85,7 +88,14 @@ class Recorder(Worker):
         self._n_windows = 0
         self._files: dict[str, IO[bytes]] = {}
         self._broken = False
-        description = {"channels": channels, "sfreq": sfreq, "unit": unit, "data": "eeg.f32", "times": "eeg_times.f64"}
+        description = {
+            "channels": channels,
+            "sfreq": sfreq,
+            "unit": unit,
+            "as_sent": as_sent,
+            "data": "eeg.f32",
+            "times": "eeg_times.f64",
+        }
         try:
             for name in ("eeg.f32", "eeg_times.f64"):
                 (folder / name).touch()  # a folder that was killed before the first sample opens, too

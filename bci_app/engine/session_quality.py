@@ -65,11 +65,13 @@ def _looks_at(part: Path) -> list[ChannelQuality]:
     if told.unit != "uV" or n < LEAST_S * told.sfreq:
         return []
     samples = np.memmap(part / "eeg.f32", np.float32, "r", shape=(n, len(told.channels)))
-    alone = np.full((len(told.channels), 1), -1, np.intp)
+    rows = [index for index, name in enumerate(told.channels) if name not in told.as_sent]
+    judged = tuple(told.channels[index] for index in rows)
+    alone = np.full((len(judged), 1), -1, np.intp)
     starts = np.unique(np.linspace(0, max(n - length, 0), min(LOOKS, max(n // length, 1))).astype(np.intp))
     verdicts: list[ChannelQuality] = []
     for start in starts:
-        stretch = np.ascontiguousarray(samples[start : start + length].T)
+        stretch = np.ascontiguousarray(samples[start : start + length, rows].T)
         if np.isfinite(stretch).all():
-            verdicts.extend(look_at(stretch, told.sfreq, told.channels, alone))
+            verdicts.extend(look_at(stretch, told.sfreq, judged, alone))
     return verdicts

@@ -47,12 +47,16 @@ def recorded_words(folder: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What a part says of its recording, and how many whole samples of all channels it holds."""
+    """What a part says of its recording, and how many whole samples of all channels it holds.
+
+    `as_sent` are the channels that are in no known unit.
+    """
 
     channels: tuple[str, ...]
     sfreq: float
     unit: str
     n_samples: int
+    as_sent: tuple[str, ...] = ()
 
 
 def described(part: Path) -> Described:
@@ -64,7 +68,7 @@ def described(part: Path) -> Described:
             raise ValueError("it has no channels, or no rate")
         data = part / "eeg.f32"
         n = data.stat().st_size // (4 * len(channels)) if data.is_file() else 0
-        return Described(channels, sfreq, str(told.get("unit", "uV")), n)
+        return Described(channels, sfreq, str(told.get("unit", "uV")), n, tuple(map(str, told.get("as_sent", ()))))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordingError(f"The recording in '{part}' cannot be read: {error}. Take an intact copy.") from None
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bci_app.contract.checks import channel_order
-from bci_app.contract.errors import ChannelError, RateError
+from bci_app.contract.errors import ChannelError, RateError, UnitError
 from bci_app.contract.signal import Chunk
 from bci_app.contract.units import Unit
 from bci_app.streams.cutting import ChunkCutter
@@ -37,6 +37,8 @@ class LslSource:
     channels : sequence of str or None
         The channels wanted, in the order wanted; None takes all as they are sent. A stream without labels
         has the channels "1", "2", ...
+    rest : bool
+        Whether the other channels of the stream follow those wanted in every chunk: to be recorded, not to be read.
     unit : str or None
         What channels are in that the sender gives no known unit for; without it they are refused.
     wanted_unit : {"uV", "count", "au"}
@@ -68,6 +70,7 @@ class LslSource:
         description: StreamDescription,
         channels: Sequence[str] | None = None,
         *,
+        rest: bool = False,
         unit: str | None = None,
         wanted_unit: Unit = "uV",
         jitter_s: float = 0.0,
@@ -76,8 +79,9 @@ class LslSource:
         timeout_s: float = 5.0,
     ) -> None:
         self._what = f"stream '{description.name}'"
-        self._wanted, self._declared, self._jitter_s = channels, unit, jitter_s
+        self._wanted, self._rest, self._declared, self._jitter_s = channels, rest, unit, jitter_s
         self._unit: Unit = wanted_unit
+        self._as_sent: tuple[str, ...] = ()
         self._check_core(description)
         self._clock = clock
         self._queue: deque[Chunk] = deque()
@@ -95,8 +99,13 @@ class LslSource:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of the rows of every chunk, in order."""
+        """Names of the rows of every chunk, in order; first those wanted."""
         return self._channels
+
+    @property
+    def as_sent(self) -> tuple[str, ...]:
+        """Those of the rest that are in no known unit, such as triggers: their numbers stand as they were sent."""
+        return self._as_sent
 
     @property
     def state(self) -> StreamState:
@@ -181,11 +190,28 @@ class LslSource:
         present = labels or tuple(str(number + 1) for number in range(self._n_stream))
         wanted = tuple(present if self._wanted is None else self._wanted)
         order = channel_order(wanted, present, "The session", self._what)
-        scale = np.array([self._scale(present[index], units[index] if index < len(units) else "") for index in order])
+        unit_of = dict(zip(present, units, strict=False))
+        scale = [self._scale(name, unit_of.get(name, "")) for name in wanted]
         self._channels = wanted
-        self._cutter = ChunkCutter(order, scale, self._sfreq, self._jitter_s)
+        if self._rest:
+            others = [name for name in present if name not in set(wanted)]
+            known = [self._scale_if_known(name, unit_of.get(name, "")) for name in others]
+            order = np.append(order, channel_order(others, present, "The recording", self._what))
+            scale += [1.0 if each is None else each for each in known]
+            self._channels = (*wanted, *others)
+            self._as_sent = tuple(name for name, each in zip(others, known, strict=True) if each is None)
+        self._cutter = ChunkCutter(order, np.array(scale), self._sfreq, self._jitter_s)
         self._rate = RateWatch(self._sfreq, self._what)
 
     def _scale(self, channel: str, unit: str) -> float:
         """Units wanted per unit sent of one channel; the declared unit serves where the sender's is unknown."""
         return scale_to(self._unit, unit, f"channel {channel} of {self._what}", self._declared)
+
+    def _scale_if_known(self, channel: str, unit: str) -> float | None:
+        """The same of a channel that nobody reads; None if its unit is not known."""
+        try:
+            return scale_to(
+                self._unit, unit, f"channel {channel} of {self._what}", None if unit.strip() else self._declared
+            )
+        except UnitError:
+            return None

@@ -19,7 +19,8 @@ def read_run(folder: Path) -> Recording:
     Parameters
     ----------
     folder : Path
-        As the recorder left it, by its end or by a crash: samples that lack a channel or a time are left out.
+        As the recorder left it, by its end or by a crash: samples that lack a channel or a time are left out, and so are
+        channels in no known unit, such as triggers, which no reader could read.
 
     Raises
     ------
@@ -33,11 +34,14 @@ def read_run(folder: Path) -> Recording:
         times = np.fromfile(folder / "eeg_times.f64", np.float64)
         n = min(len(flat) // len(channels), len(times))
         data = flat[: n * len(channels)].reshape(n, len(channels)).T
+        as_sent = set(description.get("as_sent", ()))
+        rows = [index for index, name in enumerate(channels) if name not in as_sent]
         markers = tuple(
             Marker(float(each["time"]), str(each["label"])) for each in read_lines(folder / "markers.jsonl")
         )
         name, unit = folder.resolve().name, parse_unit(str(description.get("unit", "uV")))
-        return Recording(np.ascontiguousarray(data), times[:n], channels, sfreq, markers, name, unit)
+        read = tuple(channels[index] for index in rows)
+        return Recording(np.ascontiguousarray(data[rows]), times[:n], read, sfreq, markers, name, unit)
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, BciError) as error:
         raise RecordingError(
             f"A run folder holds eeg.json, eeg.f32 and eeg_times.f64 as the program recorded them; those of '{folder}' "

@@ -89,7 +89,7 @@ class Source(Protocol):
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of the rows of every chunk, in order."""
+        """Names of the rows of every chunk, in order; first those that are read."""
         ...
 
     def pull(self, timeout_s: float) -> Chunk | None:

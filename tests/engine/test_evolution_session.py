@@ -32,6 +32,7 @@ from bci_app.engine.evolution_settings import (
     Timing,
     UnitResponse,
 )
+from bci_app.engine.offline import in_decoder_order
 from bci_app.engine.plan import Outlets
 from bci_app.engine.settings import StreamChoice
 from bci_app.evolution.genetic import Genetic
@@ -201,9 +202,9 @@ def test_responses_of_a_stream_are_those_of_its_recording_cut_offline(
     assert session.ended == Finished("All 2 generations were scored.", fatal=False)
     assert session.signal is not None
     assert (session.signal.name, session.signal.n_channels) == ("EEG", 1)
-    recording = read_run(tmp_path)
     responder = session.plan.responder
     assert isinstance(responder, TrialResponder)
+    recording = in_decoder_order(read_run(tmp_path), responder.preprocessing, "The responder")
     trials, dropped = cut_trials(recording, responder.preprocessing, responder.cut)
     lines = [line for line in read_lines(tmp_path / "responses.jsonl") if line["response"] is not None]
     offline = {(trial.marker.label, trial.marker.time): responder.read(trial).value for trial in trials}

@@ -54,6 +54,15 @@ def test_missing_channel_is_an_error_that_names_it_and_those_present(sender: Sen
         LslSource(sender.description, ["C1", "Oz", "O1"])
 
 
+def test_the_rest_follows_what_is_wanted_and_what_has_no_known_unit_stays_as_sent(opened: Callable[[Any], Any]) -> None:
+    outlet = foreign(opened, ["Trigger", "B", "A"], ["", "mV", "uV"])
+    source = opened(LslSource(find(name="foreign"), ["A"], rest=True))
+    assert (source.channels, source.as_sent) == (("A", "Trigger", "B"), ("Trigger",))
+    outlet.push_chunk(np.array([[5.0, 2.0, 3.0]]), 1.0)
+    np.testing.assert_array_equal(pull_samples(source, 1)[0].data, [[3.0], [5.0], [2000.0]])
+    del outlet
+
+
 def test_arrival_is_stamped_and_waiting_is_bounded(sender: Sender, opened: Callable[[Any], Any]) -> None:
     source = opened(LslSource(sender.description))
     began = local_clock()
