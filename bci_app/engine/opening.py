@@ -133,7 +133,8 @@ def replay_of(
     stream, unit, partial
         See `bci_app.streams.recordings.read_recording`.
     """
-    pace, name, bad = Pace(speed=speed), f"Replay of {file.name}", read_bad_channels(file)
+    pace, name = Pace(speed=speed), f"Replay of {file.name}"
+    bad = tuple(dict.fromkeys((*choice.bad, *read_bad_channels(file))))
     with ReplayProcess(file, name=name, pace=pace, stream=stream, unit=unit, partial=partial) as player:
         markers = player.marker_description.name
         found = choice.model_copy(update={"source_id": player.source_id, "markers": markers, "bad": bad})

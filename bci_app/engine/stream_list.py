@@ -10,16 +10,14 @@ from typing import Literal
 from bci_app.engine.settings import StreamChoice
 from bci_app.engine.worker import Worker
 from bci_app.streams.lsl import Lookout
-from bci_app.streams.source import StreamDescription
+from bci_app.streams.source import StreamDescription, short
 
 _MISSED = 2
 """Looks without an answer after which a stream has gone: one answer may get lost on its way."""
 _KEPT = 20
 """Streams that have gone and are still listed, at most."""
-_LONGEST = 60
-"""Letters of a name that are written in a sentence."""
 LONGEST_CHANNEL = 16
-"""The same of a channel's."""
+"""Letters of a channel's name that are written in a sentence."""
 _NAMED = 4
 """Channels that are named in a sentence."""
 ANYONE = "Without a source_id nobody can tell whether it is the same device: look whether it is."
@@ -176,12 +174,6 @@ def in_short(description: StreamDescription) -> str:
     rate = f"at {description.sfreq:g} Hz" if description.sfreq else "at no fixed rate"
     what = "text" if description.text else f"{count} {rate}"
     return f"{short(description.type) or 'no type'}, {what}, from {short(description.hostname)}"
-
-
-def short(text: str, longest: int = _LONGEST) -> str:
-    """What came over the network, as a piece of a sentence: one line, and not too long."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in text[: longest + 1])
-    return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
 
 
 def choice_of(description: StreamDescription, before: StreamChoice | None = None) -> StreamChoice:

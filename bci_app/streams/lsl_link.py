@@ -21,11 +21,12 @@ from typing import Any
 import pylsl
 from numpy.typing import NDArray
 
+from bci_app.contract.checks import listed
 from bci_app.contract.errors import BciError, StreamError, StreamLostError
 from bci_app.contract.signal import Times
 from bci_app.streams.clock_offset import ClockOffset
 from bci_app.streams.lsl import LSL_ERRORS, OPEN_S, SLICE_S, by_uid, core_of, held_s, labels_and_units, visible
-from bci_app.streams.source import OnState, StreamDescription, StreamState, is_same_source
+from bci_app.streams.source import OnState, StreamDescription, StreamState, is_same_source, short
 
 _SAME_CLOCK_S = 0.1  # clocks of two machines of one name count from their starts: they differ by more
 _ALONE_S = 1.0  # how long a lost stream must be the only one of its source_id, after several were seen
@@ -129,7 +130,8 @@ class Link:
             if check is not None:
                 check(*header)
             if self._header not in (None, header):
-                raise StreamError(f"it has other channels or units now ({', '.join(header[0]) or 'none named'})")
+                named = listed([short(name) for name in header[0]]) or "none named"
+                raise StreamError(f"it has other channels or units now ({named})")
             measured_s = float(inlet.time_correction(OPEN_S))
             same_clock = info.hostname() == socket.gethostname() and abs(measured_s) < _SAME_CLOCK_S
             self._offset = None if same_clock else ClockOffset(measured_s, time.monotonic())

@@ -15,6 +15,8 @@ MAX_CHANNELS: dict[Unit, int] = {"uV": 1024, "count": 65_536, "au": 65_536}
 STREAM_TYPES: dict[Unit, str] = {"uV": "EEG", "count": "Spikes", "au": "fMRI"}
 SENT_UNITS: dict[Unit, str] = {"uV": "microvolts", "count": "count", "au": "au"}
 MAX_SFREQ_HZ = 100_000.0
+_LISTED = 8
+"""Streams that a message names."""
 StreamState = Literal["searching", "connected", "stale", "lost", "back"]
 OnState = Callable[[StreamState, str], None]
 
@@ -75,8 +77,16 @@ class StreamDescription:
     def __str__(self) -> str:
         """One line that tells streams of one name apart."""
         what = "text" if self.text else f"{self.n_channels} channels, {self.sfreq:g} Hz"
-        told = f"{self.type or 'no type'}, {what}, source_id '{self.source_id}', host {self.hostname}"
-        return f"'{self.name}' ({told})"
+        told = (
+            f"{short(self.type) or 'no type'}, {what}, source_id '{short(self.source_id)}', host {short(self.hostname)}"
+        )
+        return f"'{short(self.name)}' ({told})"
+
+
+def short(text: str, longest: int = 60) -> str:
+    """What came over the network, as a piece of a sentence: one line, and not too long."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text[: longest + 1])
+    return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
 
 
 class Source(Protocol):
@@ -108,9 +118,8 @@ def is_same_source(lost: StreamDescription, now: StreamDescription) -> bool:
 
 def nothing_found(asked: Mapping[str, str], there: Sequence[StreamDescription], timeout_s: float) -> str:
     """The message when no stream has the properties `asked` for."""
-    listed = "; ".join(map(str, there)) or "none"
     return (
-        f"No stream with {_said(asked)} answered within {timeout_s:g} s. Streams that are there: {listed}. "
+        f"No stream with {_said(asked)} answered within {timeout_s:g} s. Streams that are there: {_some(there)}. "
         "Start the sender, check the spelling, and check that the firewall lets LSL through."
     )
 
@@ -118,14 +127,16 @@ def nothing_found(asked: Mapping[str, str], there: Sequence[StreamDescription], 
 def several_found(asked: Mapping[str, str], found: Sequence[StreamDescription]) -> str:
     """The message when more than one stream has the properties `asked` for."""
     way_out = "Stop" if "source_id" in asked else "Choose one with --source-id, or stop"
-    return (
-        f"One stream with {_said(asked)} was expected; {len(found)} answer: {'; '.join(map(str, found))}. "
-        f"{way_out} the others."
-    )
+    return f"One stream with {_said(asked)} was expected; {len(found)} answer: {_some(found)}. {way_out} the others."
 
 
 def _said(asked: Mapping[str, str]) -> str:
-    return " and ".join(f"{key} '{value}'" for key, value in asked.items()) or "any name"
+    return " and ".join(f"{key} '{short(value)}'" for key, value in asked.items()) or "any name"
+
+
+def _some(streams: Sequence[StreamDescription]) -> str:
+    more = len(streams) - _LISTED
+    return "; ".join(map(str, streams[:_LISTED])) + (f"; and {more} more" if more > 0 else "") or "none"
 
 
 def scale_to(wanted: Unit, sent: str, what: str, declared: str | None = None) -> float:

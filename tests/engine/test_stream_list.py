@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bci_app.engine.settings import StreamChoice
-from bci_app.engine.stream_list import Fate, StreamList, StreamWatch, choice_of, match, short
+from bci_app.engine.stream_list import Fate, StreamList, StreamWatch, choice_of, match
 from bci_app.engine.stream_list import told as told_of
 from bci_app.streams.source import StreamDescription
 
@@ -104,8 +104,6 @@ def test_device_that_cannot_be_known_again_is_never_taken_without_a_word() -> No
 def test_what_came_over_the_network_is_short_and_plain_in_a_sentence() -> None:
     hostile = replace(MUSE, name="<b>\n" + "y" * 60_000, hostname="h" * 9000, type="\x1b" * 9000)
     assert len(told_of(choice_of(hostile), match(choice_of(hostile), StreamList().update([hostile])))) < 300
-    assert short("a\nb") == "a b"
-    assert len(short("y" * 60_000)) == 60
 
 
 def test_choice_is_met_by_name_and_source_id_alone() -> None:

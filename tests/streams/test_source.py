@@ -6,7 +6,7 @@ import pytest
 
 from bci_app.contract.errors import UnitError
 from bci_app.contract.units import Unit
-from bci_app.streams.source import StreamDescription, scale_to, unit_of
+from bci_app.streams.source import StreamDescription, nothing_found, scale_to, several_found, short, unit_of
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,12 @@ def test_what_says_nothing_is_taken_for_a_voltage() -> None:
 def test_description_tells_streams_of_one_name_apart() -> None:
     one = StreamDescription("Muse", "EEG", "id-1", "lab", "u", ("A",), "uV", 256.0, 1)
     assert str(one) == "'Muse' (EEG, 1 channels, 256 Hz, source_id 'id-1', host lab)"
+
+
+def test_what_strangers_send_is_one_short_line_in_every_message() -> None:
+    hostile = StreamDescription("<b>\n" + "y" * 60_000, "\x1b" * 9000, "s" * 9000, "h" * 9000, "uid", (), "", 1.0, 2)
+    assert len(str(hostile)) < 350
+    assert str(hostile).isprintable()
+    assert len(nothing_found({"name": "z" * 9000}, [hostile] * 500, 5.0)) < 3500
+    assert several_found({"name": "x"}, [hostile] * 500).count("source_id 's") == 8
+    assert (short("a\nb"), len(short("y" * 60_000)), short("y" * 60)) == ("a b", 60, "y" * 60)

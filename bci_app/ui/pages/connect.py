@@ -23,10 +23,10 @@ from bci_app.engine.stream_list import (
     choice_of,
     in_short,
     match,
-    short,
     told,
 )
 from bci_app.streams.lsl import Lookout
+from bci_app.streams.source import short
 from bci_app.ui import theme
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.pages.page import Holder, Page
