@@ -20,8 +20,8 @@ from bci_app.contract.errors import SettingsError
 from bci_app.contract.manifest import DecoderManifest
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.pages.page import Holder
-from bci_app.ui.pages.recorded import Made, Recorded, make_decoder, recorded_before, recorded_now
-from bci_app.ui.pages.session_page import WRITING_S, Opened, SessionPage, open_in_folder
+from bci_app.ui.pages.recorded import Made, Recorded, make_decoder, recorded_before, recorded_now, report_task
+from bci_app.ui.pages.session_page import Opened, SessionPage, open_in_folder
 from bci_app.ui.session_window import SessionWindow
 from bci_app.ui.views.calibration_outcome import CalibrationOutcome
 from bci_app.ui.views.fields import PathField, choice_field
@@ -288,17 +288,7 @@ class CalibratePage(SessionPage):
         self._report = None
         self._show_state()
         self.outcome.setFocus()
-
-        before = self._reporting
-
-        def write(tell: OnProgress) -> Path:
-            from bci_app.engine.reopening import report_again
-
-            if before is not None:
-                before.join(WRITING_S)  # it may be a report of the same folder
-            return report_again(folder)
-
-        self._reporting = task = Task(write, "report of a calibration", parent=self)
+        self._reporting = task = report_task(folder, self, after=self._reporting)
         task.succeeded.connect(self._on_report)
         task.failed.connect(lambda words: self.said.emit(words, "warn"))
         self._run(task)

@@ -1,4 +1,4 @@
-"""Pictures that were shown and recorded, just now or on another day, and the decoder that is made of them."""
+"""What was recorded, just now or on another day: its report, and of pictures the decoder that is made of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bci_app.ui.background import OnProgress
+from PySide6.QtCore import QObject
+
+from bci_app.ui.background import OnProgress, Task
+from bci_app.ui.pages.session_page import WRITING_S
 
 if TYPE_CHECKING:
     from bci_app.contract.bundle import Bundle
@@ -74,3 +77,16 @@ def make_decoder(recorded: Recorded, tell: OnProgress) -> Made:
     result = run_calibration(recorded.ask(), tell, "bci-app app, page Calibrate")
     tell(1, 1, "keeping the decoder")  # one that was given up is not kept: another may be on its way there
     return Made(result, keep(result, recorded.folder / "decoder"), recorded.generator)
+
+
+def report_task(folder: Path, parent: QObject, after: Task | None = None) -> Task:
+    """What writes the report of a recording that has ended, once `after` is over: it may be of the same folder."""
+
+    def write(tell: OnProgress) -> Path:
+        from bci_app.engine.reopening import report_again
+
+        if after is not None:
+            after.join(WRITING_S)
+        return report_again(folder)
+
+    return Task(write, "report of a recording", parent=parent)

@@ -20,6 +20,8 @@ from bci_app.ui import theme
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.monitor_bridge import MonitorBridge
 from bci_app.ui.pages.page import Holder, Page
+from bci_app.ui.pages.recorded import report_task
+from bci_app.ui.pages.session_page import WRITING_S
 from bci_app.ui.session_window import splitter
 from bci_app.ui.views.band_map import BandMap
 from bci_app.ui.views.panel import Panel
@@ -57,6 +59,7 @@ class SignalPage(Page):
         self._bridge: MonitorBridge | None = None
         self._task: Task | None = None
         self._given_up: Task | None = None
+        self._report: Task | None = None
         self._look: SignalLook | None = None
         self._stream = holder.current.stream
         self._make_widgets()
@@ -142,6 +145,11 @@ class SignalPage(Page):
         if self._given_up is not None:
             self._given_up.join(1.0)
 
+    def finish(self) -> None:
+        """Wait for the report of what was recorded."""
+        if self._report is not None:
+            self._report.join(WRITING_S)
+
     def record(self, wanted: bool) -> None:
         """Begin to record, or end it and go on showing the signal."""
         recorded = self._folder()
@@ -188,10 +196,15 @@ class SignalPage(Page):
         if task is not None:
             task.cancel()
             self._given_up = task
+        recorded = self._folder()
         bridge, self._bridge, self.session = self._bridge, None, None
         if bridge is not None:
             bridge.close()
             bridge.deleteLater()
+        if recorded is not None:
+            self._report = report_task(recorded, self)
+            self._report.failed.connect(lambda words: self.said.emit(words, "warn"))
+            self._report.start()
         self.form.record.setChecked(False)
         self.signal_panel.set_badge("")
         self._say_idle(NO_STREAM if self.holder.current.stream is None else "The signal is not shown.")

@@ -93,10 +93,12 @@ def test_a_stream_is_shown_judged_marked_and_recorded(page: SignalPage, qtbot: Q
         qtbot.waitUntil(lambda: len(polled) > 1)
         page.form.record.click()
         assert page.busy is None
+    page.finish()
     (folder,) = (tmp_path / "runs").iterdir()
     assert read_bad_channels(folder) == ("Pz",)
     assert read_session(folder)["participant"] == "P07"
     assert read_run(folder).n_times > 0.3 * SFREQ
+    assert "P07" in (folder / "report.html").read_text("utf-8")
     assert [text for text in said if text] == [f"The signal was recorded in '{folder}'."]
 
 
