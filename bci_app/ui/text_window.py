@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from bci_app.engine.events import SentenceRead
 from bci_app.ui import theme
@@ -67,7 +67,9 @@ class TextWindow(SessionWindow):
         self.sentence_panel = Panel("Sentence", self.sentence_view)
         self.sentence_panel.set_detail("generated freely, word by word")
         self.sentences_panel = Panel("Last sentences", self.sentences_view)
-        self.evidence_panel = Panel("Reading or guessing?", TallScroll(self.evidence_view))
+        evidence = TallScroll(self.evidence_view)
+        evidence.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.evidence_panel = Panel("Reading or guessing?", evidence)
         self.latency_panel = Panel("Latency, ms", self.latency_view)
         self.latency_panel.set_detail("from a sentence's end")
         centre = splitter(Qt.Orientation.Vertical, (self.sentence_panel, 58), (self.sentences_panel, 42))

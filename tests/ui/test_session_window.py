@@ -44,3 +44,15 @@ def test_session_inside_the_smallest_window_of_the_program_is_squeezed_nowhere(
     assert needed.width() <= ROOM[0]
     assert needed.height() <= ROOM[1]
     window.close()
+
+
+def test_evidence_on_sentences_begins_at_the_top_of_its_panel(qapp: QApplication) -> None:
+    window = TextWindow(FakeText())
+    window.resize(1600, 1000)
+    window.show()
+    qapp.processEvents()
+    title, evidence = window.evidence_panel._title, window.evidence_view
+    gap = evidence.mapTo(window, evidence.rect().topLeft()).y() - title.mapTo(window, title.rect().bottomLeft()).y()
+    assert 0 < gap <= 2 * theme.GAP_PX
+    window.close()
+    window.release()

@@ -23,7 +23,6 @@ from bci_app.ui.views.text import ElidedLabel, PlainLabel, plain_tooltip
 TOTAL = "total"
 """The row compared with the budget is the one whose name begins so."""
 USUAL_ROWS = 6
-ROOM_FOR_MAX_PX = 340
 COLUMNS = ("Step", "p50", "p95", "p99", "max")
 COLUMN_TIPS = (
     "Step, from the last sample in hand to the result given to the screen",
@@ -126,12 +125,18 @@ class LatencyView(QWidget):
         self._rows = rows
         for index, row in enumerate(rows):
             self._write_row(index, row)
+        self._fit_columns()
         self._write_verdict()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Where there is no room for the longest result, the percentiles stay."""
+        """Where there is no room for the longest result, the names of the steps and the percentiles stay."""
         super().resizeEvent(event)
-        self._table.setColumnHidden(len(COLUMNS) - 1, self.width() < ROOM_FOR_MAX_PX)
+        self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        header, last = self._table.horizontalHeader(), len(COLUMNS) - 1
+        widths = [max(self._table.sizeHintForColumn(each), header.sectionSizeHint(each)) for each in range(last + 1)]
+        self._table.setColumnHidden(last, sum(widths) > self.width())
 
     def _build_table(self) -> QTableWidget:
         table = QTableWidget(0, len(COLUMNS))
