@@ -37,7 +37,8 @@ class DecodePage(SessionPage):
     )
     about = (
         "A decoder, made for this participant on the page Calibrate, reads what was seen; the generator that it was made with "
-        "draws it. Beside it stands what the same decoder reads from noise."
+        "draws it. Trials are scored beside the same decoder fed noise and a shuffled pairing; sliding windows belong to no "
+        "picture, so they have no score."
     )
 
     def _rows(self) -> Sequence[tuple[str, QWidget]]:
