@@ -135,10 +135,8 @@ def evolution_verdict(summary: dict[str, Any]) -> str:
             summary
         )
     n = next(each["generations"] for each in found.values() if each is not None)
-    return (
-        f"In the last {n} generation{'s' if n > 1 else ''} responses to evolved pictures were {' and '.join(sentences)}. "
-        + _sham(summary)
-    )
+    last = "generation" if n == 1 else f"{n} generations"
+    return f"In the last {last} responses to evolved pictures were {' and '.join(sentences)}. " + _sham(summary)
 
 
 def _sham(summary: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bci_app.contract.errors import RecordingError
 from bci_app.engine.closing import RunResult, run_then_close
 from bci_app.engine.summary import write_json
 from bci_app.engine.text_plan import TextPlan
@@ -38,12 +39,16 @@ def close_text_and_report(session: TextSession) -> RunResult:
     Raises
     ------
     RecordingError
-        If the disk refuses.
+        If the disk refuses; what the session came to is told with it, since it stands nowhere else.
     """
     folder = session.plan.folder
     assert folder is not None, "a session without a folder has no report"
     session.stop()
     summary = summarise_text(session)
-    write_json(folder / "summary.json", summary)
-    report = write_text_report(folder, summary)
-    return RunResult(report, text_paragraph(summary), summary["failed"], summary["ended"] if summary["failed"] else "")
+    told = text_paragraph(summary)
+    try:
+        write_json(folder / "summary.json", summary)
+        report = write_text_report(folder, summary)
+    except RecordingError as error:
+        raise RecordingError(f"{told} {error}") from None
+    return RunResult(report, told, summary["failed"], summary["ended"] if summary["failed"] else "")

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from bci_app.contract.errors import BciError
+from bci_app.engine.participant_code import warning
 from bci_app.engine.stream_list import (
     LONGEST_CHANNEL,
     LOOK_EVERY_S,
@@ -299,7 +300,7 @@ class ConnectPage(Page):
     def _take_code(self) -> None:
         try:
             self.holder.choose(participant=self.code.text().strip())
-            self.said.emit("", "info")
+            self.said.emit(warning(self.holder.current.participant), "warn")
         except BciError as error:
             self.code.setText(self.holder.current.participant)
             self.said.emit(str(error), "warn")

@@ -76,11 +76,15 @@ class Holder(QObject):
             self.changed.emit(chosen)
 
     def save(self) -> None:
-        """Write the file; what goes wrong is said in `trouble`, since the choice itself holds."""
+        """Write the file; what goes wrong is said in `trouble`, since the choice itself holds.
+
+        A stream that was started here ends with the program, so the one before it is what the next start will look for.
+        """
         if self._file is None:
             return
+        lasting = self.current if self.reads_own_sender() is None else self.current.changed(stream=self._before)
         try:
-            save_workplace(self._file, self.current)
+            save_workplace(self._file, lasting)
             self.trouble = ""
         except BciError as error:
             self.trouble = str(error)

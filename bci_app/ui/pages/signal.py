@@ -176,6 +176,7 @@ class SignalPage(Page):
 
             plan = plan_monitor(stream, participant=participant)
             if sender is not None:
+                sender.rewind(only_if_ended=True)
                 plan.watermark, plan.source_ended = sender.watermark, sender.ended
             if not record:
                 return MonitorSession(plan)

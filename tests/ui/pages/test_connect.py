@@ -15,6 +15,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from bci_app.contract.errors import RecordingError, StreamError
+from bci_app.engine.participant_code import warning
 from bci_app.engine.senders import Outlets
 from bci_app.engine.settings import StreamChoice
 from bci_app.engine.stream_list import LOOK_SELDOM_S
@@ -172,6 +173,15 @@ def test_name_is_refused_as_a_code_and_the_old_code_stays(make: Make, qtbot: QtB
             qtbot.keyClick(page.code, Qt.Key.Key_Return)
     assert typed in said.args[0]
     assert (page.code.text(), page.holder.current.participant) == ("P07", "P07")
+
+
+def test_code_that_may_be_a_name_is_taken_with_a_warning(make: Make, qtbot: QtBot) -> None:
+    page, _ = make()
+    page.code.setText("Annie")
+    with qtbot.waitSignal(page.said) as said:
+        qtbot.keyClick(page.code, Qt.Key.Key_Return)
+    assert said.args == [warning("Annie"), "warn"]
+    assert page.holder.current.participant == "Annie"
 
 
 def test_declared_unit_goes_with_the_stream(make: Make, qtbot: QtBot) -> None:

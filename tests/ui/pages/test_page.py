@@ -77,3 +77,13 @@ def test_bad_channels_of_a_recording_are_those_of_its_replay_and_end_with_it() -
     assert holder.stream().bad == ()
     holder.drop()
     assert (holder.current.stream, holder.current.bad_channels) == (cap, {"cap-1": ("Fz",)})
+
+
+def test_what_is_remembered_is_the_stream_that_will_be_there_again(tmp_path: Path) -> None:
+    """A replay ends with the program, however that ends."""
+    file, cap = tmp_path / "workplace.json", StreamChoice(name="Cap", source_id="cap-1")
+    holder = Holder(file)
+    holder.choose(stream=cap)
+    holder.adopt(Playing())
+    assert holder.current.stream == Playing.stream
+    assert load_workplace(file)[0].stream == cap

@@ -195,6 +195,9 @@ class Ended:
     def ended(self) -> bool:
         return True
 
+    def rewind(self, only_if_ended: bool = False) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
