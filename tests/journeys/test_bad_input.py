@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -18,10 +20,14 @@ from PIL import Image
 
 from bci_app.contract.bundle import open_bundle, write_bundle
 from bci_app.contract.signal import Recording
+from bci_app.streams.lsl import local_clock
 from bci_app.streams.recordings import write_recording
 from bci_app.streams.run_folder import read_run
 from tests.journeys.conftest import CHANNELS, SFREQ, Command
 from tests.sender import Sender
+
+SHORT = {"timeout_s": 0.5}
+"""Settings of a stream that is waited for in vain."""
 
 # ---------------------------------------------------------------------------------------------------- bundles
 
@@ -177,11 +183,11 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, bundles: dict[st
 
 @pytest.fixture
 def live(tmp_path: Path, bundles: dict[str, Path], command: Command) -> Command:
-    """``bci-app run`` with the decoder named first; short waits, no window."""
+    """``bci-app run`` with the decoder named first; no window. It waits for a stream as long as a busy machine needs."""
 
     def run(decoder: str, *arguments: object, **settings: Any) -> Any:
         config = tmp_path / "run.json"  # JSON is YAML
-        config.write_text(json.dumps({"stream": {"timeout_s": 0.5, **settings.pop("stream", {})}, **settings}))
+        config.write_text(json.dumps({"stream": {"timeout_s": 10.0, **settings.pop("stream", {})}, **settings}))
         return command(
             "run", "--decoder", bundles[decoder], "--generator", bundles["generator"], "--folder", tmp_path / "runs",
             "--offscreen", "--config", config, *arguments,
@@ -201,7 +207,7 @@ def test_no_stream_at_all_is_told_by_streams_and_by_run(tmp_path: Path, live: Co
     listed = command("streams", "--for", "0.3").complaint()
     assert "At least one LSL stream was expected; none answered" in listed
     assert "firewall" in listed
-    complaint = live("windows").complaint()
+    complaint = live("windows", stream=SHORT).complaint()
     assert "No stream with type 'EEG' answered within 0.5 s. Streams that are there: none" in complaint
     assert "Start the sender" in complaint
     assert list((tmp_path / "runs").iterdir()) == []
@@ -224,10 +230,10 @@ def test_a_stream_of_another_kind_is_refused(live: Command, sent: dict[str, Any]
 
 def test_a_stream_that_is_not_there_is_told_with_those_that_are(live: Command) -> None:
     with Sender(CHANNELS, SFREQ) as sender:
-        complaint = live("windows", "--stream", "Muse").complaint()
+        complaint = live("windows", "--stream", "Muse", stream=SHORT).complaint()
         assert "No stream with name 'Muse'" in complaint
         assert sender.source_id in complaint
-        complaint = live("trials", "--source-id", sender.source_id, "--markers", "nobody").complaint()
+        complaint = live("trials", "--source-id", sender.source_id, "--markers", "nobody", stream=SHORT).complaint()
         assert "No stream with name 'nobody'" in complaint
         assert "no marker stream was named" in live("trials", "--source-id", sender.source_id).complaint()
 
@@ -254,24 +260,47 @@ def test_a_missing_unit_can_be_declared(tmp_path: Path, live: Command) -> None:
 # ------------------------------------------------------------------------------------------ during the session
 
 
-class Script(threading.Thread):
-    """Does things, each so many seconds after a session below `folder` began to record.
+When = float | Callable[[], bool]
 
-    To be listened to is not enough: the search for streams listens too, and on a busy machine long before the session.
+
+class Script(threading.Thread):
+    """Does one thing after another once a session below `folder` has recorded a first sample.
+
+    Each act comes so many seconds of signal after the one before it, or when something has come true: however busy the
+    machine is, there is signal between two acts. To be listened to is no sign of a session: the search for streams
+    listens too.
     """
 
-    def __init__(self, folder: Path, *acts: tuple[float, Callable[[], None]]) -> None:
+    def __init__(self, folder: Path, sender: Sender, *acts: tuple[When, Callable[[], None]]) -> None:
         super().__init__(name="script", daemon=True)
-        self._folder, self._acts = folder, acts
+        self._folder, self._sender, self._acts = folder, sender, acts
         self.start()
 
     def run(self) -> None:
-        while not list(self._folder.glob("runs/*/eeg.json")):
-            time.sleep(0.02)
-        began = time.monotonic()
-        for at_s, act in self._acts:
-            time.sleep(max(began + at_s - time.monotonic(), 0.0))
+        self._wait(lambda: any(path.stat().st_size for path in self._folder.glob("runs/*/eeg.f32")))
+        for when, act in self._acts:
+            self._wait(self._after(when) if isinstance(when, float) else when)
             act()
+
+    def _after(self, seconds: float) -> Callable[[], bool]:
+        due_s = self._sender.seconds + seconds
+        return lambda: self._sender.seconds >= due_s
+
+    def _wait(self, come: Callable[[], bool]) -> None:
+        while not come():
+            time.sleep(0.01)
+
+
+def close_window() -> None:
+    """End the session as Ctrl-C does."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def onsets(folder: Path) -> list[float]:
+    """LSL seconds at which the trials that were read so far began."""
+    texts = [path.read_text("utf-8") for path in folder.glob("runs/*/trials.jsonl")]
+    whole = [text[: text.rfind("\n") + 1] for text in texts]  # the last line may be in the middle of being written
+    return [json.loads(line)["onset_s"] for text in whole for line in text.splitlines()]
 
 
 def recorded_is_sent(folder: Path, sender: Sender) -> None:
@@ -294,11 +323,12 @@ def test_nan_a_flat_channel_and_a_gap_are_told_and_the_session_goes_on(tmp_path:
 
     with Sender(CHANNELS, SFREQ, marker_every_s=0.5, spoil=spoil) as sender:
         script = Script(
-            tmp_path,
-            (0.8, lambda: spoilt.add("nan")), (1.0, lambda: spoilt.remove("nan")), (1.2, lambda: spoilt.add("flat")),
-            (3.6, lambda: spoilt.remove("flat")), (4.0, lambda: sender.silence(True)), (4.4, lambda: sender.silence(False)),
+            tmp_path, sender,
+            (0.8, lambda: spoilt.add("nan")), (0.2, lambda: spoilt.remove("nan")), (0.2, lambda: spoilt.add("flat")),
+            (2.4, lambda: spoilt.remove("flat")), (0.4, lambda: sender.silence(True)), (0.4, lambda: sender.silence(False)),
+            (1.0, lambda: None), (lambda: len(onsets(tmp_path)) >= 4, close_window),
         )  # fmt: skip
-        outcome = live("trials", "--source-id", sender.source_id, "--markers", f"{sender.name} markers", "--for", "5.5")
+        outcome = live("trials", "--source-id", sender.source_id, "--markers", f"{sender.name} markers", "--for", "60")
         script.join()
     assert outcome.status == 0, outcome.err
     assert "Traceback" not in outcome.err
@@ -307,7 +337,7 @@ def test_nan_a_flat_channel_and_a_gap_are_told_and_the_session_goes_on(tmp_path:
         "channel(s) Oz hold NaN or infinity",
         "Channel(s) O2 have been flat for 2 s",
         "Channel(s) O2 move again.",
-        "are missing: its time stamps jump by 0.4",
+        "are missing: its time stamps jump by 0.",
         "No trial for the marker flash: samples are missing",
     ):
         assert sum(words in problem for problem in found["problems"]) >= 1, words
@@ -321,8 +351,18 @@ def test_nan_a_flat_channel_and_a_gap_are_told_and_the_session_goes_on(tmp_path:
 
 def test_a_stream_that_dies_and_comes_back_is_told_and_read_on(tmp_path: Path, live: Command) -> None:
     with Sender(CHANNELS, SFREQ, marker_every_s=0.5) as sender:
-        script = Script(tmp_path, (2.5, sender.die), (3.5, sender.revive))
-        outcome = live("trials", "--source-id", sender.source_id, "--markers", f"{sender.name} markers", "--for", "8")
+        revived: list[float] = []
+
+        def revive() -> None:
+            sender.revive()
+            revived.append(local_clock())
+
+        script = Script(
+            tmp_path, sender,
+            (lambda: bool(onsets(tmp_path)), sender.die), (1.0, revive),
+            (lambda: max(onsets(tmp_path)) > revived[0], close_window),
+        )  # fmt: skip
+        outcome = live("trials", "--source-id", sender.source_id, "--markers", f"{sender.name} markers", "--for", "60")
         script.join()
     assert outcome.status == 0, outcome.err
     for words in ("broke off. It is taken back when it returns", "is back."):
@@ -330,18 +370,18 @@ def test_a_stream_that_dies_and_comes_back_is_told_and_read_on(tmp_path: Path, l
     found = summary(tmp_path)
     assert found["counts"]["gaps"] >= 1
     (run,) = (tmp_path / "runs").iterdir()
-    times = [json.loads(line)["onset_s"] for line in (run / "trials.jsonl").read_text("utf-8").splitlines()]
-    recording = read_run(run)
+    times, recording = onsets(tmp_path), read_run(run)
     away = int(np.argmax(np.diff(recording.times)))
     assert min(times) < recording.times[away]
-    assert max(times) > recording.times[away + 1]
+    assert recording.times[away + 1] - recording.times[away] > 0.9
+    assert max(times) > revived[0]
     sent = np.hstack(sender.sent)
     assert set(zip(*recording.data.tolist(), strict=True)) <= set(zip(*sent.tolist(), strict=True))
 
 
 def test_a_stream_that_dies_for_good_ends_the_session_with_its_results(tmp_path: Path, live: Command) -> None:
     with Sender(CHANNELS, SFREQ) as sender:
-        script = Script(tmp_path, (1.0, sender.die))
+        script = Script(tmp_path, sender, (1.0, sender.die))
         outcome = live("windows", "--source-id", sender.source_id, stream={"give_up_s": 1.5})
         script.join()
     complaint = outcome.complaint()
