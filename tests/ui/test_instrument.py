@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor, QImage, QPalette
 from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout
 from pytestqt.qtbot import QtBot
@@ -231,6 +231,15 @@ def test_light_and_dark_change_at_once_and_are_kept(make: Make, qtbot: QtBot, tm
     window.close()
     window.finish()
     assert (idle.life[-1], running.life[-1]) == ("finished", "finished")
+
+
+def test_pages_of_before_are_gone_after_the_colours_changed(make: Make, qapp: QApplication) -> None:
+    window = make()
+    for _ in range(3):
+        window.show_page(1)
+        window.toggle_appearance()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert sum(isinstance(widget, Plain) for widget in qapp.allWidgets()) == len(KINDS)
 
 
 def test_a_message_beside_a_session_lies_along_the_upper_edge_of_the_page(make: Make, qtbot: QtBot) -> None:
