@@ -72,7 +72,7 @@ class Canvas(QWidget):
         self._token: Any = None
         self._drawn = False
         self._repainting = False
-        self._before: QImage | None = None
+        self._fade: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]] | None = None  # from, to
         self._share = self._step = 1.0
         self._fading = QTimer(self, interval=_STEP_MS)
         self._fading.timeout.connect(self._fade_on)
@@ -108,12 +108,15 @@ class Canvas(QWidget):
         fade_ms : int
             How long it takes; 0 for at once.
         """
-        before = self._mixture()
-        self.show_image(image)
-        if before is not None and fade_ms > 0 and self.isVisible():
-            self._before, self._share, self._step = before, 0.0, min(1.0, _STEP_MS / fade_ms)
-            self._fade_on()
-            self._fading.start()
+        before = self._pixels
+        if before is None or fade_ms <= 0 or not self.isVisible():
+            self.show_image(image)
+            return
+        newest = np.ascontiguousarray(image, dtype=np.uint8)
+        self._fade = _in_size(before, newest), newest
+        self._token, self._share, self._step = None, 0.0, min(1.0, _STEP_MS / fade_ms)
+        self._fade_on()
+        self._fading.start()
 
     @property
     def share(self) -> float:
@@ -157,9 +160,6 @@ class Canvas(QWidget):
             self._paint_placeholder(painter, target)
         else:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._smooth)
-            if self._before is not None:
-                painter.drawImage(QRectF(target), self._before)
-                painter.setOpacity(self._share)
             painter.drawImage(QRectF(target), self._image)
         painter.end()
         self._drawn = True
@@ -193,29 +193,42 @@ class Canvas(QWidget):
     def _fade_on(self) -> None:
         """One step further."""
         self._share = min(1.0, self._share + self._step)
-        if self._share >= 1.0 - 1e-9:
+        if self._fade is None or self._share >= 1.0 - 1e-9:
             self._end_fade()
+        else:
+            self._image, self._pixels = to_qimage(_mixed(*self._fade, self._share))
         self.update()
 
     def _end_fade(self) -> None:
+        """What was on its way is there."""
         self._fading.stop()
-        self._before, self._share = None, 1.0
-
-    def _mixture(self) -> QImage | None:
-        """What is on show, as one picture; None if that is the grey square."""
-        if self._image is None or self._before is None:
-            return None if self._image is None else self._image.copy()  # a copy of its own: the array may go
-        mixed = self._before.scaled(self._image.size())
-        painter = QPainter(mixed)
-        painter.setOpacity(self._share)
-        painter.drawImage(0, 0, self._image)
-        painter.end()
-        return mixed
+        if self._fade is not None:
+            self._image, self._pixels = to_qimage(self._fade[1])
+        self._fade, self._share = None, 1.0
 
     def _announce(self) -> None:
         token, self._token = self._token, None
         if token is not None:
             self.painted.emit(token)
+
+
+def _mixed(before: npt.NDArray[np.uint8], newest: npt.NDArray[np.uint8], share: float) -> npt.NDArray[np.uint8]:
+    """Both pictures (h, w, 3) in one, `share` of it the newest; mixed before it is scaled, which is the dearer of the two."""
+    mixed = newest.astype(np.int16)  # in 128ths, so that nothing leaves its 16 bits
+    mixed -= before
+    mixed *= round(128 * share)
+    mixed += 64
+    mixed >>= 7
+    mixed += before
+    return mixed.astype(np.uint8)
+
+
+def _in_size(picture: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """`picture` (h, w, 3) with as many pixels as `other` has."""
+    if picture.shape == other.shape:
+        return picture
+    rows, columns = (np.arange(n) * m // n for n, m in zip(other.shape[:2], picture.shape[:2], strict=True))
+    return np.ascontiguousarray(picture[rows[:, np.newaxis], columns])
 
 
 class PictureView(QWidget):
@@ -262,8 +275,9 @@ class PictureView(QWidget):
         self._fit_detail()
 
     def _write_detail(self, text: str) -> None:
-        self._detail.setText(text)
-        self._fit_detail()
+        if text != self._detail.text():
+            self._detail.setText(text)
+            self._fit_detail()
 
     def _fit_detail(self) -> None:
         wanted = sum(label.fontMetrics().horizontalAdvance(label.text()) for label in (self._caption, self._detail))
