@@ -46,8 +46,7 @@ app: $(PROGRAM)  ## the window from which whole sessions are run
 	$(BIN)/bci-app app $(ARGS)
 
 test: $(WORKSHOP)  ## all tests, import contracts and the wheel included
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/ui
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/ui
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(WORKSHOP)  ## ruff
 	$(BIN)/ruff check .
