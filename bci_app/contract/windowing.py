@@ -22,6 +22,7 @@ AHEAD_S = 10.0
 _AHEAD_SAMPLES = 25
 _SLOW_HZ = 10.0
 _OFF_THE_MIDDLE = 0.01
+_AT_A_GAP = 0.51  # half a sample, and a hair for rounding
 
 
 class WindowSpec(BaseModel):
@@ -321,7 +322,8 @@ class MarkerTrials:
         if stop > store.newest:
             return None
         _, at_marker = store.read(centre, centre + 1)
-        if abs(at_marker[0] - marker.time) > self._period:
+        follows_gap = store.first_gap(centre - 1, centre + 1) is not None  # then a nearer sample is among those missing
+        if abs(at_marker[0] - marker.time) > (_AT_A_GAP if follows_gap else 1.0) * self._period:
             return "samples are missing at its marker"
         data, times = store.read(start, stop)
         if self._baseline is not None:

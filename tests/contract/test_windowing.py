@@ -101,6 +101,16 @@ def test_a_trial_that_cannot_be_is_dropped_with_the_reason(marker_s: float, reas
     assert reason in said
 
 
+@pytest.mark.parametrize(("before_s", "n_trials"), [(0.007, 0), (0.0055, 0), (0.0045, 1), (0.0, 1)])
+def test_after_a_gap_the_first_sample_serves_only_markers_that_are_nearest_to_it(before_s: float, n_trials: int) -> None:
+    """A sample lasts 10 ms: what lies more than 5 ms before the first one that came belongs to one that did not."""
+    store = store_of(400, gaps=(137,))
+    trials = MarkerTrials(TrialSpec(start_s=0.0, stop_s=0.3), SFREQ)
+    trials.add(Marker(float(store.times[137]) - before_s, "face"))
+    assert len(trials.due(store)) == n_trials
+    assert len(trials.dropped) == 1 - n_trials
+
+
 @pytest.mark.parametrize("decimation", [1, 2, 3, 4, 8])
 @pytest.mark.parametrize("error_s", [-2e-4, 2e-4])
 def test_a_clock_error_does_not_move_a_marker_that_stands_on_a_raw_sample(decimation: int, error_s: float) -> None:
