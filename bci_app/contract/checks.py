@@ -47,9 +47,9 @@ _CONNECT = "Check that the electrode is connected and the amplifier's channel is
 
 def check_finite(data: NDArray[np.floating], channels: Sequence[str], what: str, advice: str = _LEAVE_OUT) -> None:
     """Raise SignalError that names the channels of `data` (n_channels, n_times) that hold NaN or infinity."""
-    bad = ~np.isfinite(data).all(axis=-1)
-    if bad.any():
-        names = listed([name for name, is_bad in zip(channels, bad, strict=True) if is_bad])
+    finite = np.isfinite(data)
+    if not finite.all():
+        names = listed([name for name, is_good in zip(channels, finite.all(axis=-1), strict=True) if not is_good])
         raise SignalError(f"{what} must hold finite numbers; channel(s) {names} hold NaN or infinity. {advice}")
 
 

@@ -54,8 +54,9 @@ class Chunk:
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", _frozen(self.data, np.float32))
         object.__setattr__(self, "times", _frozen(self.times, np.float64))
-        check_shape(self.data, (None, None), "A chunk's data")
-        check_shape(self.times, (self.data.shape[1],), "A chunk's times")
+        if self.data.ndim != 2 or self.times.shape != self.data.shape[1:]:  # asked quickly: every sample passes here
+            check_shape(self.data, (None, None), "A chunk's data")
+            check_shape(self.times, (self.data.shape[1],), "A chunk's times")
 
     @property
     def n_times(self) -> int:

@@ -44,7 +44,8 @@ class ChunkCutter:
     def __init__(
         self, order: NDArray[np.intp], scale: NDArray[np.float64], sfreq: float, jitter_s: float = 0.0
     ) -> None:
-        self._order = order
+        as_sent = np.array_equal(order, np.arange(len(order)))
+        self._columns = slice(0, len(order)) if as_sent else order  # a slice copies nothing
         self._scale = None if np.all(scale == 1.0) else scale
         self._period = 1.0 / sfreq
         self._floor = 1.5 / sfreq
@@ -148,7 +149,7 @@ class ChunkCutter:
 
     def _scaled(self, block: NDArray[np.generic]) -> NDArray[np.float32]:
         """Float32 (n_channels, n_times) in the unit wanted; the one transposition of the program."""
-        picked = block[:, self._order]
+        picked = block[:, self._columns]
         if self._scale is not None:
             picked = picked.astype(np.float64) * self._scale
         return np.ascontiguousarray(picked.T, dtype=np.float32)
