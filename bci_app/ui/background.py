@@ -113,19 +113,25 @@ class Task(QObject):
             if self.cancelled:
                 return False
             self._held = (result,)
-        self._post("succeeded", None)
-        return True
+        if self._post("succeeded", None):
+            return True
+        with self._lock:
+            held, self._held = self._held, None
+        return held is None
 
     def _progress(self, done: int, total: int, text: str) -> None:
         if self.cancelled:
             raise Cancelled
         self._post("progressed", (done, total, text))
 
-    def _post(self, what: str, content: object) -> None:
+    def _post(self, what: str, content: object) -> bool:
+        """Bring something to the GUI thread; False if there is nobody any more to take it."""
         try:
             self._posted.emit(what, content)
         except RuntimeError:  # the window is gone, and with it whoever waited
             self._cancelled.set()
+            return False
+        return True
 
     def _tell(self, what: str, content: Any) -> None:
         if what == "succeeded":

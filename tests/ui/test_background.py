@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+import shiboken6
 from pytestqt.qtbot import QtBot
 
 from bci_app.contract.errors import StreamError
@@ -86,3 +87,13 @@ def test_result_that_nobody_waits_for_is_let_go_of_once(qtbot: QtBot, cancel_fir
     with qtbot.waitSignal(task.ended):
         pass
     assert (let_go, told) == ([7], [])
+
+
+def test_result_is_let_go_of_where_whoever_waited_is_gone(qtbot: QtBot) -> None:
+    go_on = threading.Event()
+    let_go: list[int] = []
+    task = Task(lambda tell: go_on.wait(5.0) and 7, "orphan", let_go.append)
+    task.start()
+    shiboken6.delete(task)
+    go_on.set()
+    assert (task.join(5.0), let_go) == (True, [7])

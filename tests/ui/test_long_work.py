@@ -13,13 +13,17 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from bci_app.contract.errors import SettingsError
+from bci_app.engine.calibration_session import CalibrationSettings
+from bci_app.engine.evolution_settings import Stimulus
 from bci_app.engine.settings import StreamChoice
 from bci_app.streams import lsl
+from bci_app.ui.calibration_window import CalibrationWindow
 from bci_app.ui.instrument import PAGES, InstrumentWindow
 from bci_app.ui.main_window import MainWindow
 from bci_app.ui.pages.page import Holder
 from bci_app.ui.pages.session_page import Opened
 from tests.engine.test_participants import new_session
+from tests.ui.fake_calibration import FakeCalibration
 from tests.ui.fake_session import FakeSession
 
 LONGEST_S = 5.0
@@ -118,20 +122,36 @@ def test_window_lives_while_a_page_works(
     assert long_work.window_lived
 
 
-def test_session_is_stopped_beside_the_window_before_its_report_is_written(
-    window: InstrumentWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("title", "session", "window_of", "busy"),
+    [
+        ("Decode", FakeSession(), MainWindow, "a report is being written"),
+        ("Calibrate", FakeCalibration(), CalibrationWindow, None),
+    ],
+    ids=["Decode", "Calibrate"],
+)
+def test_session_is_stopped_beside_the_window(
+    window: InstrumentWindow,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    title: str,
+    session: Any,
+    window_of: Callable[[Any], Any],
+    busy: str | None,
 ) -> None:
-    session, stopping = FakeSession(), LongWork()
-    session.plan = SimpleNamespace(folder=tmp_path)  # type: ignore[attr-defined]
+    stopping = LongWork()
+    session.plan = SimpleNamespace(folder=tmp_path, settings=CalibrationSettings(stimulus=Stimulus(where="window")))
+    session.n_shown = 0
     monkeypatch.setattr(session, "stop", stopping)
-    page: Any = window.page([kind.title for kind in PAGES].index("Decode"))
+    page: Any = window.page([kind.title for kind in PAGES].index(title))
     monkeypatch.setattr(page, "_opener", lambda: lambda tell: Opened(session, ExitStack()))
-    monkeypatch.setattr(page, "_new_window", MainWindow)
+    monkeypatch.setattr(page, "_new_window", window_of)
     page._started_s = 0.0
     page.start()
     qtbot.waitUntil(lambda: page.window_inside is not None)
     page.window_inside.close()
-    assert page.busy == "a report is being written"
+    assert page.busy == busy
     qtbot.waitUntil(stopping.begun.is_set)
     with qtbot.waitSignal(page.said) as told:
         stopping.may_end.set()

@@ -213,11 +213,12 @@ class CalibratePage(SessionPage):
         self._stack.removeWidget(window)
         window.deleteLater()
         session: CalibrationSession = opened.session
-        session.stop()
-        opened.undo.close()
         ended, n_shown = session.ended, session.n_shown
+        self._reporting = ending = Task(lambda tell: opened.end(), "end of the pictures", parent=self)
+        ending.failed.connect(lambda words: self.said.emit(words, "warn"))
+        self._run(ending)
         if n_shown:
-            self._unmade = recorded_now(session, self.holder.current.participant or "decoder")
+            self._unmade = recorded_now(session, self.holder.current.participant or "decoder", ending)
             if ended is not None and not ended.fatal:
                 self.make()
             else:

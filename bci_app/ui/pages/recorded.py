@@ -40,13 +40,14 @@ class Made:
     generator: Path | None
 
 
-def recorded_now(session: CalibrationSession, name: str) -> Recorded:
-    """What a session that has ended has left; `name` is that of the decoder."""
+def recorded_now(session: CalibrationSession, name: str, ending: Task) -> Recorded:
+    """What a session has left, which is asked for once its `ending` is over; `name` is that of the decoder."""
     plan, row = session.plan, session.onsets
 
     def ask() -> CalibrationRequest:
         from bci_app.engine.calibration_session import request_of
 
+        ending.join(WRITING_S)
         return request_of(plan, name)
 
     late = f"{row.late} of {row.n} onsets were late by a frame or more ({row.p99_ms:.1f} ms at p99)."

@@ -51,10 +51,14 @@ class Opened:
     undo: ExitStack
     made: Path | None = None
 
+    def end(self) -> None:
+        """End the session; a thread of its own, since sender or disk may let it wait."""
+        with self.undo:
+            self.session.stop()
+
     def let_go(self) -> None:
         """End a session that got no window; it had not started, so what lies in the folder that was made for it is nothing."""
-        self.session.stop()
-        self.undo.close()
+        self.end()
         if self.made is not None:
             shutil.rmtree(self.made, ignore_errors=True)
 

@@ -19,9 +19,9 @@ from bci_app.engine.workplace import Workplace
 from bci_app.ui import theme
 from bci_app.ui.background import OnProgress, Task
 from bci_app.ui.monitor_bridge import MonitorBridge
+from bci_app.ui.pages.monitor import end_monitor, open_monitor
 from bci_app.ui.pages.page import Holder, Page
-from bci_app.ui.pages.recorded import report_task
-from bci_app.ui.pages.session_page import WRITING_S
+from bci_app.ui.pages.session_page import GIVEN_UP_S, WRITING_S, Opened
 from bci_app.ui.session_window import splitter
 from bci_app.ui.views.band_map import BandMap
 from bci_app.ui.views.panel import Panel
@@ -58,8 +58,7 @@ class SignalPage(Page):
         self.session: MonitorSession | None = None
         self._bridge: MonitorBridge | None = None
         self._task: Task | None = None
-        self._given_up: Task | None = None
-        self._report: Task | None = None
+        self._tasks: list[Task] = []
         self._look: SignalLook | None = None
         self._stream = holder.current.stream
         self._make_widgets()
@@ -140,15 +139,13 @@ class SignalPage(Page):
             self.end()
 
     def close_page(self) -> None:
-        """End the session, and wait for one that is just being opened."""
+        """End the session, which goes on behind."""
         self.end()
-        if self._given_up is not None:
-            self._given_up.join(1.0)
 
     def finish(self) -> None:
-        """Wait for the report of what was recorded."""
-        if self._report is not None:
-            self._report.join(WRITING_S)
+        """Wait for the report of what was recorded, and a moment for what was given up."""
+        for task in self._tasks:
+            task.join(GIVEN_UP_S if task.cancelled else WRITING_S)
 
     def record(self, wanted: bool) -> None:
         """Begin to record, or end it and go on showing the signal."""
@@ -170,42 +167,34 @@ class SignalPage(Page):
         self.end()
         sender, runs = self.holder.reads_own_sender(), self.holder.current.runs
 
-        def open_session(tell: OnProgress) -> MonitorSession:
-            from bci_app.engine.monitor_session import KIND, MonitorSession, plan_monitor
-            from bci_app.engine.summary import run_folder
-
-            plan = plan_monitor(stream, participant=participant)
-            if sender is not None:
-                sender.rewind(only_if_ended=True)
-                plan.watermark, plan.source_ended = sender.watermark, sender.ended
-            if not record:
-                return MonitorSession(plan)
-            with run_folder(runs, KIND) as plan.folder:
-                return MonitorSession(plan)
+        def work(tell: OnProgress) -> Opened:
+            return open_monitor(stream, participant, sender, runs if record else None)
 
         self._stream = self.holder.current.stream
-        self._task = Task(open_session, "opening of the signal", discard=lambda session: session.stop(), parent=self)
-        self._task.succeeded.connect(self._opened)
-        self._task.failed.connect(self._refused)
+        self._task = task = Task(work, "opening of the signal", discard=Opened.let_go, parent=self)
+        task.succeeded.connect(lambda opened: self._opened(opened.session))
+        task.failed.connect(self._refused)
         self.form.record.setChecked(record)
         self._say_idle("" if shown else f"Looking for stream '{stream.name}'.")  # no line that comes and goes
-        self._task.start()
+        self._run(task)
+
+    def _run(self, task: Task) -> None:
+        self._tasks = [*(each for each in self._tasks if each.running), task]
+        task.start()
 
     def end(self) -> None:
         """Stop showing, and recording; or give up opening. May be called twice."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            self._given_up = task
-        recorded = self._folder()
-        bridge, self._bridge, self.session = self._bridge, None, None
-        if bridge is not None:
+        session, self.session = self.session, None
+        bridge, self._bridge = self._bridge, None
+        if session is not None and bridge is not None:
             bridge.close()
-            bridge.deleteLater()
-        if recorded is not None:
-            self._report = report_task(recorded, self)
-            self._report.failed.connect(lambda words: self.said.emit(words, "warn"))
-            self._report.start()
+            ending = Task(lambda tell: end_monitor(session), "end of the signal", parent=self)
+            ending.failed.connect(lambda words: self.said.emit(words, "warn"))
+            ending.ended.connect(bridge.deleteLater)  # until then its threads may call it
+            self._run(ending)
         self.form.record.setChecked(False)
         self.signal_panel.set_badge("")
         self._say_idle(NO_STREAM if self.holder.current.stream is None else "The signal is not shown.")
@@ -215,6 +204,7 @@ class SignalPage(Page):
         self._show_as_before(session)
         self.quality_view.show_quality(session.shown_channels, (), session.bad)
         bridge = self._bridge = MonitorBridge(session, self)
+        bridge.stops_session = False  # that may take a second, see `end`
         bridge.stream_changed.connect(self._on_stream)
         bridge.problem.connect(self._on_problem)
         bridge.finished.connect(self._on_finished)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from bci_app.engine import monitor_session, quality
 from bci_app.engine.bad_channels import read_bad_channels
+from bci_app.engine.monitor_session import MonitorSession
 from bci_app.engine.session_file import read_session
 from bci_app.engine.settings import StreamChoice
 from bci_app.streams import lsl
@@ -47,6 +49,7 @@ def page(qapp: QApplication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     made.show()
     yield made
     made.close_page()
+    made.finish()
     assert made.busy is None
 
 
@@ -224,3 +227,33 @@ def test_leaving_while_the_stream_is_looked_for_gives_up(page: SignalPage) -> No
     page.left()
     page.close_page()
     assert page.session is None
+
+
+def test_a_recording_that_was_given_up_while_it_was_opened_leaves_nothing(page: SignalPage, tmp_path: Path) -> None:
+    with Sender(CHANNELS, SFREQ) as sender:
+        page.holder.choose(stream=StreamChoice(source_id=sender.source_id))
+        page.begin(record=True)
+        (opening,) = page._tasks
+        page.left()
+        assert opening.join(10.0)
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_stream_is_let_go_of_beside_the_window(
+    page: SignalPage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+    stop = MonitorSession.stop
+
+    def noted(session: MonitorSession) -> None:
+        threads.append(threading.current_thread())
+        stop(session)
+
+    monkeypatch.setattr(MonitorSession, "stop", noted)
+    with Sender(CHANNELS, SFREQ) as sender:
+        page.holder.choose(stream=StreamChoice(source_id=sender.source_id))
+        page.entered()
+        qtbot.waitUntil(lambda: page.session is not None, timeout=8000)
+        page.left()
+        page.finish()
+    assert [thread.name for thread in threads] == ["end of the signal"]
