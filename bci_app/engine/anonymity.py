@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,19 +20,31 @@ def nameless(content: Any) -> Any:
     In its texts the home folder becomes ``~``, and so does the user's name as a folder anywhere else (``/media/NAME/DISK``). The
     ``source_id`` of a stream, which for most devices is a serial number, becomes null.
     """
-    folders = _folders()
+    folders = [*_home(), *_user()]
+    return _each_text(content, lambda text: _without(folders, text), dropped="source_id")
 
-    def clean(value: Any) -> Any:
-        match value:
-            case str():
-                return _without(folders, value)
-            case dict():
-                return {key: None if key == "source_id" else clean(each) for key, each in value.items()}
-            case list() | tuple():
-                return [clean(each) for each in value]
-        return value
 
-    return clean(content)
+def without_home(content: Any) -> Any:
+    """The same of what is read again, see `at_home`: only the home folder becomes ``~``."""
+    home = _home()
+    return _each_text(content, lambda text: _without(home, text))
+
+
+def at_home(content: Any) -> Any:
+    """`content` with paths below ``~`` below the home folder again, whoever's it is now."""
+    return _each_text(content, lambda text: os.path.expanduser(text) if text.startswith(("~/", "~\\")) else text)
+
+
+def _each_text(value: Any, change: Callable[[str], str], dropped: str | None = None) -> Any:
+    """`value` with all of its texts changed, and null for what is called `dropped`."""
+    match value:
+        case str():
+            return change(value)
+        case dict():
+            return {key: None if key == dropped else _each_text(each, change, dropped) for key, each in value.items()}
+        case list() | tuple():
+            return [_each_text(each, change, dropped) for each in value]
+    return value
 
 
 def _without(folders: list[tuple[str, str]], text: str) -> str:
@@ -39,13 +53,17 @@ def _without(folders: list[tuple[str, str]], text: str) -> str:
     return text
 
 
-def _folders() -> list[tuple[str, str]]:
-    """Patterns of what names the user, and what stands in their place."""
-    found = []
-    with suppress(RuntimeError, OSError):  # a user without a home
+def _home() -> list[tuple[str, str]]:
+    """The pattern of the home folder, and what stands in its place; none of a user without a home."""
+    with suppress(RuntimeError, OSError):
         home = Path.home()
         if len(home.parts) > 1:
-            found.append((re.escape(str(home)) + _ENDS, "~"))
-    with suppress(OSError, KeyError, ImportError):  # a user without a name
-        found.append((rf"(?<=[/\\]){re.escape(getpass.getuser())}(?=[/\\])", "~"))
-    return found
+            return [(re.escape(str(home)) + _ENDS, "~")]
+    return []
+
+
+def _user() -> list[tuple[str, str]]:
+    """The same of the user's name as a folder; none of a user without a name."""
+    with suppress(OSError, KeyError, ImportError):
+        return [(rf"(?<=[/\\]){re.escape(getpass.getuser())}(?=[/\\])", "~")]
+    return []

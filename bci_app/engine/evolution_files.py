@@ -20,6 +20,7 @@ from PIL import Image
 
 from bci_app.contract.bundle import pack_arrays
 from bci_app.contract.errors import RecordingError
+from bci_app.engine.anonymity import without_home
 from bci_app.engine.evolution_history import GenerationResult
 from bci_app.engine.evolution_pictures import GenerationPictures
 from bci_app.engine.evolution_plan import EvolutionPlan
@@ -154,7 +155,8 @@ class RunFiles:
     def _describe(self, about: dict[str, Any], plan: EvolutionPlan) -> None:
         for name in (STATES, "pictures"):
             make_folder(self.folder / name)
-        write_whole(self.folder / SESSION, as_json({**about, **plan.about, "ended": None, "versions": versions()}))
+        told = plan.about | {"settings": without_home(plan.about["settings"])}
+        write_whole(self.folder / SESSION, as_json({**about, **told, "ended": None, "versions": versions()}))
 
     def _open(self) -> None:
         """Unbuffered, so that a kill loses nothing; a line that was cut by one is ended first."""

@@ -17,6 +17,7 @@ from bci_app.contract.bundle import read_arrays
 from bci_app.contract.checks import check_shape
 from bci_app.contract.errors import BciError, RecordingError, SettingsError
 from bci_app.contract.lines import read_lines
+from bci_app.engine.anonymity import at_home
 from bci_app.engine.evolution_files import FORMAT, RESPONSES, STATES, identity_of
 from bci_app.engine.evolution_history import GenerationResult, History
 from bci_app.engine.evolution_plan import EvolutionPlan
@@ -72,7 +73,8 @@ def saved_settings(folder: Path) -> EvolutionSettings:
     RecordingError
         If there is no run in it, or one of a newer program.
     """
-    return parse_settings(EvolutionSettings, read_about(folder)["settings"], f"The settings in '{folder / SESSION}'")
+    saved = at_home(read_about(folder)["settings"])
+    return parse_settings(EvolutionSettings, saved, f"The settings in '{folder / SESSION}'")
 
 
 def check_resumable(folder: Path, saved: EvolutionSettings, wanted: EvolutionSettings) -> None:

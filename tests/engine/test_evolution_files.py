@@ -251,6 +251,22 @@ def test_a_run_is_not_resumed_with_another_generator_or_response(
         read_evolution(plan, kept)
 
 
+def test_the_home_folder_is_not_kept_and_the_run_goes_on_in_it(
+    tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path / "anna"))
+    plan = new_plan(generator)
+    stream = plan.settings.stream.model_copy(update={"source_id": "UN-2024"})
+    faces = tmp_path / "anna" / "faces"
+    plan.settings = plan.settings.model_copy(update={"generator": faces, "stream": stream})
+    (tmp_path / "run").mkdir()
+    RunFiles.begin(plan, tmp_path / "run").close()
+    kept = (tmp_path / "run" / "session.json").read_text("utf-8")
+    assert ("anna" in kept, '"~/faces"' in kept) == (False, True)
+    assert saved_settings(tmp_path / "run") == plan.settings
+
+
 def test_settings_that_make_no_other_run_of_it_may_change(kept: Path, generator: Generator) -> None:
     plan = new_plan(generator)
     plan.settings = plan.settings.model_copy(update={"n_generations": 20, "shown_again": 5})
