@@ -19,7 +19,7 @@ TASKS = {"pictures": "decoding", "text": "reading"}
 
 
 def export_session(folder: Path, to: Format, place: Path, subject: str = "") -> tuple[Path, ...]:
-    """Write the signal and the markers of a session, one file for each part of its recording.
+    """Write the signal and the markers of a session, one file for each part of its recording; all channels that were recorded.
 
     Parameters
     ----------
@@ -54,12 +54,12 @@ def export_session(folder: Path, to: Format, place: Path, subject: str = "") -> 
     code, task = subject or str(about.get("participant", "")), TASKS.get(about["kind"], str(about["kind"]))
     written = []
     for part in parts:
-        recording = read_run(part)
+        recording, others = read_run(part), read_run(part, as_sent=True)
         if to == "bids":
-            written.append(write_bids(recording, place, code, task, read_bad_channels(part), _notes(about)))
+            written.append(write_bids(recording, place, code, task, read_bad_channels(part), _notes(about), others))
         else:
             path = _next_name(place, code, task)
-            write_xdf(recording, path)
+            write_xdf(recording, path, others)
             written.append(path)
     return tuple(written)
 

@@ -23,8 +23,9 @@ _MOST_RUNS = 999
 
 
 def write_bids(
-    recording: Recording, root: Path, subject: str, task: str, bad: Sequence[str] = (), notes: str = ""
-) -> Path:
+    recording: Recording, root: Path, subject: str, task: str, bad: Sequence[str] = (), notes: str = "",
+    others: Recording | None = None
+) -> Path:  # fmt: skip
     """Add `recording` to the data set in `root` as the next run of its participant and task.
 
     Samples are written one behind the other, as BrainVision in float32; where some are missing an event ``BAD boundary`` says
@@ -42,6 +43,8 @@ def write_bids(
         Channels that were marked bad.
     notes : str
         What the task was, and what else a reader of the data must know.
+    others : Recording or None
+        Channels of the same samples that are in no known unit: of type MISC, as they came.
 
     Returns
     -------
@@ -63,7 +66,9 @@ def write_bids(
             place = _next_run(bids, root, label(subject), label(task))
             if not (root / "dataset_description.json").exists():
                 bids.make_dataset_description(path=root, name="Sessions recorded with bci-app", verbose="error")
-            bids.write_raw_bids(_raw(recording, bad), place, format="BrainVision", allow_preload=True, verbose="error")
+            bids.write_raw_bids(
+                _raw(recording, bad, others), place, format="BrainVision", allow_preload=True, verbose="error"
+            )
             sidecar = place.copy().update(extension=".json", suffix="eeg")
             bids.update_sidecar_json(
                 sidecar, {"Manufacturer": "n/a", "TaskDescription": notes or task}, verbose="error"
@@ -121,13 +126,18 @@ def _next_run(bids: Any, root: Path, subject: str, task: str) -> Any:
     )
 
 
-def _raw(recording: Recording, bad: Sequence[str]) -> Any:
+def _raw(recording: Recording, bad: Sequence[str], others: Recording | None) -> Any:
     """The recording as MNE has it, in volts, without a date; markers and boundaries as annotations."""
     import mne
 
-    info = mne.create_info(list(recording.channels), recording.sfreq, "eeg", verbose="error")
-    info["bads"] = [name for name in recording.channels if name in bad]
-    raw = mne.io.RawArray(1e-6 * recording.data.astype(np.float64), info, verbose="error")
+    names, data = list(recording.channels), 1e-6 * recording.data.astype(np.float64)
+    kinds = ["eeg"] * len(names)
+    if others is not None:
+        names, data = names + list(others.channels), np.concatenate([data, others.data])
+        kinds += ["misc"] * len(others.channels)
+    info = mne.create_info(names, recording.sfreq, kinds, verbose="error")
+    info["bads"] = [name for name in names if name in bad]
+    raw = mne.io.RawArray(data, info, verbose="error")
     events = [(nearest(recording, marker.time), marker.label) for marker in recording.markers]
     jumps = np.flatnonzero(np.diff(recording.times) > _GAP / recording.sfreq) + 1
     events = sorted([*events, *((int(sample), _BOUNDARY) for sample in jumps)])

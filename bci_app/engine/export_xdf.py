@@ -17,16 +17,26 @@ from bci_app.contract.signal import Marker, Recording
 from bci_app.streams.source import SENT_UNITS, STREAM_TYPES
 
 _FILE_HEADER, _STREAM_HEADER, _SAMPLES, _STREAM_FOOTER = 1, 2, 3, 6
-_SIGNAL, _MARKERS = 1, 2
+_SIGNAL, _MARKERS, _OTHERS = 1, 2, 3
 _BLOCK = 4096
 """Samples in a chunk: a reader that meets a damaged one loses no more."""
 
 
-def write_xdf(recording: Recording, path: Path) -> None:
+def write_xdf(recording: Recording, path: Path, others: Recording | None = None) -> None:
     """Write `recording` as XDF, under its final name only when it is whole.
 
     Time stamps are LSL seconds as they were recorded, samples float32 as they came; so whoever reads the file without taking
     jitter out of its time stamps has both to the bit.
+
+    Parameters
+    ----------
+    recording : Recording
+        The signal and its markers.
+    path : Path
+        The file.
+    others : Recording or None
+        Channels of the same samples that are in no known unit: a stream of their own, of type "Misc" and without a unit, so that
+        the signal is still in one unit.
 
     Raises
     ------
@@ -39,7 +49,7 @@ def write_xdf(recording: Recording, path: Path) -> None:
     try:
         with draft.open("wb") as file:
             file.write(b"XDF:")
-            for chunk in _chunks(recording):
+            for chunk in _chunks(recording, others):
                 file.write(chunk)
         draft.replace(path)
     except OSError as error:
@@ -49,16 +59,24 @@ def write_xdf(recording: Recording, path: Path) -> None:
         ) from None
 
 
-def _chunks(recording: Recording) -> Iterator[bytes]:
+def _chunks(recording: Recording, others: Recording | None) -> Iterator[bytes]:
+    kind, unit = STREAM_TYPES[recording.unit], SENT_UNITS[recording.unit]
     yield _chunk(_FILE_HEADER, _xml({"version": "1.0"}))
-    yield _chunk(_STREAM_HEADER, _signal_header(recording), _SIGNAL)
     yield _chunk(_STREAM_HEADER, _marker_header(), _MARKERS)
-    for start in range(0, recording.n_times, _BLOCK):
-        yield _chunk(_SAMPLES, _samples(recording, slice(start, start + _BLOCK)), _SIGNAL)
+    yield from _stream(recording, _SIGNAL, kind, unit)
+    if others is not None and others.channels:
+        yield from _stream(others, _OTHERS, "Misc", "")
     if recording.markers:
         yield _chunk(_SAMPLES, _labels(recording.markers), _MARKERS)
-    yield _chunk(_STREAM_FOOTER, _footer(recording.times.tolist()), _SIGNAL)
     yield _chunk(_STREAM_FOOTER, _footer([marker.time for marker in recording.markers]), _MARKERS)
+
+
+def _stream(recording: Recording, number: int, kind: str, unit: str) -> Iterator[bytes]:
+    """Header, samples and footer of a stream of numbers."""
+    yield _chunk(_STREAM_HEADER, _signal_header(recording, kind, unit), number)
+    for start in range(0, recording.n_times, _BLOCK):
+        yield _chunk(_SAMPLES, _samples(recording, slice(start, start + _BLOCK)), number)
+    yield _chunk(_STREAM_FOOTER, _footer(recording.times.tolist()), number)
 
 
 def _chunk(tag: int, content: bytes, stream: int | None = None) -> bytes:
@@ -85,9 +103,8 @@ def _labels(markers: tuple[Marker, ...]) -> bytes:
     return b"".join(pieces)
 
 
-def _signal_header(recording: Recording) -> bytes:
-    kind = STREAM_TYPES[recording.unit]
-    own = {"label": "", "unit": SENT_UNITS[recording.unit], "type": kind}
+def _signal_header(recording: Recording, kind: str, unit: str) -> bytes:
+    own = {"label": "", "unit": unit, "type": kind}
     channels = "".join(f"<channel>{_elements(own | {'label': name})}</channel>" for name in recording.channels)
     return _header(kind, kind, len(recording.channels), recording.sfreq, "float32", channels)
 

@@ -13,7 +13,7 @@ from bci_app.contract.signal import Marker, Recording
 from bci_app.contract.units import parse_unit
 
 
-def read_run(folder: Path) -> Recording:
+def read_run(folder: Path, as_sent: bool = False) -> Recording:
     """The raw signal and the markers in a run folder.
 
     Parameters
@@ -21,6 +21,8 @@ def read_run(folder: Path) -> Recording:
     folder : Path
         As the recorder left it, by its end or by a crash: samples that lack a channel or a time are left out, and so are
         channels in no known unit, such as triggers, which no reader could read.
+    as_sent : bool
+        Give these, as they came, and not the signal; there may be none.
 
     Raises
     ------
@@ -34,12 +36,12 @@ def read_run(folder: Path) -> Recording:
         times = np.fromfile(folder / "eeg_times.f64", np.float64)
         n = min(len(flat) // len(channels), len(times))
         data = flat[: n * len(channels)].reshape(n, len(channels)).T
-        as_sent = set(description.get("as_sent", ()))
-        rows = [index for index, name in enumerate(channels) if name not in as_sent]
+        unknown = set(description.get("as_sent", ()))
+        rows = [index for index, name in enumerate(channels) if (name in unknown) is as_sent]
         markers = tuple(
             Marker(float(each["time"]), str(each["label"])) for each in read_lines(folder / "markers.jsonl")
         )
-        name, unit = folder.resolve().name, parse_unit(str(description.get("unit", "uV")))
+        name, unit = folder.resolve().name, parse_unit("au" if as_sent else str(description.get("unit", "uV")))
         read = tuple(channels[index] for index in rows)
         return Recording(np.ascontiguousarray(data[rows]), times[:n], read, sfreq, markers, name, unit)
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, BciError) as error:

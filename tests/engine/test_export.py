@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import pyxdf
 
 from bci_app.contract.errors import RecordingError
 from bci_app.engine import export
@@ -55,6 +57,23 @@ def test_a_data_set_is_told_the_code_the_bad_channels_and_who_was_no_person(
     ]
     assert [each[3] for each in told[:2]] == [("Oz",), ()]
     assert told[0][4] == "bci-app: pictures were evolved. Simulated participant."
+
+
+def test_channels_in_no_known_unit_leave_as_they_came_and_stay_out_of_the_signal(tmp_path: Path) -> None:
+    record(tmp_path / "run", 50)
+    whole, described = read_run(tmp_path / "run"), tmp_path / "run" / "eeg.json"
+    trigger = whole.channels[0]
+    described.write_text(json.dumps(json.loads(described.read_text("utf-8")) | {"as_sent": [trigger]}), "utf-8")
+    signal = read_run(tmp_path / "run")
+    assert signal.channels == whole.channels[1:]
+    (path,) = export_session(tmp_path / "run", "xdf", tmp_path / "out")
+    np.testing.assert_array_equal(read_recording(path).data, signal.data)
+    streams, _ = pyxdf.load_xdf(path, dejitter_timestamps=False, synchronize_clocks=False)
+    (others,) = (each for each in streams if each["info"]["type"] == ["Misc"])
+    np.testing.assert_array_equal(others["time_series"].T, whole.data[:1])
+    np.testing.assert_array_equal(others["time_stamps"], whole.times)
+    (channel,) = others["info"]["desc"][0]["channels"][0]["channel"]
+    assert (channel["label"], channel["unit"]) == ([trigger], [None])
 
 
 def test_a_session_without_a_signal_is_refused_in_words(tmp_path: Path) -> None:

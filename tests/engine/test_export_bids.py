@@ -35,7 +35,8 @@ def test_a_data_set_of_two_runs_gives_back_samples_events_and_bad_channels(tmp_p
     import mne_bids
 
     recording, root = new_recording(), tmp_path / "set"
-    first = write_bids(recording, root, "P-07", "decoding", bad=("Oz", "not there"), notes="Simulated participant.")
+    others = Recording(np.arange(N, dtype=np.float32)[np.newaxis], recording.times, ("trigger",), SFREQ, unit="au")
+    first = write_bids(recording, root, "P-07", "decoding", ("Oz", "not there"), "Simulated participant.", others)
     second = write_bids(recording, root, "P-07", "decoding")
     assert [each.name for each in (first, second)] == [
         f"sub-P07_task-decoding_run-0{run}_eeg.vhdr" for run in (1, 2)
@@ -45,14 +46,17 @@ def test_a_data_set_of_two_runs_gives_back_samples_events_and_bad_channels(tmp_p
         raw = mne_bids.read_raw_bids(mne_bids.get_bids_path_from_fname(first), verbose="error").load_data(
             verbose="error"
         )
-    np.testing.assert_allclose(1e6 * raw.get_data(), recording.data, rtol=3e-7)
-    assert (raw.ch_names, raw.info["sfreq"]) == (["O1", "Oz", "O2"], SFREQ)
+    np.testing.assert_allclose(1e6 * raw.get_data("eeg"), recording.data, rtol=3e-7)
+    np.testing.assert_allclose(raw.get_data("misc"), others.data, rtol=3e-7)
+    assert (raw.ch_names, raw.info["sfreq"]) == (["O1", "Oz", "O2", "trigger"], SFREQ)
     assert (raw.info["meas_date"], raw.info["bads"]) == (None, ["Oz"])
     with first.with_name(first.name.replace("_eeg.vhdr", "_events.tsv")).open(encoding="utf-8") as file:
         events = [(row["trial_type"], int(row["sample"])) for row in csv.DictReader(file, delimiter="\t")]
     assert events == [("shown/shapes/red/0", 10), ("zwölf", 299), ("BAD boundary", 300), ("zwölf", 450)]
     with first.with_name(first.name.replace("_eeg.vhdr", "_channels.tsv")).open(encoding="utf-8") as file:
-        assert [row["status"] for row in csv.DictReader(file, delimiter="\t")] == ["good", "bad", "good"]
+        rows = [(row["type"], row["units"], row["status"]) for row in csv.DictReader(file, delimiter="\t")]
+    good = ("EEG", "µV", "good")
+    assert rows == [good, ("EEG", "µV", "bad"), good, ("MISC", "n/a", "good")]
     sidecar = json.loads(first.with_suffix(".json").read_text("utf-8"))
     assert (sidecar["TaskDescription"], sidecar["Manufacturer"]) == ("Simulated participant.", "n/a")
     described = json.loads((root / "dataset_description.json").read_text("utf-8"))
