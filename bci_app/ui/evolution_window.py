@@ -79,7 +79,6 @@ class EvolutionWindow(ShowingWindow):
     # ------------------------------------------------------------------ building
     def _panels(self) -> QWidget:
         self.stimulus_panel = Panel("Pictures shown", self._stimulus_content())
-        self.signal_panel.setVisible(self._has_signal)
         self.population_panel = Panel("Generation", self.population_view)
         self.averages_panel = Panel("Average picture", self.averages_view)
         self.averages_panel.set_detail("of each scored generation")
@@ -91,6 +90,7 @@ class EvolutionWindow(ShowingWindow):
         row.addWidget(self.best_view, 1)
         row.addWidget(self.estimate_view, 1)
         left = splitter(Qt.Orientation.Vertical, (self.stimulus_panel, 50), (self.signal_panel, 50))
+        self.signal_panel.setVisible(self._has_signal)  # without a parent it would be a window that takes the keys
         centre = splitter(Qt.Orientation.Vertical, (self.population_panel, 76), (self.averages_panel, 24))
         side = splitter(
             Qt.Orientation.Vertical,

@@ -102,12 +102,12 @@ class MainWindow(SessionWindow):
         self.shown_view.setVisible(self._shows_pictures)
         self.history_panel = Panel("Last trials", self.history_view)
         self.history_panel.set_detail("score of a trial: guessing gives 0.50 on average")
-        self.history_panel.setVisible(self._shows_pictures)
         self.latency_panel = Panel("Latency, ms", self.latency_view)
         self.latency_panel.set_detail("sample in hand to picture")
         self.identification_panel = Panel("Identification", self.identification_view)
         self.identification_panel.set_detail("pairs told apart, 95 %")
         centre = splitter(Qt.Orientation.Vertical, (Panel("", pictures), 64), (self.history_panel, 36))
+        self.history_panel.setVisible(self._shows_pictures)  # without a parent it would be a window that takes the keys
         rows, widths = ((60, 40), (21, 53, 26)) if self._shows_pictures else ((25, 75), (33, 42, 25))
         side = splitter(Qt.Orientation.Vertical, (self.identification_panel, rows[0]), (self.latency_panel, rows[1]))
         return splitter(

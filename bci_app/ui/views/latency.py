@@ -91,7 +91,7 @@ class LatencyView(QWidget):
         """
         fade = f", fade {fade_ms} ms" if fade_ms else ""
         texts = (
-            f"Algorithmic: window {algorithmic.window_ms:.0f} ms, filters {algorithmic.filter_ms:.0f} ms",
+            f"Algorithmic: window {algorithmic.window_ms:.0f}, filters {algorithmic.filter_ms:.0f} ms",
             f"Display, estimated: {display_ms(refresh_hz):.0f} ms{fade}",
         )
         tips = (

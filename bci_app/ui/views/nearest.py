@@ -42,7 +42,7 @@ class NearestView(QWidget):
         layout.addWidget(self.strip, 1)
         layout.addWidget(self._ranks)
         self.setToolTip(TIP)
-        self.setMinimumWidth(80)
+        self.setMinimumWidth(self._ranks.fontMetrics().horizontalAdvance("chance 1000.5 "))
         self.setMaximumWidth(160)
 
     @property

@@ -14,6 +14,8 @@ from bci_app.ui.views.text import PlainLabel, plain_tooltip
 
 WHAT = "BLEU-1, matched minus shuffled, in points; guessing gives 0"
 COLUMNS = ("Fed", "Matched", "Shuffled", "Difference")
+WIDEST = {COLUMNS[1]: "100.0", COLUMNS[2]: "100.0", COLUMNS[3]: "+99.9 (+99.9 to +99.9)"}
+"""The longest that stands in a column."""
 ROWS = {"eeg": "{signal}", "noise": "Noise"}
 
 
@@ -108,7 +110,7 @@ class TextEvidenceView(QWidget):
         table = QWidget()
         grid = QGridLayout(table)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(12)
+        grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(2)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for column, name in enumerate(COLUMNS):
@@ -120,6 +122,8 @@ class TextEvidenceView(QWidget):
             grid.addWidget(label, row, 0)
             for column, place in enumerate(COLUMNS[1:], 1):
                 cell = self._cells[name, place] = PlainLabel("–", points=theme.SMALL_PT)
+                cell.setAlignment(right)
+                cell.setMinimumWidth(cell.fontMetrics().horizontalAdvance(WIDEST[place]))  # cut by no panel later
                 grid.addWidget(cell, row, column, right)
         grid.setColumnStretch(3, 1)
         return table

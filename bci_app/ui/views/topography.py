@@ -84,8 +84,10 @@ class TopographyView(MontageView):
             painter.drawEllipse(self.place_px(name), 2.5, 2.5)
         painter.setFont(theme.font(theme.SMALL_PT))
         painter.setPen(QColor(self._colours.muted))
-        where = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom | Qt.TextFlag.TextWordWrap
-        painter.drawText(self.rect(), int(where), self._caption)
+        where = Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap
+        where |= Qt.AlignmentFlag.AlignVCenter if self._image is None else Qt.AlignmentFlag.AlignBottom
+        narrow = self.width() // 4 if self._image is None else 0  # within the empty head
+        painter.drawText(self.rect().adjusted(narrow, 0, -narrow, 0), int(where), self._caption)
         painter.end()
 
     def _draw_picture(self, painter: QPainter) -> None:

@@ -170,7 +170,7 @@ def test_what_is_not_measured_stands_below_with_its_origin() -> None:
     assert view.besides == ("", "")
     view.show_besides(AlgorithmicLatency(600.0, 14.2, 10.0), 60.0, 200)
     assert view.besides == (
-        "Algorithmic: window 600 ms, filters 14 ms",
+        "Algorithmic: window 600, filters 14 ms",
         "Display, estimated: 25 ms, fade 200 ms",
     )
     tips = [label.toolTip() for label in view.findChildren(ElidedLabel)]
