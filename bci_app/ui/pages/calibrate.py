@@ -258,6 +258,7 @@ class CalibratePage(SessionPage):
         task.failed.connect(self._on_not_made)
         self._run(task)
         self._show_state("making the decoder")
+        self.give_up_button.setFocus()
 
     def _on_making(self, done: int, total: int, text: str) -> None:
         share = f" ({done} of {total})" if total > 1 else ""

@@ -208,6 +208,7 @@ class SessionPage(Page):
         task.failed.connect(self._on_refused)
         self._run(task)
         self._show_state("opening")
+        self.give_up_button.setFocus()
 
     def _run(self, task: Task) -> None:
         self._tasks = [*(each for each in self._tasks if each.running), task]
@@ -219,6 +220,7 @@ class SessionPage(Page):
         if task is not None:
             task.cancel()
             self._show_state()
+            self.start_button.setFocus()
 
     # ------------------------------------------------------------------ the session
     def _on_opened(self, opened: Opened) -> None:
@@ -245,6 +247,7 @@ class SessionPage(Page):
         self._opening = None
         self.said.emit(words, "warn")
         self._show_state()
+        self.start_button.setFocus()
 
     def _on_status(self, status: Status) -> None:
         self.holder.stream_told.emit(status.stream, status.stream_ok)

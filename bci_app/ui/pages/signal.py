@@ -49,9 +49,7 @@ class SignalPage(Page):
     """
 
     title = "Signal"
-    hint = (
-        "+ and − scale · ← and → length · Space holds it still · ↑ and ↓ choose a channel · Delete marks it bad or good"
-    )
+    hint = "+ and − scale · ← and → length · Space holds still · ↑ and ↓ choose a channel · Delete marks it bad or good"
 
     def __init__(self, holder: Holder) -> None:
         super().__init__(holder)
@@ -60,6 +58,9 @@ class SignalPage(Page):
         self._task: Task | None = None
         self._tasks: list[Task] = []
         self._look: SignalLook | None = None
+        self._troubled = self._was_shown = (
+            False  # trouble is told of the stream; it was shown when a recording was asked for
+        )
         self._stream = holder.current.stream
         self._make_widgets()
         self._lay_out()
@@ -104,8 +105,7 @@ class SignalPage(Page):
         self.band_map.band_changed.connect(lambda band: self._keep(map_band=band))
         table = self.quality_view.table  # Space and arrows mean something else to buttons and lists
         keys: tuple[tuple[QWidget, str, Callable[[], object]], ...] = (
-            (self, "+", lambda: self._scale(True)),
-            (self, "=", lambda: self._scale(True)),
+            *((self, key, lambda: self._scale(True)) for key in "+="),
             (self, "-", lambda: self._scale(False)),
             (table, "Right", lambda: self._span(True)),
             (table, "Left", lambda: self._span(False)),
@@ -164,6 +164,7 @@ class SignalPage(Page):
             self.said.emit(str(error), "warn")
             return
         shown = self.session is not None
+        self._was_shown = shown and record
         self.end()
         sender, runs = self.holder.reads_own_sender(), self.holder.current.runs
 
@@ -230,7 +231,10 @@ class SignalPage(Page):
         self.signal_view.set_sweeps(view.sweeps)
 
     def _refused(self, words: str) -> None:
+        """Say why; what was shown when a recording was asked for is shown again."""
         self.end()
+        if self._was_shown:
+            self.begin(record=False)
         self.said.emit(words, "warn")
 
     def _folder(self) -> Path | None:
@@ -256,7 +260,9 @@ class SignalPage(Page):
     # ------------------------------------------------------------------ what comes from the session
     def _on_stream(self, event: StreamChanged) -> None:
         trouble = event.state in ("stale", "lost", "searching")
-        self.said.emit(event.message if trouble else "", "warn" if trouble else "info")
+        if trouble or self._troubled:  # else there may stand something that has nothing to do with the stream
+            self.said.emit(event.message if trouble else "", "warn" if trouble else "info")
+        self._troubled = trouble
 
     def _on_problem(self, event: Problem) -> None:
         self.said.emit(event.message, "warn")

@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QLineEdit, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
+from bci_app.contract.errors import SettingsError
 from bci_app.ui.pages.decode import DecodePage
 from bci_app.ui.pages.page import Holder
 from bci_app.ui.pages.session_page import SessionPage
@@ -29,6 +30,23 @@ def test_form_stands_at_the_next_start_as_it_was_left(qtbot: QtBot, tmp_path: Pa
     again = _page(qtbot, tmp_path / "workplace.json")
     assert (again.shows.isChecked(), again.trials.value(), again.device.currentData()) == (True, 77, "required")
     assert again.trials.isEnabled()
+
+
+def test_keys_belong_to_giving_up_while_a_session_is_opened_and_to_the_start_after(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(tell: object) -> None:
+        raise SettingsError("No.")
+
+    page = _page(qtbot, tmp_path / "workplace.json")
+    monkeypatch.setattr(page, "_opener", lambda: refuse)
+    page.show()
+    page.entered()
+    page.start()
+    assert page.focusWidget() is page.give_up_button
+    qtbot.waitUntil(lambda: page.busy is None)
+    assert page.focusWidget() is page.start_button
+    page.finish()
 
 
 def test_what_does_not_fit_any_more_is_told_once_and_the_usual_stands_there(qtbot: QtBot, tmp_path: Path) -> None:

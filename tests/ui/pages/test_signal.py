@@ -184,6 +184,24 @@ def test_nothing_is_recorded_of_somebody_without_a_code(page: SignalPage, qtbot:
     assert not page.form.record.isChecked()
 
 
+def test_a_recording_that_is_refused_is_told_and_the_signal_is_shown_on(
+    page: SignalPage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    page.said.connect(lambda text, tone: told.append(text))
+    (tmp_path / "file").touch()
+    with Sender(CHANNELS, SFREQ) as sender:
+        page.holder.choose(stream=StreamChoice(source_id=sender.source_id), runs=tmp_path / "file")
+        page.entered()
+        qtbot.waitUntil(lambda: page.session is not None, timeout=8000)
+        page.form.record.click()
+        qtbot.waitUntil(lambda: any("cannot be written" in text for text in told), timeout=8000)
+        qtbot.waitUntil(lambda: page.session is not None and shown_s(page) > 0.1, timeout=8000)
+        assert not page.form.record.isChecked()
+        assert page.busy is None
+        assert "cannot be written" in told[-1]  # it stands although the stream is there again
+
+
 class Ended:
     """A sender that has said its last."""
 
