@@ -50,7 +50,8 @@ logger = logging.getLogger(__name__)
 NOTHING_CHOSEN = "No stream is chosen yet. Choose one with Enter."
 NAMELESS = "The sender names no channels, so they are called 1, 2, 3 … and have no places on the head."
 NOBODY = "No stream answers. Start the amplifier's LSL sender, or a simulated participant below."
-OWN = "The stream that was started here is being made ready, or has come to its end."
+OWN = "The stream that was started here is being made ready."
+OWN_OVER = "The stream that was started here has come to its end. Start one again below, or choose another."
 _NAMED = 20
 _LAST_S = 1.0
 """How long the end of the program waits for a look at the network."""
@@ -155,7 +156,8 @@ class ConnectPage(Page):
         self.starting.look_again()
         self._begin_watch()
         self._hurry()
-        self.table.setFocus()
+        missing = self.holder.current.stream is not None and not self.holder.current.participant
+        (self.code if missing else self.table).setFocus()  # the code is what a session would ask for
 
     def left(self) -> None:
         """Look seldom, as soon as the chosen stream has been found."""
@@ -243,7 +245,7 @@ class ConnectPage(Page):
         asked = f"'{short(choice.name or '')}' with the source_id that was chosen is not there."
         words = asked if self.question.text else told(choice, answer)
         own = row is None and self.holder.reads_own_sender() is not None
-        self._say_state(OWN if own else words, ok=row is not None)
+        self._say_state((OWN_OVER if self.starting.over else OWN) if own else words, ok=row is not None)
         if row is None:
             self._begin_watch()
         else:

@@ -115,6 +115,11 @@ class StartBox(QWidget):
         """What runs, in words."""
         return self._state.text()
 
+    @property
+    def over(self) -> bool:
+        """Whether what was started has ended by itself, and nothing has come in its place."""
+        return self._ended is not None and self._ended[0] is self._holder.own_sender
+
     def look_again(self) -> None:
         """Show what runs, also if another page started it."""
         if self._task is None:
@@ -129,7 +134,7 @@ class StartBox(QWidget):
 
             return SimulatedParticipant(settings)
 
-        self._start(start, "It wakes up; the first time this takes some seconds.")
+        self._start(start, "Waking up; this takes some seconds.")
 
     def start_replay(self) -> None:
         """Play the recording that is named, from its beginning."""
@@ -167,6 +172,7 @@ class StartBox(QWidget):
             words, tone = str(error), "warn"
         if self._ended is None or self._ended[0] is not sender:
             self._ended = sender, time.monotonic()
+            self._show_state()
             self.said.emit(words, tone)
         elif tone == "info" and time.monotonic() - self._ended[1] > REST_S:
             self._ended = sender, math.inf
@@ -227,7 +233,8 @@ class StartBox(QWidget):
         sender = self._holder.own_sender
         if sender is not None:
             chosen = self._holder.reads_own_sender() is not None
-            text = f"{sender.watermark} {'is chosen until it ends' if chosen else 'runs'}: '{sender.stream.name}'"
+            does = "has come to its end" if self.over else "is chosen until it ends" if chosen else "runs"
+            text = f"{sender.watermark} {does}: '{sender.stream.name}'"
         self._state.setText(text)
         self._state.setVisible(bool(text))
         self.end.setVisible(bool(text))

@@ -34,6 +34,7 @@ class StreamTable(RowTable[StreamRow]):
 
     def __init__(self, colours: Theme = theme.DARK) -> None:
         super().__init__(COLUMNS, len(COLUMNS) - 1, "Streams on the network", colours)
+        self._led_to: RowKey | None = None
         self.horizontalHeader().setMaximumSectionSize(_WIDEST_PX)
         self.setWordWrap(False)  # a long name is cut in its last word, not before it
 
@@ -42,7 +43,7 @@ class StreamTable(RowTable[StreamRow]):
         return tuple(_cells(row, self._mark(row)) for row in self._rows)
 
     def show_rows(self, rows: Sequence[StreamRow], signal: StreamRow | None, markers: str | None) -> None:
-        """Write the table anew.
+        """Write the table anew; the cursor stays on its stream, but goes once to one that was chosen elsewhere.
 
         Parameters
         ----------
@@ -60,10 +61,13 @@ class StreamTable(RowTable[StreamRow]):
             for column, text in enumerate(_cells(row, self._mark(row))):
                 self._write(number, column, text, row)
         keys = [row.key for row in rows]
-        if before is not None and before.key in keys:
-            self.setCurrentCell(keys.index(before.key), 1)
+        newly = signal.key if signal is not None and signal.key != self._led_to else None
+        wanted = newly or (None if before is None else before.key)
+        if wanted in keys:
+            self.setCurrentCell(keys.index(wanted), 1)
         elif rows and self.currentRow() < 0:
             self.setCurrentCell(0, 1)
+        self._led_to = newly or self._led_to
 
     def _mark(self, row: StreamRow) -> str:
         if not row.there:

@@ -24,7 +24,7 @@ from bci_app.streams.lsl_outlet import LslOutlet
 from bci_app.streams.source import StreamDescription
 from bci_app.ui.instrument import InstrumentWindow
 from bci_app.ui.pages import connect, starting
-from bci_app.ui.pages.connect import NAMELESS, ConnectPage
+from bci_app.ui.pages.connect import NAMELESS, OWN_OVER, ConnectPage
 from bci_app.ui.pages.page import Holder
 from bci_app.ui.views.stream_table import CHOSEN, GONE, MARKERS
 from tests.sender import Sender
@@ -149,6 +149,30 @@ def test_cursor_stays_on_its_stream_while_others_come_and_go(make: Make, qtbot: 
     network.answer(qtbot, page, replace(CAP, name="A new one", source_id="new", uid="uid-9"), CAP, LABELS)
     assert page.table.selected is not None
     assert page.table.selected.description == LABELS
+
+
+def test_cursor_goes_once_to_a_stream_that_was_chosen_elsewhere(make: Make, qtbot: QtBot) -> None:
+    page, network = make()
+    network.answer(qtbot, page, LABELS)
+    page.holder.choose(stream=StreamChoice(name="Cap", source_id="cap-1"))
+    network.answer(qtbot, page, CAP, LABELS)
+    assert page.table.selected is not None
+    assert page.table.selected.description == CAP
+    qtbot.keyClick(page.table, Qt.Key.Key_Down)
+    network.answer(qtbot, page, CAP, LABELS)
+    assert page.table.selected.description == LABELS
+
+
+def test_keys_belong_to_the_code_where_it_alone_is_missing(make: Make, qtbot: QtBot) -> None:
+    holder = Holder()
+    page, _ = make(holder)
+    assert page.focusWidget() is page.table
+    holder.choose(stream=StreamChoice(name="Cap", source_id="cap-1"))
+    page.entered()
+    assert page.focusWidget() is page.code
+    holder.choose(participant="P07")
+    page.entered()
+    assert page.focusWidget() is page.table
 
 
 def test_channels_are_shown_on_the_head_and_unknown_ones_listed(make: Make, qtbot: QtBot) -> None:
@@ -290,6 +314,9 @@ def test_simulated_participant_takes_the_place_of_the_stream_until_it_ends(
     with qtbot.waitSignal(page.said) as said:
         network.answer(qtbot, page, CAP)
     assert "come to its end" in said.args[0]
+    assert page.starting.state == "SIMULATED PARTICIPANT has come to its end: 'Simulated EEG'"
+    network.answer(qtbot, page, CAP)
+    assert page.state.text() == OWN_OVER
     page.starting.end.click()
     assert (holder.current.stream, holder.own_sender, sender.closed) == (chosen, None, 1)
 
