@@ -84,7 +84,8 @@ def session_folders(runs: Path) -> list[Path]:
         return []
     except OSError as error:
         raise RecordingError(
-            f"The sessions in '{runs}' cannot be listed: {error.strerror}. Check its permissions, or choose another folder."
+            f"The sessions in '{runs}' cannot be listed: {error.strerror}. Check its permissions, or choose "
+            "another folder (in the window: Kept in, on the page Decode)."
         ) from None
     return sorted(folder for folder in inside if any((folder / name).is_file() for name in _MARKS))
 

@@ -62,8 +62,8 @@ def _new_folder(base: Path, kind: str) -> Path:
             continue
         except OSError as error:
             raise RecordingError(
-                f"The results cannot be written to '{base}': {error.strerror}. Choose another place with --folder (in the "
-                "window: Kept in)."
+                f"The results cannot be written to '{base}': {error.strerror}. Choose another place (in the window: Kept "
+                "in, on the page Decode; of a command: --folder)."
             ) from None
     raise RecordingError(f"'{base}' already holds a hundred runs of this second. Choose another place with --folder.")
 

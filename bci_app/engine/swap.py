@@ -191,9 +191,10 @@ def _listing(manifest: Path) -> Found | None:
 
 
 def _figure(score: dict[str, object]) -> str:
-    """Its own figure beside chance, or that there is none."""
+    """Its own figure with its interval beside chance, or that there is none."""
     value, chance = score.get("value"), score.get("chance")
     if not isinstance(value, float) or not isinstance(chance, float):
         return "no figure of its own"
-    name = str(score.get("name", "score")).split(",")[0]
-    return f"{name} {value:.2f}, chance {chance:.2f}"
+    name, low, high = str(score.get("name", "score")).split(",")[0], score.get("low"), score.get("high")
+    interval = f" ({low:.2f} to {high:.2f})" if isinstance(low, float) and isinstance(high, float) else ""
+    return f"{name} {value:.2f}{interval}, chance {chance:.2f}"

@@ -18,7 +18,7 @@ from bci_app.engine.live_image import Reader, Shown
 from bci_app.engine.plan import SessionPlan
 from bci_app.engine.session import Session
 from bci_app.engine.settings import SessionSettings, StreamChoice
-from bci_app.engine.swap import Models, check_exchange, find_decoders
+from bci_app.engine.swap import Models, _figure, check_exchange, find_decoders
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.pictures.source import builtin
@@ -103,6 +103,12 @@ def test_decoders_near_by_are_listed_and_nothing_else(bundles: Path, tmp_path: P
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "manifest.json").write_text('["eeg-decoder"')
     assert find_decoders(tmp_path, tmp_path / "nowhere") == ()
+
+
+def test_a_figure_stands_with_its_interval_beside_chance() -> None:
+    score = {"name": "identification, single trials", "value": 0.81, "low": 0.7, "high": 0.9, "chance": 0.5}
+    assert _figure(score) == "identification 0.81 (0.70 to 0.90), chance 0.50"
+    assert _figure(score | {"low": None}) == "identification 0.81, chance 0.50"
 
 
 def test_what_cannot_take_over_is_refused_in_words_and_the_old_models_go_on(
