@@ -147,20 +147,14 @@ class Recorder(Worker):
         return self._items.qsize()
 
     def step(self) -> bool:
-        """Write what has come since the last time, and hand it to the system: it survives a crash of the program.
+        """Write what has come since the last time.
 
-        The signal and its markers first, then what was made of them. Ten times a second and not with every piece: a thread
-        that wakes with each chunk gets in the decoder's way. Recorder thread.
+        Ten times a second and not with every piece: a thread that wakes with each chunk gets in the decoder's way. Recorder
+        thread.
         """
         self.pause(_WRITE_S)
-        waiting = [self._items.get_nowait() for _ in range(self._items.qsize())]
         try:
-            for come_first in (True, False):
-                for name, content in waiting:
-                    if (name in _FIRST) is come_first:
-                        self._write(name, content)
-                for file in self._files.values():
-                    file.flush()
+            self._write_waiting()
         except OSError as error:
             self._broken = True
             raise self._refused(error) from error
@@ -177,10 +171,8 @@ class Recorder(Worker):
         """Write what is still waiting and close the files; recorder thread."""
         refused: OSError | None = None
         try:
-            while not self._broken:
-                self._write(*self._items.get_nowait())
-        except queue.Empty:
-            pass
+            while not self._broken and self.n_waiting:
+                self._write_waiting()
         except OSError as error:
             refused = error
         for file in self._files.values():
@@ -213,6 +205,16 @@ class Recorder(Worker):
                     f"The disk is too slow: {self.n_waiting} pieces wait to be written to '{self.folder}', and the newest are "
                     f"being lost from the recording: {lost}. Record to a faster disk."
                 )
+
+    def _write_waiting(self) -> None:
+        """The signal and its markers first, then what was made of them; handed to the system, it survives a crash."""
+        waiting = [self._items.get_nowait() for _ in range(self.n_waiting)]
+        for come_first in (True, False):
+            for name, content in waiting:
+                if (name in _FIRST) is come_first:
+                    self._write(name, content)
+            for file in self._files.values():
+                file.flush()
 
     def _write(self, name: str, content: Any) -> None:
         if name == "raw":

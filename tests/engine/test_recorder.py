@@ -117,8 +117,7 @@ CRASHING = """
 import numpy as np, os, sys, time
 from pathlib import Path
 from bci_app.contract.signal import Chunk
-from bci_app.engine.recorder import WINDOWS, Recorder
-from bci_app.engine.views import Reconstruction
+from bci_app.engine.recorder import Recorder
 recorder = Recorder(Path(sys.argv[1]), ("number", "b", "c"), 1000.0, print, print)
 recorder.start()
 n = 0
@@ -198,7 +197,10 @@ def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> N
         new_recorder(tmp_path / "file")
 
 
-def test_the_signal_is_written_before_what_was_made_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_the_signal_is_written_before_what_was_made_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_the_end: bool
+) -> None:
     recorder, _, _ = new_recorder(tmp_path)
     written: list[str] = []
     monkeypatch.setattr(recorder, "_write", lambda name, content: written.append(name))
@@ -207,7 +209,10 @@ def test_the_signal_is_written_before_what_was_made_of_it(tmp_path: Path, monkey
     for chunk in chunked(moving(40)):
         recorder.raw(chunk)
     recorder.marker(Marker(1000.0, "m"))
-    assert recorder.step()
+    if at_the_end:
+        recorder.close()
+    else:
+        assert recorder.step()
     assert written == ["raw", "raw", "markers.jsonl", "trials.jsonl", "pictures/trial_0000_read.png"]
 
 
