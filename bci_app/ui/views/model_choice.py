@@ -84,7 +84,7 @@ class ModelChoice(QFrame):
         """List decoders that can be chosen."""
         self.found.clear()
         for each in found:
-            item = QListWidgetItem(f"{each.name} · {each.figure} · {each.folder.parent.name}/{each.folder.name}")
+            item = QListWidgetItem(f"{each.name} · {each.folder.parent.name}/{each.folder.name}\n{each.figure}")
             item.setData(Qt.ItemDataRole.UserRole, str(each.folder))
             self.found.addItem(item)
         self._message.setText("" if found else NONE_FOUND)

@@ -212,7 +212,7 @@ class SignalView(QWidget):
         for part in (self._lines, self._curve, self._bar, self._bar_label):
             item.addItem(part, ignoreBounds=True)
         self._bar_label.setZValue(10)
-        self._message = PlainLabel("Waiting for the first samples", muted=True)
+        self._message = PlainLabel("No samples yet", muted=True)
         self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
