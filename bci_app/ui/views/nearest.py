@@ -42,7 +42,7 @@ class NearestView(QWidget):
         layout.addWidget(self.strip, 1)
         layout.addWidget(self._ranks)
         self.setToolTip(TIP)
-        self.setMinimumWidth(self._ranks.fontMetrics().horizontalAdvance("chance 1000.5 "))
+        self.setMinimumWidth(80)
         self.setMaximumWidth(160)
 
     @property
@@ -74,7 +74,7 @@ class NearestView(QWidget):
         ranks = (("rank", nearest.rank), ("noise", nearest.noise_rank))
         lines = [f"{name} {rank:g}" for name, rank in ranks if rank is not None]
         if lines:
-            lines += [f"chance {nearest.chance_rank:g}", f"of {nearest.n_known} known"]
+            lines += [f"chance {nearest.chance_rank:.0f}", f"of {nearest.n_known}"]  # as short as the column is narrow
         self._ranks.setText("\n".join(lines) or " ")
 
 

@@ -19,7 +19,7 @@ def test_the_picture_shown_is_marked_by_a_word_and_a_frame() -> None:
     neighbours = tuple(Neighbour(made_up_picture(i), fit, i == 1) for i, fit in enumerate((0.61, 0.44, 0.1)))
     view.show_nearest(Nearest(neighbours, 24, 2.0, 13.0))
     assert view.captions == ("0.61", "0.44 shown", "0.10")
-    assert view.ranks == "rank 2\nnoise 13\nchance 12.5\nof 24 known"
+    assert view.ranks == "rank 2\nnoise 13\nchance 12\nof 24"
     strip = view.strip.grab().toImage()
     frames = [strip.pixelColor(1, 1 + number * (view.strip.height() // 3)) for number in range(3)]
     assert [frame == QColor(theme.DARK.decoder) for frame in frames] == [False, True, False]
