@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,7 +31,7 @@ def without_home(content: Any) -> Any:
 
 def at_home(content: Any) -> Any:
     """`content` with paths below ``~`` below the home folder again, whoever's it is now."""
-    return _each_text(content, lambda text: os.path.expanduser(text) if text.startswith(("~/", "~\\")) else text)
+    return _each_text(content, _expanded)
 
 
 def _each_text(value: Any, change: Callable[[str], str], dropped: str | None = None) -> Any:
@@ -45,6 +44,13 @@ def _each_text(value: Any, change: Callable[[str], str], dropped: str | None = N
         case list() | tuple():
             return [_each_text(each, change, dropped) for each in value]
     return value
+
+
+def _expanded(text: str) -> str:
+    if text.startswith(("~/", "~\\")):
+        with suppress(RuntimeError):
+            return str(Path(text).expanduser())
+    return text
 
 
 def _without(folders: list[tuple[str, str]], text: str) -> str:

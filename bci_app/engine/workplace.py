@@ -18,6 +18,8 @@ from bci_app.engine.settings import Frozen, StreamChoice, parse_settings
 FILE = "workplace.json"
 MOST_LETTERS = 4096
 """Of what stands in a field."""
+_MOST_STREAMS = 30
+"""Whose bad channels are remembered: of 1024 electrodes each, a third of the largest file."""
 _LARGEST = 1_000_000
 """Bytes of a file that is read at all."""
 
@@ -114,7 +116,7 @@ class Workplace(Frozen):
         return () if self.stream is None else self.bad_channels.get(stream_key(self.stream), ())
 
     def with_bad(self, channels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """`bad_channels` with those of the chosen stream replaced by `channels`.
+        """`bad_channels` with those of the chosen stream replaced by `channels`; of very many streams the last that were marked.
 
         Raises
         ------
@@ -124,7 +126,8 @@ class Workplace(Frozen):
         if self.stream is None:
             raise SettingsError("Channels are marked bad for a stream; none is chosen. Choose one on the page Connect.")
         others = {key: names for key, names in self.bad_channels.items() if key != stream_key(self.stream)}
-        return others | ({stream_key(self.stream): channels} if channels else {})
+        marked = others | ({stream_key(self.stream): channels} if channels else {})
+        return dict(list(marked.items())[-_MOST_STREAMS:])
 
     def changed(self, **fields: Any) -> Workplace:
         """The same with other `fields`; SettingsError names those that cannot be meant."""

@@ -83,9 +83,8 @@ class InstrumentWindow(QMainWindow):
         self._index = -1
         self._outdated: set[int] = set()
         self._splits = dict(holder.current.splits)
-        self._closing = False
+        self._closing = self.failed = False
         self._ending: threading.Thread | None = None
-        self.failed = False
         self._heartbeat = QTimer(self, interval=HEARTBEAT_MS)
         self._heartbeat.timeout.connect(lambda: None)
         self._heartbeat.start()

@@ -76,6 +76,16 @@ def test_bad_channels_belong_to_their_stream() -> None:
         Workplace().with_bad(("Oz",))
 
 
+def test_marks_of_many_large_caps_make_no_file_that_the_next_start_refuses(tmp_path: Path) -> None:
+    kept, channels = Workplace(), tuple(f"E{number}" for number in range(1024))
+    for number in range(90):
+        kept = kept.changed(stream=StreamChoice(source_id=f"cap-{number}"))
+        kept = kept.changed(bad_channels=kept.with_bad(channels))
+    save_workplace(tmp_path / "workplace.json", kept)
+    assert load_workplace(tmp_path / "workplace.json") == (kept, "")
+    assert kept.bad == channels
+
+
 @pytest.mark.parametrize(
     "forms",
     [{"Decode": {"Trials": "x" * 4097}}, {"Decode": {str(n): "" for n in range(51)}}, {str(n): {} for n in range(21)}],

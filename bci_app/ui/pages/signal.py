@@ -58,9 +58,8 @@ class SignalPage(Page):
         self._task: Task | None = None
         self._tasks: list[Task] = []
         self._look: SignalLook | None = None
-        self._troubled = self._was_shown = (
-            False  # trouble is told of the stream; it was shown when a recording was asked for
-        )
+        self._troubled = False  # of the stream something is told
+        self._was_shown = False  # when a recording was asked for
         self._stream = holder.current.stream
         self._make_widgets()
         self._lay_out()
@@ -139,7 +138,7 @@ class SignalPage(Page):
             self.end()
 
     def close_page(self) -> None:
-        """End the session, which goes on behind."""
+        """End the session; behind, it is stopped and its report written."""
         self.end()
 
     def finish(self) -> None:
@@ -316,20 +315,18 @@ class SignalPage(Page):
         if self.session is not None and channel:
             marked = self.session.bad
             without = tuple(name for name in marked if name != channel)
-            self._mark(without if channel in marked else (*marked, channel))
+            self._mark(self.session, without if channel in marked else (*marked, channel))
 
     def mark_judged(self) -> None:
         """Mark every channel that is judged bad now."""
         if self.session is not None and self._look is not None:
             judged = [each.channel for each in self._look.quality if each.grade == "bad"]
-            self._mark(tuple(dict.fromkeys((*self.session.bad, *judged))))
+            self._mark(self.session, tuple(dict.fromkeys((*self.session.bad, *judged))))
 
-    def _mark(self, channels: tuple[str, ...]) -> None:
+    def _mark(self, session: MonitorSession, channels: tuple[str, ...]) -> None:
         """Bad channels are kept with the session, and for this stream until the marks are taken away."""
-        if self.session is None:
-            return
         try:
-            self.session.mark_bad(channels)
+            session.mark_bad(channels)
             self.holder.choose(bad_channels=self.holder.current.with_bad(channels))
         except BciError as error:
             self.said.emit(str(error), "warn")
