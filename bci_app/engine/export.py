@@ -10,7 +10,7 @@ from bci_app.engine.bad_channels import read_bad_channels
 from bci_app.engine.export_bids import label, write_bids
 from bci_app.engine.export_xdf import write_xdf
 from bci_app.engine.reopening import session_about
-from bci_app.engine.session_signal import parts_of
+from bci_app.engine.session_signal import described, parts_of
 from bci_app.streams.run_folder import read_run
 
 Format = Literal["xdf", "bids"]
@@ -53,7 +53,7 @@ def export_session(folder: Path, to: Format, place: Path, subject: str = "") -> 
     about = _about(folder)
     code, task = subject or str(about.get("participant", "")), TASKS.get(about["kind"], str(about["kind"]))
     written = []
-    for part in parts:
+    for part in [each for each in parts if described(each).n_samples] or parts:  # one that was given up is empty
         recording, others = read_run(part), read_run(part, as_sent=True)
         if to == "bids":
             written.append(write_bids(recording, place, code, task, read_bad_channels(part), _notes(about), others))

@@ -12,7 +12,7 @@ import pyxdf
 from bci_app.contract.errors import RecordingError
 from bci_app.engine import export
 from bci_app.engine.bad_channels import keep_bad_channels
-from bci_app.engine.export import export_session
+from bci_app.engine.export import Format, export_session
 from bci_app.engine.session_file import begin_session
 from bci_app.streams.recordings import read_recording
 from bci_app.streams.run_folder import read_run
@@ -34,6 +34,14 @@ def test_every_part_of_a_recording_is_a_file_and_no_file_is_written_over(tmp_pat
     for path, part in zip(files, (folder, folder / "part-2") * 2, strict=True):
         np.testing.assert_array_equal(read_recording(path).data, read_run(part).data)
         assert b"20261126" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("to", ["xdf", "bids"])
+def test_a_part_without_a_sample_keeps_none_of_the_others_back(tmp_path: Path, to: Format) -> None:
+    folder = new_session(tmp_path / "run", participant="P-07")
+    record(folder / "part-3", 0)
+    record(folder / "part-4", 60)
+    assert [read_recording(path).n_times for path in export_session(folder, to, tmp_path / "out")] == [120, 80, 60]
 
 
 def test_a_session_killed_before_it_was_described_is_exported_as_a_signal(tmp_path: Path) -> None:
