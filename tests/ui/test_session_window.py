@@ -14,6 +14,7 @@ from bci_app.ui.instrument import _RAIL_PX
 from bci_app.ui.main_window import MainWindow
 from bci_app.ui.session_window import SessionWindow
 from bci_app.ui.text_window import TextWindow
+from bci_app.ui.views.picture import PictureView
 from bci_app.ui.views.text_evidence import COLUMNS
 from tests.ui.fake_evolution import FakeEvolution
 from tests.ui.fake_session import FakeSession
@@ -45,6 +46,8 @@ def test_session_inside_the_smallest_window_of_the_program_is_squeezed_nowhere(
     needed = window.centralWidget().minimumSizeHint()
     assert needed.width() <= ROOM[0]
     assert needed.height() <= ROOM[1]
+    notes = [view._note for view in window.findChildren(PictureView)]
+    assert all(note.heightForWidth(note.width()) <= note.height() for note in notes)
     window.close()
 
 

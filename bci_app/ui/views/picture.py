@@ -13,6 +13,8 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from bci_app.ui import theme
 from bci_app.ui.views.text import ElidedLabel, PlainLabel
 
+NARROW_PX = 220
+"""A narrower pane gives its note three lines instead of two."""
 FADE_MS = 200
 """How long one reading takes to become the next."""
 _STEP_MS = 40
@@ -258,7 +260,7 @@ class PictureView(QWidget):
         self._detail.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._note = PlainLabel(note or " ", points=theme.SMALL_PT, muted=True, wrap=True)
         self._note.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
-        self._note.setFixedHeight(2 * self._note.fontMetrics().lineSpacing())  # panes side by side stay equal
+        self._fit_note()
         header = QHBoxLayout()
         header.addWidget(self._caption, 1)
         header.addWidget(self._detail)
@@ -273,6 +275,12 @@ class PictureView(QWidget):
         """Where there is no room for both, the caption stays."""
         super().resizeEvent(event)
         self._fit_detail()
+        self._fit_note()
+
+    def _fit_note(self) -> None:
+        """A line more where the pane is narrow; panes side by side stay equal, whatever they say."""
+        n_lines = 2 if self.width() >= NARROW_PX else 3
+        self._note.setFixedHeight(n_lines * self._note.fontMetrics().lineSpacing())
 
     def _write_detail(self, text: str) -> None:
         if text != self._detail.text():
