@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from bci_app.contract.errors import BciError, SettingsError
 from bci_app.engine.workplace import MOST_LETTERS, Workplace
@@ -275,18 +284,25 @@ class SessionPage(Page):
         task.failed.connect(self._on_not_written)
         self._run(task)
         self._show_state("writing the report")
-        self.start_button.setFocus()
 
     def _on_written(self, result: RunResult) -> None:
         self._writing = None
         self._report = result.report
         self.result.setText(f"{result.reason or result.paragraph}\n{result.report}")
         self._show_state()
+        self._take_keys()
 
     def _on_not_written(self, words: str) -> None:
         self._writing = None
         self.said.emit(words, "warn")
         self._show_state()
+        self._take_keys()
+
+    def _take_keys(self) -> None:
+        """The keys belong to the start again, which could not have them before, unless somebody fills in the form meanwhile."""
+        now = QApplication.focusWidget()
+        if self.isVisible() and (now is None or not self.isAncestorOf(now)):
+            self.start_button.setFocus()
 
     # ------------------------------------------------------------------ the form
     def _new_front(self) -> QWidget:

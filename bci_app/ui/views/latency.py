@@ -23,6 +23,7 @@ from bci_app.ui.views.text import ElidedLabel, PlainLabel, plain_tooltip
 TOTAL = "total"
 """The row compared with the budget is the one whose name begins so."""
 USUAL_ROWS = 6
+UNTIMED = "No result has been timed yet."
 COLUMNS = ("Step", "p50", "p95", "p99", "max")
 COLUMN_TIPS = (
     "Step, from the last sample in hand to the result given to the screen",
@@ -49,7 +50,7 @@ class LatencyView(QWidget):
         self._colours = colours
         self._budget_ms = budget_ms
         self._rows: tuple[LatencyRow, ...] = ()
-        self._verdict = PlainLabel("No result has been timed yet.", points=theme.SMALL_PT, wrap=True)
+        self._verdict = PlainLabel(UNTIMED, points=theme.SMALL_PT, wrap=True)
         self._table = self._build_table()
         self._besides = (
             ElidedLabel("", points=theme.SMALL_PT, muted=True),
@@ -198,6 +199,8 @@ class LatencyView(QWidget):
     def _write_verdict(self) -> None:
         total = next((row for row in self._rows if row.step.startswith(TOTAL)), None)
         if total is None:
+            self._verdict.setText(UNTIMED)
+            self._verdict.setStyleSheet("")
             return
         if self._budget_ms is None:
             self._verdict.setText(

@@ -82,6 +82,7 @@ def test_session_runs_in_the_page_and_the_form_comes_back_with_its_report(
     inside = page.window_inside
     assert isinstance(inside, MainWindow)
     assert (inside.isVisible(), inside.isWindow(), page.busy) == (True, False, "a session runs")
+    assert page.focusWidget() is inside
     with qtbot.waitSignal(inside.bridge.reconstructed, timeout=WAIT_MS):
         pass
     with qtbot.waitSignal(holder.device_told, timeout=WAIT_MS) as told:
@@ -90,6 +91,7 @@ def test_session_runs_in_the_page_and_the_form_comes_back_with_its_report(
     qtbot.keyClick(inside, Qt.Key.Key_Escape)
     assert page.start_button.isVisible()
     qtbot.waitUntil(lambda: page.busy is None, timeout=WAIT_MS)
+    assert page.focusWidget() is page.start_button
     run = _run_of(tmp_path / "runs")
     assert str(run / "report.html") in page.result.text()
     assert json.loads((run / "session.json").read_text())["participant"] == "P07"
