@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bci_app.engine.anonymity import nameless
 from bci_app.engine.evolution_history import GenerationResult
 from bci_app.engine.evolution_session import EvolutionSession
 from bci_app.engine.evolution_views import EvolutionSnapshot, MeanCurve, Numbers
@@ -27,18 +28,22 @@ def summarise_evolution(session: EvolutionSession) -> dict[str, Any]:
     """
     ended, seen = session.ended, session.evolution()
     outcome = evolution_outcome(seen, session.run.history.results, int(session.run.state.generation))
-    return session.plan.about | {
-        "title": session.title,
-        "ended": CLOSED if ended is None else ended.reason,
-        "failed": ended is not None and ended.fatal,
-        "problems": session.problems,
-        "written": now(),
-        **outcome,
-        "counts": session.counts,
-        "stream": session.status().stream,
-        "device": session.status().device,
-        "versions": versions(),
-    }
+    facts: dict[str, Any] = nameless(
+        session.plan.about
+        | {
+            "title": session.title,
+            "ended": CLOSED if ended is None else ended.reason,
+            "failed": ended is not None and ended.fatal,
+            "problems": session.problems,
+            "written": now(),
+            **outcome,
+            "counts": session.counts,
+            "stream": session.status().stream,
+            "device": session.status().device,
+            "versions": versions(),
+        }
+    )
+    return facts
 
 
 def evolution_outcome(seen: EvolutionSnapshot, results: Sequence[GenerationResult], n_scored: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.identification import Floats, bootstrap_interval, pairwise_identification
 from bci_app.contract.lines import read_lines
+from bci_app.engine.anonymity import nameless
 from bci_app.engine.latency import LENGTH, rows_of
 from bci_app.engine.recorder import LATENCIES, WINDOWS
 from bci_app.engine.report import write_report
@@ -121,7 +122,8 @@ def _rebuilt(folder: Path, about: Facts) -> Facts:
     ended = about["ended"] or {"reason": CUT_SHORT, "failed": True}
     latencies = latency_summary(_latencies(folder))
     more: Facts = {"problems": [], "written": now(), "latency_ms": latencies, "stream": _stream_words(folder, about)}
-    return {**about, **more, "ended": ended["reason"], "failed": ended["failed"], "counts": signal_facts(folder)}
+    told = {**about, **more, "ended": ended["reason"], "failed": ended["failed"], "counts": signal_facts(folder)}
+    return dict(nameless(told))
 
 
 def _stream_words(folder: Path, about: Facts) -> str:

@@ -21,6 +21,7 @@ from bci_app.engine.recorder import Recorder
 from bci_app.engine.reopening import report_again, session_about
 from bci_app.engine.session_file import CUT_SHORT, begin_session, end_session, read_session, update_session
 from bci_app.engine.session_signal import signal_facts
+from bci_app.engine.settings import StreamChoice
 from bci_app.engine.text_evidence import RunningText
 from bci_app.engine.text_plan import TextPlan
 from bci_app.engine.text_settings import TextSettings
@@ -63,6 +64,8 @@ def test_an_evolution_that_was_killed_comes_to_the_same_figures(
 ) -> None:
     monkeypatch.setattr(evolution_presenter, "_READY_S", 0.05)
     plan = new_plan(generator, UnitResponse(), tmp_path)
+    stream = StreamChoice(name="Amplifier", source_id="UN-2024.11.07")
+    plan.settings = plan.settings.model_copy(update={"stream": stream})
 
     def show(session: EvolutionSession) -> int:
         with Viewer(session) as viewer:
@@ -71,12 +74,24 @@ def test_an_evolution_that_was_killed_comes_to_the_same_figures(
 
     run_evolution_and_report(plan, show)
     was = summary_of(tmp_path)
+    assert (was["settings"]["stream"]["name"], was["settings"]["stream"]["source_id"]) == ("Amplifier", None)
     assert read_session(tmp_path)["ended"]["failed"] is False
     (tmp_path / "summary.json").unlink()
     update_session(tmp_path, ended=None)
     page = report_again(tmp_path).read_text("utf-8")
     now = summary_of(tmp_path)
-    for same in ("gain", "curves", "generations", "best", "counts", "sham", "response", "generator", "references"):
+    for same in (
+        "gain",
+        "curves",
+        "generations",
+        "best",
+        "counts",
+        "sham",
+        "response",
+        "generator",
+        "references",
+        "settings",
+    ):
         assert now[same] == was[same], same
     assert now["ended"] == CUT_SHORT
     assert page.count('alt="average of generation') == 2
