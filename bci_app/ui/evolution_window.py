@@ -114,15 +114,15 @@ class EvolutionWindow(ShowingWindow):
     # ------------------------------------------------------------------ what the engine tells
     def _on_evolution(self, snapshot: EvolutionSnapshot) -> None:
         number = f"{snapshot.generation + 1} of {snapshot.n_generations}"
-        unit = f" in {snapshot.unit}" if snapshot.unit else ""
-        self.population_panel.set_detail(f"{number} · responses{unit} · ★ best")
+        unit = f" {snapshot.unit}" if snapshot.unit else ""
+        self.population_panel.set_detail(" · ".join(filter(None, (number, snapshot.unit, "★ best"))))
         self.population_view.show_members(snapshot.members)
         self.averages_view.show_averages(snapshot.averages)
-        self.activation_panel.set_detail(f"{snapshot.response} · mean and 95 %")
+        self.activation_panel.set_detail(f"{snapshot.response} · mean, 95 %")
         self.activation_panel.set_badge(SHAM if snapshot.sham == "on" else "")
         self.activation_view.show_curves(snapshot.curves, snapshot.unit)
         if snapshot.best is not None:
-            self.best_view.show_image(snapshot.best.image, response_text(snapshot.best.score))
+            self.best_view.show_image(snapshot.best.image, response_text(snapshot.best.score) + unit)
         if snapshot.estimate is not None:
             self.estimate_view.show_image(snapshot.estimate)
         self.facts_view.show_facts(snapshot.counts, snapshot.onsets, self.stimulator.n_held)

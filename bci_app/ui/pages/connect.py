@@ -156,8 +156,9 @@ class ConnectPage(Page):
         self.starting.look_again()
         self._begin_watch()
         self._hurry()
-        missing = self.holder.current.stream is not None and not self.holder.current.participant
-        (self.code if missing else self.table).setFocus()  # the code is what a session would ask for
+        holder, current = self.holder, self.holder.current
+        needed = current.stream is not None and holder.reads_own_sender() is None and not current.participant
+        (self.code if needed else self.table).setFocus()
 
     def left(self) -> None:
         """Look seldom, as soon as the chosen stream has been found."""
