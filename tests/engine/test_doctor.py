@@ -28,7 +28,8 @@ def by_name(checks: object) -> dict[str, Check]:
     return {check.name: check for check in checks}  # type: ignore[attr-defined]
 
 
-def test_nothing_essential_is_wrong_where_the_tests_run(tmp_path: Path) -> None:
+def test_nothing_essential_is_wrong_where_the_tests_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
     checks = list(examine(tmp_path / "runs", display=True, config=config_in_force()))
     assert [check for check in checks if check.state == "wrong"] == []
     found = by_name(checks)
