@@ -174,7 +174,8 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, bundles: dict[st
     arguments = ("--decoder", bundles["windows"], "--generator", bundles["generator"], "--folder", tmp_path / "file")
     complaint = command("run", *arguments).complaint()
     assert "cannot be written to" in complaint
-    assert "Choose another place with --folder" in complaint
+    assert "Choose another place" in complaint
+    assert "--folder" in complaint
     assert "cannot be written to" in command("demo", "--folder", tmp_path / "file" / "deep").complaint()
 
 
