@@ -256,7 +256,7 @@ def test_run_folders_are_new_private_and_vanish_if_nothing_came_into_them(tmp_pa
         write_json(first / "summary.json", {"a": 1})
     assert [path.name for path in first.parent.iterdir()] == [first.name]
     with (
-        pytest.raises(RecordingError, match=r"cannot be written to.*Choose another place with --folder"),
+        pytest.raises(RecordingError, match=r"cannot be written to.*Choose another place.*--folder"),
         run_folder(first / "summary.json", "demo"),
     ):
         pass
