@@ -62,6 +62,7 @@ class SessionsPage(Page):
         self._doing = ""
         self._tasks: list[Task] = []
         self._trashes: dict[Path, Trash] = {}
+        self._back: Path | None = None  # what was taken back, for the cursor
         self._closed = False
         self._make_widgets()
         self._lay_out()
@@ -170,6 +171,9 @@ class SessionsPage(Page):
 
     def _listed(self, entries: tuple[SessionEntry, ...]) -> None:
         self.table.show_entries(entries)
+        if self._back is not None:
+            self.table.select(self._back)
+            self._back = None
         n_mb = sum(entry.n_bytes for entry in entries) / 1e6
         runs = self.holder.current.runs
         self.state.setText(f"{len(entries)} in {runs}, {n_mb:,.1f} MB together" if entries else NOTHING)
@@ -317,7 +321,7 @@ class SessionsPage(Page):
         if not names or self._doing:
             return
         try:
-            self._trash.restore(names[-1])
+            self._back = self._trash.restore(names[-1])
         except BciError as error:
             self.said.emit(str(error), "warn")
             return

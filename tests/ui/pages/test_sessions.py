@@ -138,6 +138,8 @@ def test_a_deleted_session_is_taken_back_with_ctrl_z_and_gone_when_the_window_ha
     qtbot.keyClick(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     settle(qtbot, page)
     assert all_files(runs) == before
+    assert page.table.selected is not None
+    assert page.table.selected.folder == runs / "run-2"
     assert not page.undo.isEnabled()
     page.holder.choose(decoder=runs / "run-2" / "decoder")
     press(qtbot, page, runs / "run-2", "delete")
