@@ -279,7 +279,9 @@ class SessionsPage(Page):
     def _played(self, sender: Sender) -> None:
         self.holder.adopt(sender)
         self.said.emit(
-            f"{sender.watermark}: stream '{sender.stream.name}' is chosen. It begins when a page reads it.", "info"
+            f"{sender.watermark}: stream '{sender.stream.name}' is chosen. It begins when a page reads it, such as "
+            "Decode (Ctrl+4).",
+            "info",
         )
 
     def export(self, to: Format) -> None:

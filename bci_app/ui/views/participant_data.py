@@ -53,7 +53,7 @@ class ParticipantData(QWidget):
     def show_code(self, code: str, free: bool) -> None:
         """Whose data it is about, empty for nobody's, and whether something can be done now; a question is taken away."""
         self.code.setText(
-            f"Participant {code}: every session, and every decoder made of them, in the folder of runs."
+            f"Participant {code}: every session, and every decoder made of them, in this folder."
             if code
             else "Put the cursor on a session that has a participant's code."
         )

@@ -135,6 +135,7 @@ def test_missing_samples_leave_a_hole_and_no_warning(view: SignalView) -> None:
 
 def test_ids_of_pictures_are_shortened_to_what_they_show() -> None:
     assert short_label("shapes/red-square/0123456789ab") == "red-square"
+    assert short_label("shown/shapes/red-square/0123456789ab") == "red-square"  # as a replay tells it
     assert short_label("a-very-long-marker-name") == "a-very-long…"
 
 
