@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from bci_app.contract.units import Unit
 from bci_app.engine.views import SignalSnapshot, SignalWords
-from bci_app.pictures.shown import PREFIX
+from bci_app.pictures.shown import picture_label
 from bci_app.ui import theme
 from bci_app.ui.theme import Theme
 from bci_app.ui.views.envelope import envelope, step_for
@@ -388,7 +388,7 @@ def dress_axis(axis: pg.AxisItem, colours: Theme) -> None:
 
 def short_label(label: str) -> str:
     """A marker in few letters: of a picture's id, ``family/label/hash``, the middle part; live as in a replay."""
-    parts = label.removeprefix(PREFIX).split("/")
+    parts = picture_label(label).split("/")
     name = parts[1] if len(parts) == 3 else label
     return name if len(name) <= LABEL_LETTERS else name[: LABEL_LETTERS - 1] + "…"
 
