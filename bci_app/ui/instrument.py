@@ -27,7 +27,6 @@ from PySide6.QtWidgets import (
 
 from bci_app.ui import theme
 from bci_app.ui.pages.page import Holder, Page
-from bci_app.ui.theme import Theme
 from bci_app.ui.views.banner import Banner
 from bci_app.ui.views.status import NOT_MEDICAL, Chip
 from bci_app.ui.views.text import ElidedLabel, PlainLabel
@@ -122,7 +121,7 @@ class InstrumentWindow(QMainWindow):
         if index not in self._pages:
             kind = self.kinds[index]
             page: Page = getattr(import_module(kind.module), kind.name)(self.holder)
-            page.said.connect(self.say)
+            page.said.connect(partial(self._pass_on, page))
             page.wanted.connect(self.show_titled)
             page.immersed.connect(partial(self._on_immersed, page))
             self._keep_splits(page)
@@ -189,6 +188,12 @@ class InstrumentWindow(QMainWindow):
         return tuple(f"{page.title}: {page.busy}" for page in self._pages.values() if page.busy)
 
     # ------------------------------------------------------------------ words
+    def _pass_on(self, page: Page, text: str, tone: str) -> None:
+        """A session in front speaks for itself: what other pages merely note would lie over its header."""
+        in_front = self._pages.get(self._index)
+        if tone == "warn" or in_front is None or in_front is page or not in_front.is_immersed:
+            self.say(text, tone)
+
     def say(self, text: str, tone: str = "info") -> None:
         """Write a message across the top; a warning stays until the next one or another page."""
         self._passing.stop()
@@ -307,7 +312,7 @@ class InstrumentWindow(QMainWindow):
         """Dark or light; pages are made anew, but for those on which something runs: these keep their colours until then."""
         running = [page for page in self._pages.values() if page.busy]
         for page in running:
-            _hold_colours(page, self.holder.colours)
+            theme.hold(page, self.holder.colours)
         self.holder.choose(appearance="light" if self.holder.current.appearance == "dark" else "dark")
         app = QApplication.instance()
         if isinstance(app, QApplication):
@@ -391,10 +396,3 @@ class InstrumentWindow(QMainWindow):
             self.failed = True
             logger.error("A screenshot at %s was asked for; Qt could not write it. Choose a .png name.", screenshot)
         self.close()
-
-
-def _hold_colours(page: Page, colours: Theme) -> None:
-    """Let a page keep its colours when those of the program change: traces and curves were made for this ground."""
-    if not page.styleSheet():  # else they are held already
-        page.setStyleSheet(theme.style_sheet(colours))
-        page.setPalette(theme.palette(colours))

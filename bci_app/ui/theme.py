@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 SMALL_PT = 11
 """Smallest text anywhere in the window, in points."""
@@ -228,3 +228,10 @@ def style_sheet(theme: Theme) -> str:
     QComboBox:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled {{ color: {theme.muted}; }}
     QToolTip {{ background: {theme.panel}; color: {theme.text}; border: 1px solid {theme.border}; }}
     """
+
+
+def hold(widget: QWidget, colours: Theme) -> None:
+    """Let a widget keep its colours when those of the program change: traces and curves were made for this ground."""
+    if not widget.styleSheet():  # else they are held already
+        widget.setStyleSheet(style_sheet(colours))
+        widget.setPalette(palette(colours))

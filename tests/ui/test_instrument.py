@@ -297,3 +297,19 @@ def test_program_without_a_command_opens_the_window_where_there_is_a_display(
     told = CliRunner().invoke(app, [])
     assert opened == [True] * display
     assert ("Usage" in told.output) is not display
+
+
+def test_session_in_front_is_covered_by_no_note_of_another_page_but_by_its_warnings(make: Make) -> None:
+    window = make()
+    behind = window.current
+    window.show_page(1)
+    window.current.immerse(True)
+    behind.said.emit("A recording has come to its end.", "info")
+    assert window.banner.isHidden()
+    window.current.said.emit("A word of its own.", "info")
+    assert window.banner.text == "A word of its own."
+    behind.said.emit("The disk is full.", "warn")
+    assert window.banner.text == "The disk is full."
+    window.current.immerse(False)
+    behind.said.emit("A recording has come to its end.", "info")
+    assert window.banner.text == "A recording has come to its end."

@@ -163,7 +163,7 @@ class StartBox(QWidget):
         sender = self._holder.own_sender
         if sender is None or self._task is not None:
             return
-        words, tone = _end_of(sender), "info"
+        words, tone = _end_of(sender)
         try:
             if not sender.ended():
                 self._ended = None
@@ -258,12 +258,13 @@ class StartBox(QWidget):
         self.xdf.hide()
 
 
-def _end_of(sender: Sender) -> str:
+def _end_of(sender: Sender) -> tuple[str, str]:
+    """What to say of its end, and in which tone: only a recording is meant to end."""
     from bci_app.engine.senders import REPLAY  # loads models; whoever has a sender has loaded them
 
     if sender.watermark == REPLAY:
-        return "The recording has come to its end. It begins anew as soon as a page reads it."
-    return "The simulated participant has come to its end. Start another one."
+        return "The recording has come to its end. It begins anew as soon as a page reads it.", "info"
+    return "The simulated participant has come to its end. Start another one.", "warn"
 
 
 def is_xdf(file: Path) -> bool:
