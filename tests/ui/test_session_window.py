@@ -98,7 +98,7 @@ def test_figures_of_a_session_that_come_later_are_cut_by_no_edge(qapp: QApplicat
     qapp.processEvents()
     view = window.evidence_view
     for place, cell in view._cells.items():
-        cell.setText("+42.1 (+28.3 to +56.0)" if place[1] == COLUMNS[3] else "65.0")
+        cell.setText("+42.1\n(+28.3 to +56.0)" if place[1] == COLUMNS[3] else "65.0")
     qapp.processEvents()
     room = view.visibleRegion().boundingRect()
     assert all(room.contains(cell.mapTo(view, cell.rect().bottomRight())) for cell in view._cells.values())

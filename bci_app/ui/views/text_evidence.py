@@ -14,7 +14,7 @@ from bci_app.ui.views.text import PlainLabel, plain_tooltip
 
 WHAT = "BLEU-1, matched minus shuffled, in points; guessing gives 0"
 COLUMNS = ("Fed", "Matched", "Shuffled", "Difference")
-WIDEST = {COLUMNS[1]: "100.0", COLUMNS[2]: "100.0", COLUMNS[3]: "+99.9 (+99.9 to +99.9)"}
+WIDEST = {COLUMNS[1]: "100.0", COLUMNS[2]: "100.0", COLUMNS[3]: "(+99.9 to +99.9)"}
 """The longest that stands in a column."""
 ROWS = {"eeg": "{signal}", "noise": "Noise"}
 
@@ -131,7 +131,7 @@ class TextEvidenceView(QWidget):
     def _write(self, name: str, gap: Gap | None) -> None:
         texts = ("–",) * 3
         if gap is not None:
-            interval = f"{gap.gap.value:+.1f} ({gap.gap.low:+.1f} to {gap.gap.high:+.1f})"
+            interval = f"{gap.gap.value:+.1f}\n({gap.gap.low:+.1f} to {gap.gap.high:+.1f})"
             texts = (f"{gap.matched:.1f}", f"{gap.shuffled:.1f}", interval)
         for place, text in zip(COLUMNS[1:], texts, strict=True):
             self._cells[name, place].setText(text)
