@@ -11,13 +11,16 @@ import numpy as np
 
 from bci_app.bundles import shipped
 from bci_app.contract.bundle import open_bundle
-from bci_app.contract.errors import SettingsError, StreamError
+from bci_app.contract.errors import PictureError, SettingsError, StreamError
+from bci_app.contract.lines import read_lines
 from bci_app.contract.manifest import TextManifest
 from bci_app.engine.demo import GENERATOR, endless, picture_notes, picture_source
 from bci_app.engine.plan import Outlets, SessionPlan
 from bci_app.engine.settings import SessionSettings, StreamChoice
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
+from bci_app.pictures.picture import Picture
+from bci_app.pictures.shown import read_shown
 from bci_app.streams.bad_channels import read_bad_channels
 from bci_app.streams.markers import MarkerOutlet
 from bci_app.streams.replay import Pace, ReplayProcess
@@ -98,7 +101,22 @@ def replay_plan(
             watermark="REPLAY",
             source_ended=playing.has_ended,
             stamps_are_live=playing.speed == 1,
+            shown=shown_in(file, generator),
         )
+
+
+def shown_in(recording: Path, generator: Generator) -> dict[str, Picture]:
+    """The pictures that a recorded session kept, by the label of their markers; none of another recording.
+
+    None either for a generator without encoder: what is read could not be compared with them.
+    """
+    if not (recording / "trials.jsonl").is_file() or not generator.manifest.has_encoder:
+        return {}
+    labels = [str(line["picture"]) for line in read_lines(recording / "trials.jsonl") if line.get("picture")]
+    try:
+        return read_shown(recording, labels, generator.image_size)
+    except PictureError:
+        return {}  # as one whose pictures were not kept
 
 
 @dataclass(frozen=True, slots=True)

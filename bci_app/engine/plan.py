@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,8 @@ class SessionPlan:
     decoder: Decoder
     generator: Generator
     pictures: Iterator[Picture] | None = None
+    shown: Mapping[str, Picture] = field(default_factory=dict)
+    """What was on screen in a session that is replayed, by the `picture_label` of its marker: read and scored again."""
     outlets: Outlets | None = None
     folder: Path | None = None
     watermark: str = ""

@@ -37,12 +37,15 @@ class Sender(Protocol):
         Stands for the participant where no other code was given.
     live : bool
         Whether time stamps tell when samples were taken.
+    recording : Path or None
+        What is played.
     """
 
     stream: StreamChoice
     watermark: str
     code: str
     live: bool
+    recording: Path | None
 
     def outlets(self) -> Outlets | None:
         """Where a session that shows pictures announces them; None if nobody looks at pictures there."""
@@ -79,6 +82,7 @@ class SimulatedParticipant:
     """
 
     watermark, code = SIMULATED, "simulated"
+    recording: Path | None = None
     live = True
 
     def __init__(self, settings: ParticipantSettings) -> None:
@@ -143,6 +147,7 @@ class PlayedRecording:
     def __init__(
         self, file: Path, speed: float = 1.0, stream: str | None = None, unit: str | None = None, partial: bool = False
     ) -> None:
+        self.recording: Path | None = file
         bad = read_bad_channels(file)
         name, pace = f"Replay of {file.name}", Pace(speed=speed, wait_s=_PATIENCE_S)
         self._new = functools.partial(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,7 @@ from bci_app.engine.swap import Found, Models, Opening, check_exchange, find_dec
 from bci_app.engine.views import Identification, LatencyRow, Reconstruction, Status
 from bci_app.engine.worker import Worker
 from bci_app.pictures.picture import Picture, resize
+from bci_app.pictures.shown import picture_label
 from bci_app.streams.lsl import local_clock
 from bci_app.streams.source import StreamState
 
@@ -58,12 +61,15 @@ class Session(SignalSession):
     ----------
     plan : SessionPlan
         What is run; after an exchange of models it names the new ones.
+    shows_pictures, knows_pictures : bool
+        Whether it presents pictures; whether it knows what is on screen, so that what is read can be scored.
     """
 
     def __init__(self, plan: SessionPlan, clock: Callable[[], float] = local_clock) -> None:
         super().__init__(plan, clock)
         self.plan = plan
         self.shows_pictures = plan.pictures is not None
+        self.knows_pictures = self.shows_pictures or bool(plan.shown)
         self.reconstructions: Mailbox[Reconstruction] = Mailbox()
         self.latency = LatencyLog(with_age=plan.stamps_are_live)
         self.n_dropped = 0
@@ -74,11 +80,11 @@ class Session(SignalSession):
         self._opening: Opening | None = None
         self._ready_s = np.nan
         self._encoded_by = plan.generator
-        self._trained_on: frozenset[str] = frozenset()
-        """Pictures that a decoder knows which took over; those of the first one are not shown, see `endless`."""
+        self._trained_on = frozenset(plan.decoder.manifest.trained_on if plan.shown else ())
+        """Pictures that the decoder knows; those of the first one are not presented, see `endless`."""
         self._rng = np.random.default_rng(plan.settings.seed)
         self._presenter: Presenter | None = None
-        self._n_foreign = 0
+        self._numbers = count()  # of trials that were not presented here
         with ExitStack() as undo:
             if plan.outlets is not None:
                 undo.callback(plan.outlets.close)
@@ -296,7 +302,14 @@ class Session(SignalSession):
         self._note(marker, shown, shown.picture.label)
 
     def _marker_heard(self, marker: Marker) -> None:
-        self._note(marker, None, marker.label)
+        self._note(marker, self._shown_before(marker), marker.label)
+
+    def _shown_before(self, marker: Marker) -> Shown | None:
+        """What was on screen at a marker of a session that is replayed, if that is known."""
+        picture = self.plan.shown.get(picture_label(marker.label))
+        if picture is None:
+            return None
+        return Shown(next(self._numbers), picture, self._encoded_by.encode(picture.image[np.newaxis])[0])
 
     def _note(self, marker: Marker, shown: Shown | None, caption: str) -> None:
         self._live.note(marker, caption)
@@ -309,8 +322,7 @@ class Session(SignalSession):
 
     def _trial_read(self, trial: Trial, result: Reconstruction, shown: Shown | None) -> None:
         if shown is None:
-            self._record_unscored(trial, result, self._n_foreign, None)
-            self._n_foreign += 1
+            self._record(trial, result, next(self._numbers), None)
             return
         if shown.picture.id in self._trained_on:
             self._leave_unscored(trial, result, shown)
@@ -320,8 +332,15 @@ class Session(SignalSession):
         score = self._evidence.add(result.latent, noise, shown.latent)
         self._known.add(shown.picture, shown.latent)
         nearest = self._known.nearest(result.latent, centre, shown.picture, noise)
-        if self._live.recorder is not None:
-            self._record(trial, result, shown, noise, score)
+        self._record(
+            trial,
+            result,
+            shown.trial,
+            shown.picture,
+            identified=None if np.isnan(score) else score,
+            latent_noise=noise.tolist(),
+            latent_shown=shown.latent.tolist(),
+        )
         self._telling.tell(TrialRead(shown.trial, shown.picture, result.image, score, nearest))
         if self._presenter is not None:
             self._presenter.trial_done(shown.trial, read=True)
@@ -335,7 +354,7 @@ class Session(SignalSession):
 
     def _leave_unscored(self, trial: Trial, result: Reconstruction, shown: Shown) -> None:
         """The decoder that took over was trained on this very picture, so reading it proves nothing."""
-        self._record_unscored(trial, result, shown.trial, shown.picture)
+        self._record(trial, result, shown.trial, shown.picture)
         self._telling.now_and_then(
             "known picture",
             f"The decoder in use was trained on {shown.picture.id}, which was shown: it is read and not scored.",
@@ -354,44 +373,24 @@ class Session(SignalSession):
         return replace(shown, latent=generator.encode(image[np.newaxis])[0])
 
     def _record(
-        self, trial: Trial, result: Reconstruction, shown: Shown, noise: NDArray[np.float32], score: float
+        self, trial: Trial, result: Reconstruction, number: int, picture: Picture | None, **scored: Any
     ) -> None:
-        assert self._live.recorder is not None
-        name = f"trial_{shown.trial:04d}"
-        self._live.recorder.picture(f"{name}_shown", shown.picture.image)
-        self._live.recorder.picture(f"{name}_read", result.image)
-        self._live.recorder.trial(
-            {
-                "trial": shown.trial,
-                "marker": trial.marker.label,
-                "picture": shown.picture.id,
-                "onset_s": trial.marker.time,
-                "identified": None if np.isnan(score) else score,
-                "decoder": self.plan.decoder.bundle.digest,
-                "latent_read": result.latent.tolist(),
-                "latent_noise": noise.tolist(),
-                "latent_shown": shown.latent.tolist(),
-            }
-        )
-
-    def _record_unscored(self, trial: Trial, result: Reconstruction, number: int, picture: Picture | None) -> None:
-        """A trial without a score: what was shown is not known, or known to the decoder."""
+        """Keep a trial; without `scored`, what was shown is not known, or known to the decoder."""
         if self._live.recorder is None:
             return
         if picture is not None:
             self._live.recorder.picture(f"trial_{number:04d}_shown", picture.image)
         self._live.recorder.picture(f"trial_{number:04d}_read", result.image)
-        self._live.recorder.trial(
-            {
-                "trial": number,
-                "marker": trial.marker.label,
-                "picture": None if picture is None else picture.id,
-                "onset_s": trial.marker.time,
-                "identified": None,
-                "decoder": self.plan.decoder.bundle.digest,
-                "latent_read": result.latent.tolist(),
-            }
-        )
+        entry = {
+            "trial": number,
+            "marker": trial.marker.label,
+            "picture": None if picture is None else picture.id,
+            "onset_s": trial.marker.time,
+            "identified": None,
+            "decoder": self.plan.decoder.bundle.digest,
+            "latent_read": result.latent.tolist(),
+        }
+        self._live.recorder.trial(entry | scored)
 
     def _trial_dropped(self, marker: Marker, reason: str, shown: Shown | None) -> None:
         self.n_dropped += 1

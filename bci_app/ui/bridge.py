@@ -71,6 +71,7 @@ class Session(AnySession, Protocol):
     """What the window of a live reading needs besides."""
 
     shows_pictures: bool
+    knows_pictures: bool
     signal: SignalWords
 
     @property

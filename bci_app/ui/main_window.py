@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from bci_app.engine.budget import BudgetWatch
 from bci_app.engine.events import ModelsChanged, ModelsRefused, ShowPicture, TrialRead
 from bci_app.engine.views import LatencyRow, Reconstruction
+from bci_app.pictures.flash import FlashGuard
 from bci_app.ui import theme
 from bci_app.ui.background import Task
 from bci_app.ui.bridge import Bridge, Session
@@ -72,13 +73,14 @@ class MainWindow(SessionWindow):
         self._fade_ms = fade_ms
         self._budget = BudgetWatch()
         self._looking: Task | None = None
-        self._shows_pictures = session.shows_pictures
-        note = "On screen now; grey between pictures"
+        self._knows_pictures = session.knows_pictures
+        self._guard = FlashGuard()
+        note = "On screen now; grey between pictures" if session.shows_pictures else "On screen when it was recorded"
         self.shown_view = PictureView("Shown", note, "No picture yet")
         self.read_view = PictureView(f"Read from {words.name}", INFERENCE.format(signal=words.name), "Nothing read yet")
         self.nearest_view = NearestView(colours)
         self.history_view = HistoryView(colours)
-        self.identification_view = IdentificationView(colours, possible=session.shows_pictures, signal=words.name)
+        self.identification_view = IdentificationView(colours, possible=session.knows_pictures, signal=words.name)
         self.latency_view = LatencyView(colours)
         self.setWindowTitle(f"{session.title} – live decoder")
         self._build(HINT.format(signal=words.name), HelpOverlay(self, words.name, (*KEYS[:1], MODELS_KEY, *KEYS[1:])))
@@ -99,7 +101,7 @@ class MainWindow(SessionWindow):
         row.addWidget(self.shown_view, 10)
         row.addWidget(self.read_view, 10)
         row.addWidget(self.nearest_view, 3)
-        self.shown_view.setVisible(self._shows_pictures)
+        self.shown_view.setVisible(self._knows_pictures)
         self.history_panel = Panel("Last trials", self.history_view)
         self.history_panel.set_detail("score of a trial, chance 0.50")
         self.latency_panel = Panel("Latency, ms", self.latency_view)
@@ -107,8 +109,8 @@ class MainWindow(SessionWindow):
         self.identification_panel = Panel("Identification", self.identification_view)
         self.identification_panel.set_detail("pairs told apart, 95 %")
         centre = splitter(Qt.Orientation.Vertical, (Panel("", pictures), 64), (self.history_panel, 36))
-        self.history_panel.setVisible(self._shows_pictures)  # without a parent it would be a window that takes the keys
-        rows, widths = ((60, 40), (21, 53, 26)) if self._shows_pictures else ((25, 75), (33, 42, 25))
+        self.history_panel.setVisible(self._knows_pictures)  # without a parent it would be a window that takes the keys
+        rows, widths = ((60, 40), (21, 53, 26)) if self._knows_pictures else ((25, 75), (33, 42, 25))
         side = splitter(Qt.Orientation.Vertical, (self.identification_panel, rows[0]), (self.latency_panel, rows[1]))
         return splitter(
             Qt.Orientation.Horizontal, (self.signal_panel, widths[0]), (centre, widths[1]), (side, widths[2])
@@ -136,8 +138,17 @@ class MainWindow(SessionWindow):
         self.shown_view.show_now(event.picture.image, event, _trial_name(event.trial))
 
     def _on_trial(self, event: TrialRead) -> None:
+        if not self._session.shows_pictures:
+            self._show_again(event)
         self.history_view.add(event.trial + 1, event.picture.image, event.image, event.identified)
         self.nearest_view.show_nearest(event.nearest)
+
+    def _show_again(self, event: TrialRead) -> None:
+        """The picture of a trial that was presented another day, unless a fast replay would flash."""
+        image, now_s = event.picture.image, self._session.clock()
+        if self._guard.earliest(image, now_s) <= now_s:
+            self.shown_view.show_image(image, _trial_name(event.trial))
+            self._guard.shown(image, now_s)
 
     def _on_reconstruction(self, reconstruction: Reconstruction) -> None:
         n_held = self.bridge.guard.n_held
@@ -202,7 +213,7 @@ class MainWindow(SessionWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the choice of models in the middle as well, and the pictures large."""
         super().resizeEvent(event)
-        self.nearest_view.setVisible(self._shows_pictures and self.width() >= ROOM_FOR_NEAREST_PX)
+        self.nearest_view.setVisible(self._knows_pictures and self.width() >= ROOM_FOR_NEAREST_PX)
         self.model_choice.place()
 
     def release(self) -> None:

@@ -19,6 +19,7 @@ from bci_app.contract.windowing import TrialSpec, WindowSpec
 from bci_app.engine.closing import RunResult, run_and_report
 from bci_app.engine.demo import endless
 from bci_app.engine.events import Event, Finished, Problem, ShowPicture, TrialRead
+from bci_app.engine.opening import shown_in
 from bci_app.engine.plan import Outlets, SessionPlan
 from bci_app.engine.reopening import identification_curve, report_again
 from bci_app.engine.session import Session
@@ -30,8 +31,10 @@ from bci_app.inference.generator import Generator
 from bci_app.pictures.picture import make_picture
 from bci_app.pictures.source import builtin
 from bci_app.streams.markers import MarkerOutlet
+from bci_app.streams.replay import Pace
 from bci_app.streams.run_folder import read_run
 from tests.engine.conftest import CHANNELS, SFREQ, until
+from tests.player import PlayerThread
 from tests.sender import Sender
 from tests.tiny import tiny_decoder
 
@@ -186,6 +189,42 @@ def test_a_session_that_was_killed_comes_to_the_same_figures_as_one_that_ended(s
 
 def decoder_mean(run: Run) -> np.ndarray:
     return run.session.plan.decoder.latent_mean
+
+
+def replayed(run: Run, decoder: Decoder, generator: Generator) -> Session:
+    """The session on the recording of `run`, with its pictures, after all six trials were read."""
+    with PlayerThread(run.folder, name=f"Replay {uuid4().hex}", pace=Pace(speed=0.0)) as player:
+        stream = StreamChoice(source_id=player.source_id, markers=player.marker_description.name)
+        plan = SessionPlan(
+            SessionSettings(stream=stream), "replay", decoder, generator, stamps_are_live=False,
+            shown=shown_in(run.folder, generator),
+        )  # fmt: skip
+        session, told = Session(plan), list[Event]()
+        session.start(told.append)
+        try:
+            assert until(lambda: sum(isinstance(event, TrialRead) for event in told) == 6)
+        finally:
+            session.stop()
+    return session
+
+
+def test_a_replay_of_a_session_comes_to_its_very_scores(shown: Run, generator: Generator, decoder: Decoder) -> None:
+    again = replayed(shown, decoder, generator)
+    assert len(again.trial_latents()["shown"]) == 6
+    for name, latents in shown.session.trial_latents().items():
+        np.testing.assert_array_equal(again.trial_latents()[name], latents)
+    np.testing.assert_array_equal(again.identification().decoder.mean, shown.session.identification().decoder.mean)
+
+
+def test_a_replay_scores_no_picture_that_the_decoder_was_trained_on(
+    shown: Run, generator: Generator, decoder: Decoder
+) -> None:
+    knowing = Decoder.open(decoder.bundle, generator)
+    known = tuple(shown_in(shown.folder, generator))
+    knowing.manifest = knowing.manifest.model_copy(update={"trained_on": known})
+    again = replayed(shown, knowing, generator)
+    assert len(again.trial_latents()["read"]) == 0
+    assert any("was trained on" in problem for problem in again.problems)
 
 
 def test_trials_round_foreign_markers_are_read_and_kept_but_not_scored(

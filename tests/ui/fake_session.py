@@ -57,7 +57,7 @@ class FakeSession:
     title = "Simulated participant"
 
     def __init__(self, *, n_channels: int = 32, sfreq: float = 250.0, shows_pictures: bool = True) -> None:
-        self.shows_pictures = shows_pictures
+        self.shows_pictures = self.knows_pictures = shows_pictures
         self.signal = SignalWords(n_channels=n_channels, sfreq=sfreq)
         self.reading = False
         self.reconstructions: Mailbox[Reconstruction] = Mailbox()

@@ -23,6 +23,7 @@ from bci_app.engine.events import (
 )
 from bci_app.engine.nearest import Nearest, Neighbour
 from bci_app.engine.views import SignalWords, Status
+from bci_app.pictures.picture import make_picture
 from bci_app.ui import theme
 from bci_app.ui.main_window import ROOM_FOR_NEAREST_PX, MainWindow
 from tests.ui.conftest import MakeWindow
@@ -195,6 +196,24 @@ def test_without_pictures_only_what_was_read_is_shown(make_window: MakeWindow, q
     session.reconstructions.put(reconstruction(None, 1.0))
     qapp.processEvents()
     assert len(session.handed) == 1
+
+
+def test_a_replay_shows_each_picture_when_its_trial_was_read_and_never_flashes(
+    make_window: MakeWindow, qapp: QApplication
+) -> None:
+    session = FakeSession(shows_pictures=False)
+    session.knows_pictures = True
+    window, _ = make_window(session)
+    assert not window.shown_view.isHidden()
+    for trial in range(20):  # in one second, as a replay at many times the speed gives them
+        black_or_white = make_picture(np.full((64, 64, 3), 255 * (trial % 2), np.uint8), "flat", str(trial % 2))
+        session.now_s += 0.05
+        session.say(TrialRead(trial, black_or_white, made_up_reading(trial), 1.0))
+        qapp.processEvents()
+        if trial == 0:
+            assert window.shown_view.detail == "Trial 1"
+    assert window.history_view.trials[-1] == 20
+    assert window._guard.n_held > 0
 
 
 def test_space_holds_the_eeg_still_and_lets_it_run_again(make_window: MakeWindow, qtbot: object) -> None:

@@ -102,7 +102,7 @@ class DecodePage(SessionPage):
         self._started_s = time.time()
 
         def work(tell: OnProgress) -> Opened:
-            from bci_app.engine.opening import open_plan
+            from bci_app.engine.opening import open_plan, shown_in
             from bci_app.engine.session import Session
 
             tell(0, 1, "opening the models")
@@ -111,6 +111,7 @@ class DecodePage(SessionPage):
             )
             if own is not None and own.code == "replay":
                 own.rewind()
+                plan.shown = {} if own.recording is None else shown_in(own.recording, plan.generator)
                 plan.source_ended, plan.stamps_are_live = own.ended, own.live
             tell(0, 1, "connecting")
             return open_in_folder(runs, "run", plan, Session)

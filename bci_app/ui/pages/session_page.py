@@ -273,7 +273,6 @@ class SessionPage(Page):
             return
         self._stack.setCurrentWidget(self._front)
         self._stack.removeWidget(window)
-        window.deleteLater()
 
         def write(tell: OnProgress) -> RunResult:
             with opened.undo:
@@ -282,6 +281,8 @@ class SessionPage(Page):
         self._writing = task = Task(write, f"report of {self.title}", parent=self)
         task.succeeded.connect(self._on_written)
         task.failed.connect(self._on_not_written)
+        for over in (task.succeeded, task.failed):
+            over.connect(window.deleteLater)  # not before: until its session has ended, threads know its bridge
         self._run(task)
         self._show_state("writing the report")
 
