@@ -102,7 +102,9 @@ def test_a_trial_that_cannot_be_is_dropped_with_the_reason(marker_s: float, reas
 
 
 @pytest.mark.parametrize(("before_s", "n_trials"), [(0.007, 0), (0.0055, 0), (0.0045, 1), (0.0, 1)])
-def test_after_a_gap_the_first_sample_serves_only_markers_that_are_nearest_to_it(before_s: float, n_trials: int) -> None:
+def test_after_a_gap_the_first_sample_serves_only_markers_that_are_nearest_to_it(
+    before_s: float, n_trials: int
+) -> None:
     """A sample lasts 10 ms: what lies more than 5 ms before the first one that came belongs to one that did not."""
     store = store_of(400, gaps=(137,))
     trials = MarkerTrials(TrialSpec(start_s=0.0, stop_s=0.3), SFREQ)
