@@ -157,8 +157,8 @@ class Session(SignalSession):
 
     @property
     def reading(self) -> bool:
-        """Whether a window is being read at this moment. Any thread."""
-        return self._reader.reading
+        """Whether a window is being read at this moment, or is about to be. Any thread."""
+        return self._reader.reading or (isinstance(self._decoding, SlidingDecoding) and self._decoding.due)
 
     def swap(self, decoder: Path, generator: Path | None = None) -> None:
         """Read with other models as soon as they are opened and verified; GUI thread, returns at once.

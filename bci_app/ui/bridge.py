@@ -46,7 +46,7 @@ class AnySession(Protocol):
 
     @property
     def reading(self) -> bool:
-        """Whether a window of signal is being read at this moment."""
+        """Whether a window of signal is being read at this moment, or is about to be."""
 
     def start(self, on_event: Callable[[Event], None]) -> None:
         """Start the threads; `on_event` is called from them."""
