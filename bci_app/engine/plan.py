@@ -59,8 +59,6 @@ class SessionPlan:
     decoder: Decoder
     generator: Generator
     pictures: Iterator[Picture] | None = None
-    shown: Mapping[str, Picture] = field(default_factory=dict)
-    """What was on screen in a session that is replayed, by the `picture_label` of its marker: read and scored again."""
     outlets: Outlets | None = None
     folder: Path | None = None
     watermark: str = ""
@@ -70,6 +68,8 @@ class SessionPlan:
     """Whether time stamps tell when samples were taken; not so in a replay at another speed than 1."""
     notes: tuple[str, ...] = ()
     """What the user should know from the start; told as problems that end nothing."""
+    shown: Mapping[str, Picture] = field(default_factory=dict)
+    """What was on screen in a session that is replayed, by the `picture_label` of its marker: read and scored again."""
 
     @property
     def signal(self) -> SignalPlan:
