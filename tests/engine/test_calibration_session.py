@@ -96,7 +96,9 @@ def test_what_was_shown_and_recorded_becomes_a_decoder_without_the_channels_mark
     assert opened.manifest.channels == CHANNELS[:3]
     listed = find_decoders(tmp_path)
     assert [(each.folder, each.name) for each in listed] == [((folder / "decoder").resolve(), "P07")]
-    assert listed[0].figure == f"pairwise identification {result.score.value:.2f}, chance 0.50"
+    score = result.score
+    figure = f"pairwise identification {score.value:.2f} ({score.low:.2f} to {score.high:.2f}), chance 0.50"
+    assert listed[0].figure == figure
     assert set(opened.manifest.trained_on) == {picture.id for picture in plan.pictures}
     known = calibration_pictures(opened.bundle.folder, opened.manifest.trained_on, generator.image_size)
     assert {picture.id for picture in known} == set(opened.manifest.trained_on)

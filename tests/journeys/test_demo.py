@@ -76,14 +76,14 @@ def check_results(run: Path) -> None:
 
 
 def replay_reads_the_same(run: Path, generator: Path, command: Command) -> None:
-    """The raw recording, played over LSL at five times its speed, gives the latents that were read live."""
+    """The raw recording, played over LSL at five times its speed, gives the latents that were read live, and their scores."""
     again = run.parent.parent / "again"
     outcome = command(
         "replay", run, "--decoder", run / "decoder", "--generator", generator, "--speed", "5", "--folder", again,
         "--offscreen",
     )  # fmt: skip
     assert outcome.status == 0, outcome.err
-    assert "The recording has ended. 6 pictures were read from the EEG" in outcome.out
+    assert "The recording has ended. In 6 single trials" in outcome.out
     assert "WARNING" not in outcome.err
     (second,) = again.iterdir()
     read = [np.array([each["latent_read"] for each in read_lines(at / "trials.jsonl")]) for at in (run, second)]
@@ -93,6 +93,9 @@ def replay_reads_the_same(run: Path, generator: Path, command: Command) -> None:
     summary = json.loads((second / "summary.json").read_text("utf-8"))
     assert summary["watermark"] == "REPLAY"
     assert summary["problems"] == []
+    first = json.loads((run / "summary.json").read_text("utf-8"))
+    assert summary["identification"]["n_trials"] == 6
+    assert not same.all() or summary["identification"] == first["identification"]
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
