@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bci_app.contract.errors import RecordingError, SettingsError
 from bci_app.engine.plan import SessionPlan
@@ -88,9 +88,20 @@ def close_and_report(session: Session, command_started_s: float | None = None) -
     summary["first_picture_at"] = at
     summary["first_picture_after_s"] = None if at is None or command_started_s is None else at - command_started_s
     told = paragraph(summary)
+    return keep_results(folder, summary, told, lambda: write_report(folder, summary, session.identification()))
+
+
+def keep_results(folder: Path, summary: dict[str, Any], told: str, write: Callable[[], Path]) -> RunResult:
+    """Write ``summary.json`` into `folder`, and the report by `write`, which returns its path; `told` is what it comes to.
+
+    Raises
+    ------
+    RecordingError
+        If the disk refuses; `told` is said with it, since it stands nowhere else.
+    """
     try:
         write_json(folder / "summary.json", summary)
-        report = write_report(folder, summary, session.identification())
+        report = write()
     except RecordingError as error:
         raise RecordingError(f"{told} {error}") from None
     return RunResult(report, told, summary["failed"], summary["ended"] if summary["failed"] else "")

@@ -54,7 +54,7 @@ def export_session(folder: Path, to: Format, place: Path, subject: str = "") -> 
     code, task = subject or str(about.get("participant", "")), TASKS.get(about["kind"], str(about["kind"]))
     written = []
     for part in [each for each in parts if described(each).n_samples] or parts:  # one that was given up is empty
-        recording, others = read_run(part), read_run(part, as_sent=True)
+        recording, others = read_run(part), read_run(part, as_sent=True) if described(part).as_sent else None
         if to == "bids":
             written.append(write_bids(recording, place, code, task, read_bad_channels(part), _notes(about), others))
         else:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bci_app.contract.errors import RecordingError
-from bci_app.engine.closing import RunResult, run_then_close
-from bci_app.engine.summary import write_json
+from bci_app.engine.closing import RunResult, keep_results, run_then_close
 from bci_app.engine.text_plan import TextPlan
 from bci_app.engine.text_report import write_text_report
 from bci_app.engine.text_session import TextSession
@@ -45,10 +43,4 @@ def close_text_and_report(session: TextSession) -> RunResult:
     assert folder is not None, "a session without a folder has no report"
     session.stop()
     summary = summarise_text(session)
-    told = text_paragraph(summary)
-    try:
-        write_json(folder / "summary.json", summary)
-        report = write_text_report(folder, summary)
-    except RecordingError as error:
-        raise RecordingError(f"{told} {error}") from None
-    return RunResult(report, told, summary["failed"], summary["ended"] if summary["failed"] else "")
+    return keep_results(folder, summary, text_paragraph(summary), lambda: write_text_report(folder, summary))
