@@ -2,7 +2,8 @@
 
 In version 7.3 the elements of an array lie apart, and each field holds references to them; an array of one struct has its
 values in its fields at once. Axes are stored in the reverse order, characters as the numbers of UTF-16, and an empty array
-as its size, marked MATLAB_empty. Nothing is read before it is asked for; a file of version 5 can only be read whole.
+as its size, marked MATLAB_empty. Nothing is read before it is asked for. An array of version 5 can only be read whole, and
+takes as much memory as it has in MATLAB, where it may have two gigabytes.
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ class _Hdf5:
             node = self._group[field]
             self._known[field] = node[()].ravel() if _is_spread(node) else node
         known = self._known[field]
-        return self._group.file[known[self._number]] if isinstance(known, np.ndarray) else known
+        return self._group[known[self._number]] if isinstance(known, np.ndarray) else known
 
 
 def _version5_structs(value: NDArray[Any] | None) -> Sequence[Struct]:

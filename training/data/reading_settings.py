@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from glob import glob
+from glob import glob, has_magic
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from bci_app.contract.errors import SettingsError
 from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.contract.reading import SentenceSpec
 from training.data.simulated_readings import SimulatedReadingsSettings
@@ -24,9 +25,14 @@ Paths = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 def matching(patterns: Sequence[str]) -> list[Path]:
-    """The files that paths and patterns name, each once; a pattern that matches nothing is taken for a path."""
-    found = [each for pattern in patterns for each in (sorted(glob(pattern)) or [pattern])]  # noqa: PTH207
-    return [Path(each) for each in dict.fromkeys(found)]
+    """The files that paths and patterns name, each once; SettingsError if there is none of a pattern."""
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        names = sorted(glob(pattern))  # noqa: PTH207
+        if not names and has_magic(pattern) and not Path(pattern).exists():
+            raise SettingsError(f"'{pattern}' must match a file; there is none. Check the folder, or leave it out.")
+        found |= dict.fromkeys(map(Path, names or [pattern]))
+    return list(found)
 
 
 class Filtering(Frozen):

@@ -4,6 +4,10 @@ A file ``results<SUBJECT>_<TASK>.mat`` holds one struct ``sentenceData`` for eac
 (105, n_times), 500 Hz, and for each word how often it was looked at, and the mean amplitude of eight bands at 105
 electrodes (``GD_t1`` and so on) over the fixations that a measure counts.
 
+What was lost looks different from file to file. Sessions without EEG or gaze may be missing, or their sentences hold NaN or
+nothing in place of words and EEG; a sentence beyond 90 microvolts keeps its words, without EEG, and a fixation beyond them
+has 105 NaN in each band; a word that nobody looked at has empty fields, and if nobody looked at any, no fields but its text.
+
 Source: Hollenstein et al. 2018, Scientific Data 5, 180291; Hollenstein et al. 2020, LREC.
 """
 
@@ -11,12 +15,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from rich import get_console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bci_app.contract.errors import ChannelError, RecordingError, SettingsError
 from bci_app.contract.preprocessing import PreprocessingSpec, Preprocessor
@@ -42,6 +48,7 @@ WAVES_ARE_CLEANED = (
     "whole recordings; a reader of it runs live only as well as the live signal is clean."
 )
 _N_SENTENCES: dict[ZucoTask, int] = {"SR": 400, "NR": 300, "TSR": 407, "NR-2": 349, "TSR-2": 390}
+_ANSWER = "answer_mean_t1"
 _NAME = re.compile(r"results(?P<subject>[A-Z]{3})_(?P<task>[A-Z]+)\.mat")
 _VERSION_OF_INITIAL = {"Z": "", "Y": "-2", "X": "-2"}
 _NAMED = 3
@@ -81,7 +88,7 @@ def read_zuco(settings: ZucoReadings) -> Readings:
     Raises
     ------
     SettingsError
-        If a file is of another task than was asked for, or no sentence is left.
+        If a file is of another task than was asked for, or there twice, or no sentence is left.
     RecordingError
         If a file is no result file of ZuCo, is cut, or holds something else where text or numbers must be.
     ChannelError
@@ -91,12 +98,15 @@ def read_zuco(settings: ZucoReadings) -> Readings:
     spec = settings.filtering.spec(CHANNELS, SFREQ) if waves else None
     items: list[Reading] = []
     notes: list[str] = [WAVES_ARE_CLEANED] if waves else []
-    for path in matching(settings.files):
-        found, told = _read_file(_source(path, settings.tasks), settings, spec)
+    for source in _with_progress(_sources(settings)):
+        found, told = _read_file(source, settings, spec)
         items += found
         notes += told
     if not items:
-        raise SettingsError(f"No sentence of ZuCo is left to learn from. {' '.join(notes)}")
+        raise SettingsError(
+            f"No sentence of ZuCo is left to learn from. {' '.join(notes)} Give other files, or larger data.max_words or "
+            "data.max_s."
+        )
     return Readings(
         tuple(items),
         settings.reads,
@@ -107,6 +117,29 @@ def read_zuco(settings: ZucoReadings) -> Readings:
         licence="CC BY 4.0",
         notes=tuple(notes),
     )
+
+
+def _sources(settings: ZucoReadings) -> list[_Source]:
+    """The files, none of which may hold what another one does."""
+    known: dict[tuple[str, str], Path] = {}
+    sources = [_source(path, settings.tasks) for path in matching(settings.files)]
+    for path, subject, task in sources:
+        first = known.setdefault((subject, task), path)
+        if first != path:
+            raise SettingsError(f"'{first}' and '{path}' are both of {subject} in task {task}. Give one of them.")
+    return sources
+
+
+def _with_progress(sources: Sequence[_Source]) -> Iterator[_Source]:
+    """The files, each named in the terminal while it is read: published ones have up to four gigabytes."""
+    console = get_console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=len(sources))
+        for source in sources:
+            progress.update(task, description=source.path.name)
+            yield source
+            progress.advance(task)
 
 
 def _source(path: Path, tasks: Sequence[ZucoTask] | None) -> _Source:
@@ -135,7 +168,7 @@ def _read_file(
     items: list[Reading] = []
     left_out: dict[str, list[str]] = {}
     with open_structs(source.path, "sentenceData") as sentences:
-        _check_task(source, len(sentences))
+        _check_task(source, sentences)
         for number, sentence in enumerate(sentences, start=1):
             try:
                 outcome = _reading(sentence, source, settings, spec)
@@ -153,13 +186,19 @@ def _read_file(
     return items, [_note(source.path, reason, texts) for reason, texts in left_out.items()]
 
 
-def _check_task(source: _Source, n_sentences: int) -> None:
-    """Each task shows another number of sentences, and subjects who missed some have empty ones in their place."""
-    others = [task for task, n in _N_SENTENCES.items() if n == n_sentences and task != source.task]
-    if others:
+def _check_task(source: _Source, sentences: Sequence[Struct]) -> None:
+    """A file never holds more sentences than its task shows, and fewer if sessions were left out.
+
+    Two sessions of 50 less, `SR` has as many as `NR`; its files alone have fields of what was measured during answers.
+    """
+    n, most = len(sentences), _N_SENTENCES[source.task]
+    others = [task for task, of_task in _N_SENTENCES.items() if of_task == n and task != source.task]
+    same_version = [task for task in others if task.endswith("-2") == source.task.endswith("-2")]
+    is_sr = source.task == "SR" and _ANSWER in sentences[0].fields
+    if n > most or (same_version and not is_sr):
         raise SettingsError(
-            f"'{source.path.name}' must hold task {source.task}, which has {_N_SENTENCES[source.task]} sentences; it holds "
-            f"{n_sentences}, as many as {others[0]} has. Check which file it is, and call it as it was published."
+            f"'{source.path.name}' must hold task {source.task}, which has {most} sentences; it holds {n}"
+            f"{f', as many as {others[0]} has' if others else ''}. Check which file it is, and call it as it was published."
         )
 
 

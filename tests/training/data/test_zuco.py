@@ -279,21 +279,6 @@ def test_a_file_of_another_task_is_refused_by_its_name(tmp_path: Path, name: str
         _read(path, tasks=(other,))
 
 
-@pytest.mark.parametrize(
-    ("name", "write", "n", "task", "other"),
-    [
-        ("resultsZAB_NR.mat", write_version5, 400, "NR", "SR"),
-        ("resultsYAC_TSR.mat", write_version73, 349, "TSR-2", "NR-2"),
-    ],
-)
-def test_a_file_of_another_task_is_refused_by_what_it_holds(
-    tmp_path: Path, name: str, write: Write, n: int, task: str, other: str
-) -> None:
-    few = [{"content": f"Sentence {number}.", "rawData": NAN, "word": NAN} for number in range(n)]
-    with pytest.raises(SettingsError, match=f"'{name}' must hold task {task}, .* {n}, as many as {other} has"):
-        _read(write(tmp_path / name, few))
-
-
 @pytest.mark.parametrize("name", ["sentences.mat", "resultsABC_NR.mat", "resultsZAB.mat", "resultsZAB_SR.txt"])
 def test_a_file_that_is_not_called_as_published_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(RecordingError, match=f"results<SUBJECT>_<TASK>.mat.* got '{name}'"):
