@@ -2,7 +2,8 @@
 
 A sentence is known by its key (`bci_app.text.words.sentence_key`), in whatever task, version and print it was read and
 by whomever: a language model that has seen it once writes it from memory. Sides are drawn among the sentences, not among
-the readings, and not in the order of the recording, in which neighbours come from the same passage.
+the readings, and not in the order of the recording, in which neighbours come from the same passage. Sentences that nearly
+equal one another, as those do that were corrected between two tasks or versions, are drawn together.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from bci_app.contract.errors import SettingsError
 from training.data.reading_settings import (
@@ -24,6 +27,8 @@ from training.data.reading_settings import (
 from training.data.readings import Readings
 from training.data.splits import Indices, Split
 
+Group = tuple[str, ...]
+"""Keys of sentences that are drawn together."""
 _NAMED = 3
 _AT_ONCE = 256
 """Sentences that are compared with all others at once."""
@@ -40,7 +45,8 @@ class ReadingDivision:
     held_out : str
         In words, what is kept apart; stands beside every score.
     notes : tuple of str
-        How many scored sentences nearly equal one on the training side.
+        How many scored sentences nearly equal one on the training side, where they are not drawn together: of the simulated
+        reader's grammar, whose sentences are all alike.
     """
 
     folds: tuple[Split, ...]
@@ -126,19 +132,20 @@ def sentence_folds(readings: Readings, n_folds: int = 5, *, validation: float = 
     SettingsError
         If there are fewer sentences than folds, or less than two folds.
     """
-    keys = np.unique(readings.keys)
-    if not 2 <= n_folds <= len(keys):
+    groups = _shuffled_groups(readings, seed)
+    if not 2 <= n_folds <= len(groups):
         raise SettingsError(
             f"Sentences are divided into 2 folds or more, with one sentence in each at least; got {n_folds} folds of the "
-            f"{len(keys)} sentences of '{readings.name}'. Take fewer folds or read more."
+            f"{len(groups)} sentences of '{readings.name}', those that nearly equal one another counted once. Take fewer folds "
+            "or read more."
         )
-    shuffled = np.random.default_rng(seed).permutation(keys)
     splits = []
-    for scored in np.array_split(shuffled, n_folds):
-        others = shuffled[~np.isin(shuffled, scored)]
-        n_chosen_by = _count(validation, len(others))
-        _check_enough(readings, len(others) - n_chosen_by)
-        splits.append(_split(readings, others[n_chosen_by:], others[:n_chosen_by], scored))
+    for scored in _parts(groups, n_folds):
+        of_fold = set(scored)
+        others = [group for group in groups if group not in of_fold]
+        chosen_by, rest = _drawn(others, _count(validation, sum(map(len, others))))
+        _check_enough(readings, len(rest))
+        splits.append(_split(readings, _keys(rest), _keys(chosen_by), _keys(scored)))
     return splits
 
 
@@ -263,11 +270,52 @@ def _drawn_sentences(
     readings: Readings, test: float, validation: float, seed: int
 ) -> tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_]]:
     """Keys to score, to choose by and to learn from: the same for the same sentences, whatever the order of readings."""
+    groups = _shuffled_groups(readings, seed)
+    n = sum(map(len, groups))
+    scored, others = _drawn(groups, _count(test, n))
+    chosen_by, rest = _drawn(others, _count(validation, n))
+    _check_enough(readings, len(rest))
+    return _keys(scored), _keys(chosen_by), _keys(rest)
+
+
+def _shuffled_groups(readings: Readings, seed: int) -> list[Group]:
+    """Keys in random order, those together that nearly equal one another, directly or by way of others."""
     keys = np.unique(readings.keys)
-    shuffled = np.random.default_rng(seed).permutation(keys)
-    n_test, n_validation = _count(test, len(keys)), _count(validation, len(keys))
-    _check_enough(readings, len(keys) - n_test - n_validation)
-    return shuffled[:n_test], shuffled[n_test : n_test + n_validation], shuffled[n_test + n_validation :]
+    number = {key: row for row, key in enumerate(keys.tolist())}
+    pairs = [(number[one], number[other]) for one, other in near_duplicates(list(number), list(number))]
+    rows, columns = np.array(pairs, int).reshape(-1, 2).T
+    linked = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(keys), len(keys)))
+    label = connected_components(linked, directed=False)[1]
+    first = np.sort(np.unique(label, return_index=True)[1])
+    return [tuple(keys[label == label[row]].tolist()) for row in np.random.default_rng(seed).permutation(first)]
+
+
+def _drawn(groups: Sequence[Group], n: int) -> tuple[list[Group], list[Group]]:
+    """The first groups with `n` sentences, or a few less if the next is too large; and the others."""
+    taken: list[Group] = []
+    rest: list[Group] = []
+    for group in groups:
+        if len(group) <= n:
+            taken.append(group)
+            n -= len(group)
+        else:
+            rest.append(group)
+    return taken, rest
+
+
+def _parts(groups: Sequence[Group], n_parts: int) -> list[list[Group]]:
+    """All groups in parts of about as many sentences."""
+    parts: list[list[Group]] = []
+    left = list(groups)
+    for still in range(n_parts, 0, -1):
+        n = -(-sum(map(len, left)) // still)
+        part, left = _drawn(left, n) if still > 1 else (left, [])
+        parts.append(part)
+    return parts
+
+
+def _keys(groups: Sequence[Group]) -> NDArray[np.str_]:
+    return np.array([key for group in groups for key in group], dtype=str)
 
 
 def _count(share: float, n: int) -> int:

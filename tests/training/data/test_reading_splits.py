@@ -96,6 +96,70 @@ def test_sentences_may_be_shared_with_new_subjects_only_by_a_switch_that_is_told
     assert "same sentences were" not in apart.held_out
 
 
+def _nearly_equal(seed: int) -> Readings:
+    """Random sentences in two tasks of two versions, of which some are corrected from one to the next, by a word or two."""
+    rng = np.random.default_rng(seed)
+    items, last = [], []
+    for number in range(60):
+        if last and rng.random() < 0.4:
+            last = [*last]
+            last[rng.integers(len(last))] = f"corrected{number}"
+        else:
+            last = [f"w{each}" for each in rng.integers(0, 400, rng.integers(5, 20))]
+        text = " ".join(last)
+        tasks = rng.choice(["SR", "NR", "NR-2", "TSR-2"], rng.integers(1, 4), replace=False)
+        shown = [text, text.upper() + "!", f"“{text}”"]
+        items += [Reading(str(rng.choice(shown)), _signal(), str(rng.choice(SUBJECTS)), str(task)) for task in tasks]
+    return Readings(tuple(items), "word-features", ("f",))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "settings", [UniqueSentences(test=0.2), SentenceFolds(n_folds=4), UniqueSubjects(subjects=("B",), test=0.3)]
+)
+def test_no_sentence_is_on_two_sides_nor_one_that_nearly_equals_it(
+    settings: UniqueSentences | SentenceFolds | UniqueSubjects, seed: int
+) -> None:
+    readings = _nearly_equal(seed)
+    assert near_duplicates(readings.keys, readings.keys)
+    division = divide_readings(readings, settings, seed)
+    assert division.notes == ()
+    for fold in division.folds:
+        sides = [sorted(_keys(readings, side)) for side in _sides(fold)]
+        for one, other in ((0, 1), (0, 2), (1, 2)):
+            assert not set(sides[one]) & set(sides[other])
+            assert near_duplicates(sides[one], sides[other]) == []
+            assert not set(_sides(fold)[one]) & set(_sides(fold)[other])
+
+
+def test_every_reading_is_scored_once_though_some_sentences_are_drawn_together() -> None:
+    readings = _nearly_equal(0)
+    folds = sentence_folds(readings, 4, seed=1)
+    assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(len(readings)))
+    n_sentences = len(set(readings.keys))
+    assert all(abs(len(_keys(readings, fold.test)) - n_sentences / 4) < n_sentences / 8 for fold in folds)
+
+
+def test_sentences_that_are_linked_by_others_between_them_are_drawn_together() -> None:
+    words = [[f"{'b' if place < changed else 'a'}{place}" for place in range(8)] for changed in range(9)]
+    chain = [" ".join(each) for each in words]  # the first and the last have no word in common
+    others = [f"x{number} y{number}" for number in range(91)]
+    readings = Readings(tuple(Reading(each, _signal(), "A") for each in [*chain, *others]), "word-features", ("f",))
+    for seed in range(10):
+        split = split_by_sentence(readings, test=0.3, validation=0.3, seed=seed)
+        assert [len(side) for side in _sides(split)] == [40, 30, 30]
+        assert {len(_keys(readings, side) & set(chain)) for side in _sides(split)} == {0, 9}
+
+
+def test_what_is_too_much_alike_to_be_divided_is_refused() -> None:
+    words = [[f"{'b' if place < changed else 'a'}{place}" for place in range(8)] for changed in range(9)]
+    readings = Readings(tuple(Reading(" ".join(each), _signal(), "A") for each in words), "word-features", ("f",))
+    with pytest.raises(SettingsError, match="to score; of 'readings' none are left"):
+        split_by_sentence(readings, test=0.3)
+    with pytest.raises(SettingsError, match="2 folds of the 1 sentences of 'readings', those that nearly equal"):
+        sentence_folds(readings, 2)
+
+
 @pytest.mark.parametrize(
     ("settings", "n_folds", "told"),
     [
