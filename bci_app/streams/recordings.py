@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from bci_app.streams.run_folder import read_run
 MNE_SUFFIXES = (".fif", ".fif.gz", ".vhdr", ".edf", ".bdf", ".set")
 XDF_SUFFIXES = (".xdf", ".xdfz", ".xdf.gz")
 SUFFIXES = (*XDF_SUFFIXES, ".npz", *MNE_SUFFIXES)
+_NUMBERED = re.compile(r"&#(\d{1,6});")
 _FORMAT = 1
 # MNE warns and then reads what is there.
 _CUT_WARNINGS = ("does not match the file size", "truncated", "corrupt", "incomplete")
@@ -195,4 +197,6 @@ def _mne_markers(raw: Any) -> tuple[Marker, ...]:
 
 
 def _onsets(raw: Any) -> list[tuple[float, str]]:
-    return list(zip(raw.annotations.onset, raw.annotations.description, strict=True))
+    """Annotations; MNE writes a letter beyond Latin-1 into FIF as its number, and leaves it so when it reads."""
+    labels = [_NUMBERED.sub(lambda found: chr(int(found[1])), str(each)) for each in raw.annotations.description]
+    return list(zip(raw.annotations.onset, labels, strict=True))

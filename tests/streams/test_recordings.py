@@ -137,6 +137,14 @@ def test_fif_gives_microvolts_eeg_channels_and_annotations(tmp_path: Path, first
     np.testing.assert_allclose([marker.time for marker in recording.markers], [1.0, 2.5], atol=1e-9)
 
 
+def test_letters_of_every_script_in_the_annotations_of_a_fif_file_are_kept(tmp_path: Path) -> None:
+    labels = ["word/Größe", "word/„ja“", "word/猫", "word/🧠"]
+    raw = mne.io.RawArray(np.zeros((1, 300)), mne.create_info(["A"], 100.0, "eeg"), verbose="error")
+    raw.set_annotations(mne.Annotations(np.arange(4) / 2, 0.0, labels))
+    raw.save(tmp_path / "words_raw.fif", verbose="error")
+    assert [marker.label for marker in read_recording(tmp_path / "words_raw.fif").markers] == labels
+
+
 def test_trigger_channel_serves_where_there_are_no_annotations(tmp_path: Path) -> None:
     raw = made_raw(["eeg", "stim"], first=30)
     raw.set_annotations(None)

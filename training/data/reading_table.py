@@ -127,9 +127,10 @@ def _readings(
     if table is not None:
         markers, shown = _markers(read_word_table(table), recording, table.name, subject, settings)
     elif not any(marker.label.startswith(settings.sentence.start) for marker in markers):
+        others = list(dict.fromkeys(marker.label for marker in markers))
         raise SettingsError(
-            f"Sentences are found by markers '{settings.sentence.start}'; '{recording.name}' has none. Give a table of word "
-            "onsets, or say in data.sentence how they are marked."
+            f"Sentences are found by markers '{settings.sentence.start}'; '{recording.name}' has none, but "
+            f"{listed(others) or 'no marker at all'}. Give a table of word onsets, or say in data.sentence how they are marked."
         )
     trials = SentenceTrials(settings.sentence, spec.output_sfreq, spec.decimation)
     for marker in markers:
@@ -168,7 +169,8 @@ def _markers(
         if not 0 <= row.onset_s <= lasts_s:
             raise SettingsError(
                 f"Onsets count in seconds from the first sample of the recording; line {row.line} of '{table}' has "
-                f"{row.onset_s:g}, and '{recording.name}' lasts {lasts_s:g} s. Give the table that belongs to it."
+                f"{row.onset_s:g}, and '{recording.name}' lasts {lasts_s:g} s. Give the table that belongs to it, samples "
+                f"divided by {recording.sfreq:g} and milliseconds by 1000."
             )
     sentences = [list(group) for _, group in groupby(rows, key=lambda row: (row.sentence, row.task, row.subject))]
     starts_s = [sentence[0].onset_s for sentence in sentences[1:]] + [np.inf]

@@ -14,10 +14,10 @@ from bci_app.contract.reading import SentenceSpec
 from bci_app.contract.signal import Marker, Recording
 from bci_app.contract.windowing import TrialSpec
 from bci_app.streams.recordings import write_recording
+from tests.streams.recording_files import KINDS, made_recording
 from training.data.reading_settings import Filtering, TableReadings
 from training.data.reading_table import read_tables
 from training.data.readings import Readings
-from training.data.word_table import read_word_table
 
 RAW = Filtering(band_hz=(None, None), reference="none")
 WORDS = SentenceSpec(word_cut=TrialSpec(start_s=0.1, stop_s=0.3), max_words=4)
@@ -99,6 +99,26 @@ def test_annotations_of_an_mne_file_tell_words_and_sentences(tmp_path: Path) -> 
     np.testing.assert_allclose(reading.signal[:, 0], np.add.outer([110, 160], np.arange(20)), rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_recordings_of_every_kind_are_read_by_a_table_and_by_their_markers(tmp_path: Path, kind: str) -> None:
+    said = [(0.3, "sentence/start"), (0.3, "word/A"), (0.7, "word/dog"), (1.2, "sentence/stop")]
+    made = replace(made_recording(), markers=tuple(Marker(time, label) for time, label in said))
+    path = KINDS[kind](made, tmp_path)
+    (tmp_path / "words.tsv").write_text(HEADER + "0.3\tA\tA dog\n0.7\tdog\tA dog\n", "utf-8")
+    prefix = "Comment/" if kind == "BrainVision" else ""  # as MNE reads its markers
+    parts = {part: prefix + getattr(WORDS, part) for part in ("start", "word", "stop")}
+    marked = SentenceSpec(**parts, word_cut=WORDS.word_cut)
+    ways = [
+        (str(tmp_path / "words.tsv"),),
+        *([None] if kind not in ("EDF", "BDF") else []),
+    ]  # those two are written without
+    for tables in ways:
+        settings = TableReadings(recordings=(str(path),), tables=tables, sentence=marked, filtering=RAW)
+        (reading,) = read_tables(settings).items
+        assert (reading.sentence, reading.words) == ("A dog", ("A", "dog"))
+        np.testing.assert_allclose(reading.signal[:, 0], np.add.outer([40, 80], np.arange(20)), atol=0.1)
+
+
 def test_waves_without_words_take_their_text_from_the_start(tmp_path: Path) -> None:
     markers = (Marker(5001, "sentence/start/A dog."), Marker(5002, "sentence/stop"), Marker(5003, "sentence/start"))
     recording = _recording(markers=(*markers, Marker(5004, "sentence/stop")))
@@ -121,11 +141,6 @@ def test_a_table_may_tell_task_and_subject_and_be_in_any_order(tmp_path: Path) -
     ]
 
 
-def test_a_quotation_mark_is_a_word_in_a_table_between_tabs(tmp_path: Path) -> None:
-    (tmp_path / "words.tsv").write_text(HEADER + '1\t"\t1\n2\tcat"\t1\n', "utf-8")
-    assert [each.word for each in read_word_table(tmp_path / "words.tsv")] == ['"', 'cat"']
-
-
 def test_what_cannot_be_cut_is_left_out_with_the_reason(tmp_path: Path) -> None:
     many = "".join(f"{1 + number / 5}\tw\t9\n" for number in range(5))
     readings = _read(tmp_path, table=HEADER + many + "3.0\tStop\t2\n5.9\tnow\t3\n")
@@ -144,21 +159,22 @@ _FLAT[1] = 3.0
 @pytest.mark.parametrize(
     ("table", "changes", "error", "message"),
     [
-        ("onset\tword\n1\ta\n", {}, SettingsError, r"'words\.tsv' lacks onset_s, sentence: it has onset, word"),
+        ("start\tword\n1\ta\n", {}, SettingsError, r"'words\.tsv' lacks onset_s, sentence: it has start, word"),
         ("", {}, SettingsError, r"lacks onset_s, word, sentence: it has none"),
         (HEADER, {}, SettingsError, r"'words\.tsv' has none\. Fill it"),
         (
             HEADER + "1\ta\t1\n6.5\tb\t1\n",
             {},
             SettingsError,
-            r"line 3 of 'words\.tsv' has 6\.5, and 'one' lasts 5\.99 s",
+            r"line 3 of 'words\.tsv' has 6\.5, and 'one' lasts 5\.99 s.* samples divided by 100 and milliseconds by 1000",
         ),
         (HEADER + "-0.1\ta\t1\n", {}, SettingsError, r"line 2 of 'words\.tsv' has -0\.1"),
         (HEADER + "nan\ta\t1\n", {}, SettingsError, r"line 2 of 'words\.tsv' has nan"),
         (HEADER + "soon\ta\t1\n", {}, SettingsError, r"onset_s in line 2 of 'words\.tsv' is 'soon'"),
         (HEADER + "1\t\t1\n", {}, SettingsError, r"line 2 of 'words\.tsv' does not"),
         (HEADER + "5.9\ta\t1\n", {}, SettingsError, r"'readings' has no sentence .* left out 1"),
-        (None, {}, SettingsError, r"by markers 'sentence/start'; 'one' has none"),
+        (None, {}, SettingsError, r"by markers 'sentence/start'; 'one' has none, but no marker at all"),
+        (None, {"markers": (Marker(5001, "Comment/go"),)}, SettingsError, r"'one' has none, but Comment/go\."),
         (TABLE, {"data": _NAN}, SignalError, r"channel\(s\) B hold NaN"),
         (TABLE, {"data": _FLAT}, SignalError, r"channel\(s\) B are flat"),
         (TABLE, {"unit": "au"}, UnitError, "'one' is in 'au'"),
@@ -195,8 +211,3 @@ def test_recordings_of_another_montage_or_rate_are_not_mixed(
 def test_as_many_tables_as_recordings_are_needed(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="got 2 recordings, 1 tables and 2 subjects"):
         read_tables(TableReadings(recordings=("a.npz", "b.npz"), tables=("a.tsv",)))
-
-
-def test_a_table_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"missing\.tsv"):
-        read_word_table(tmp_path / "missing.tsv")
