@@ -13,6 +13,7 @@ from bci_app.cli.evolving import evolve
 from bci_app.cli.keeping import doctor, export, participant, report
 from bci_app.cli.making import calibrate, check
 from bci_app.cli.reading import demo, replay, run
+from bci_app.cli.recording import record
 from bci_app.cli.sentences import read
 from bci_app.cli.terminal import complain, err, out
 from bci_app.cli.window import window
@@ -74,7 +75,7 @@ def streams(
 
 
 app.command("app")(window)
-for command in (demo, calibrate, run, replay, read, evolve, check, streams, report, export, doctor):
+for command in (demo, record, calibrate, run, replay, read, evolve, check, streams, report, export, doctor):
     app.command()(command)
 app.add_typer(participant, name="participant")
 

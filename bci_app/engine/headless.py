@@ -19,17 +19,18 @@ from bci_app.engine.events import (
     WordRead,
 )
 from bci_app.engine.evolution_session import EvolutionSession
+from bci_app.engine.monitor_session import MonitorSession
 from bci_app.engine.session import Session
 from bci_app.engine.text_session import TextSession
 
 TELL_S = 5.0
 """How often counts are told, if they have changed."""
-_TOLD = ("read", "not_read", "answered", "missing", "raw_samples", "gaps")
+_TOLD = ("read", "not_read", "answered", "missing", "raw_samples", "gaps", "markers")
 
 Say = Callable[[str], None]
 
 
-AnySession = Session | TextSession | EvolutionSession
+AnySession = Session | TextSession | EvolutionSession | MonitorSession
 
 
 def run_headless(session: AnySession, say: Say, monotonic: Callable[[], float] = time.monotonic) -> int:
@@ -39,7 +40,7 @@ def run_headless(session: AnySession, say: Say, monotonic: Callable[[], float] =
 
     Parameters
     ----------
-    session : Session, TextSession or EvolutionSession
+    session : Session, TextSession, EvolutionSession or MonitorSession
         Not started yet; it has been stopped when this returns.
     say : callable
         Takes a line about what happens.

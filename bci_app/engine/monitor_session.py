@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_app.contract.errors import BciError, SignalError
+from bci_app.contract.errors import BciError, SignalError, StreamError
 from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.contract.signal import Marker
 from bci_app.contract.units import Unit
@@ -64,6 +64,8 @@ class MonitorPlan:
     bad: tuple[str, ...] = ()
     source_ended: Callable[[], bool] | None = None
     """Whether the sender has said its last, such as a replay at the end of its file; None for a live stream."""
+    duration_s: float | None = None
+    """The session ends after so many seconds."""
     title: str = "Signal"
     notes: tuple[str, ...] = ()
 
@@ -80,7 +82,7 @@ class MonitorPlan:
         words = SignalWords(name, word, len(self.channels), self.unit, self.sfreq)
         held_s = self.view_s + max(_MORE_S, _LEAST_SAMPLES / self.sfreq)
         return SignalPlan(
-            self.stream, spec, words, "The view", held_s, None, self.folder, self.source_ended, is_read=False
+            self.stream, spec, words, "The view", held_s, self.duration_s, self.folder, self.source_ended, is_read=False
         )
 
     @property
@@ -204,7 +206,7 @@ class MonitorSession(SignalSession):
     Raises
     ------
     StreamError, SignalError
-        If the stream is not there, or not as it was when the plan was made.
+        If the stream is not there, or not as it was when the plan was made; if it is recorded and its markers are not there.
     RecordingError
         If the plan's folder cannot be written.
     """
@@ -217,6 +219,7 @@ class MonitorSession(SignalSession):
         self.plan = plan
         self.bad = plan.bad
         self._shown_markers: deque[Marker] = deque(maxlen=1000)
+        self._n_markers = 0
         self._rows = shown_rows(len(plan.channels))
         with ExitStack() as undo:
             self._live = LiveSignal(plan.signal, self._telling, clock)
@@ -235,10 +238,15 @@ class MonitorSession(SignalSession):
             undo.pop_all()
 
     def _new_listener(self) -> MarkerListener | None:
-        """Without its markers the signal can still be looked at; that they are missing is said."""
+        """Without its markers the signal can still be looked at, and that they are missing is said; a recording without them
+        would be worth nothing, so there is none."""
         try:
             return listen_to_markers(self._live, self._marker_heard, self._telling)
         except BciError as error:
+            if self.plan.folder is not None:
+                raise StreamError(
+                    f"The markers are missing, so nothing is recorded. {error} To record the signal alone, name no markers."
+                ) from None
             self._notes = (*self._notes, f"The signal is shown without markers. {error}")
             return None
 
@@ -295,21 +303,23 @@ class MonitorSession(SignalSession):
 
     def status(self) -> Status:
         """Stream and recording in plain words. Any thread."""
-        recorded_s = self._live.acquisition.n_raw / self.plan.sfreq
+        recorded = f"Recording, {self._live.acquisition.n_raw / self.plan.sfreq:.0f} s"
+        if self._listener is not None:
+            recorded += f", {self._n_markers:,} marker{'s' if self._n_markers != 1 else ''}"
         return Status(
             stream=self._live.text,
             stream_ok=self._live.connected,
             model="no model",
             device="",
             device_ok=True,
-            progress="" if self.plan.folder is None else f"Recording, {recorded_s:.0f} s",
+            progress="" if self.plan.folder is None else recorded,
             watermark=self.plan.watermark,
         )
 
     @property
     def counts(self) -> dict[str, int]:
-        """Samples and gaps received. Any thread."""
-        return self._live.counts
+        """Samples, gaps and markers received. Any thread."""
+        return {**self._live.counts, "markers": self._n_markers}
 
     def picture_shown(self, trial: int, picture_id: str, at_s: float) -> None:
         """No picture is shown in such a session. GUI thread."""
@@ -321,5 +331,6 @@ class MonitorSession(SignalSession):
         return tuple(worker for worker in everyone if worker is not None)
 
     def _marker_heard(self, marker: Marker) -> None:
+        self._n_markers += 1
         self._shown_markers.append(marker)
         self._live.note(marker, marker.label)

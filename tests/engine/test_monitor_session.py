@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bci_app.contract.errors import NoStreamError, SettingsError
+from bci_app.contract.errors import NoStreamError, SettingsError, StreamError
 from bci_app.engine import monitor_session, quality
 from bci_app.engine.bad_channels import read_bad_channels
 from bci_app.engine.events import Event, Problem, StreamChanged
@@ -81,6 +81,17 @@ def test_without_its_marker_stream_the_signal_is_shown_all_the_same_and_that_is_
         session.stop()
     assert session.problems[0].startswith("The signal is shown without markers. ")
     assert "'nowhere'" in session.problems[0]
+
+
+def test_a_recording_whose_markers_are_not_there_is_not_begun(tmp_path: Path) -> None:
+    with Sender(CHANNELS, SFREQ) as sender:
+        choice = StreamChoice(source_id=sender.source_id, markers="nowhere", timeout_s=0.1)
+        with pytest.raises(
+            StreamError, match=r"so nothing is recorded\. .*'nowhere'.*signal alone, name no markers\.$"
+        ):
+            MonitorSession(plan_monitor(choice, tmp_path, "P07"))
+        assert not sender.has_listeners
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_stream_that_is_not_there_is_not_replaced_by_another() -> None:
