@@ -12,7 +12,7 @@ from bci_app.text.words import sentence_key
 
 _MISPRINTS = {"emp11111ty": "empty", "film.1": "film."}
 """What ZuCo shows in place of words, known again in its texts and in its word lists."""
-_BEFORE = re.compile(r"\s+([.,;:!?%)\]…]|n't\b|'(?:s|d|m|ll|re|ve)\b)")
+_BEFORE = re.compile(r"\s+([.,;:!?%)\]…]|''|n't\b|'(?:s|d|m|ll|re|ve)\b)")
 _AFTER = re.compile(r"([(\[$])\s+")
 _CSV_COLUMN = "sentence"
 

@@ -22,9 +22,9 @@ def test_lines_are_sentences_and_each_stands_once(tmp_path: Path) -> None:
 
 
 def test_words_below_one_another_become_the_sentence_that_was_printed(tmp_path: Path) -> None:
-    words = "Slow\t1\t2\n,\t0\t1\nsilly\t3\nfilms\t1\n.\t0\n\nIt\t1\nis\t1\nn't\t2\n(\t0\nnow\t1\n)\t0\nmine\t2\n.\t1\n"
+    words = "Slow\t1\t2\n,\t0\t1\n``silly\t3\n''\t0\nfilms\t1\n.\t0\n\nIt\t1\nis\t1\nn't\t2\n(\t0\nnow\t1\n)\t0\nmine\t2\n.\t1\n"
     path = _write(tmp_path / "words.tsv", words)
-    assert read_texts([path]) == ("Slow, silly films.", "It isn't (now) mine.")
+    assert read_texts([path]) == ("Slow, ``silly'' films.", "It isn't (now) mine.")
 
 
 def test_a_table_of_sentences_is_read_past_its_comment_and_its_misprint(tmp_path: Path) -> None:
