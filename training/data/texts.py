@@ -10,7 +10,7 @@ from pathlib import Path
 from bci_app.contract.errors import SettingsError
 from bci_app.text.words import sentence_key
 
-_MISPRINTS = {"emp11111ty": "empty", "film.1": "film."}
+_MISPRINTS = {"emp11111ty": "empty", "film.1": "film.", "1Universidad": "Universidad"}
 """What ZuCo shows in place of words, known again in its texts and in its word lists."""
 _BEFORE = re.compile(r"\s+([.,;:!?%)\]…]|''|n't\b|'(?:s|d|m|ll|re|ve)\b)")
 _AFTER = re.compile(r"([(\[$])\s+")
@@ -103,12 +103,23 @@ def _of_words(text: str) -> list[str]:
 
 
 def _of_table(text: str) -> list[str]:
-    """The column "sentence", between commas or semicolons; lines that begin with # say something to the reader."""
+    """The column "sentence", between commas or semicolons; lines that begin with # say something to the reader.
+
+    ZuCo numbers the sentences of its third task by document and sentence, two cells under the one name before "sentence".
+    """
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     header = lines[0] if lines else ""
-    rows = csv.DictReader(lines, delimiter=max(";,\t", key=header.count))
-    if _CSV_COLUMN not in (rows.fieldnames or ()):
+    names, *rows = csv.reader(lines, delimiter=max(";,\t", key=header.count)) if header else [[]]
+    if _CSV_COLUMN not in names:
         raise SettingsError(
             f"A table of text needs a column '{_CSV_COLUMN}'; it has {header!r}. Name it in the first line."
         )
-    return [row[_CSV_COLUMN] or "" for row in rows]
+    place = names.index(_CSV_COLUMN)
+    more = {len(row) - len(names) for row in rows if row}
+    if more == {1} and place:
+        place += 1
+    elif max(more, default=0) > 0:
+        raise SettingsError(
+            "A table of text has a name for each cell of a line; lines have more. Put texts in quotation marks."
+        )
+    return [row[place] for row in rows if len(row) > place]

@@ -151,6 +151,15 @@ def test_sentences_that_are_linked_by_others_between_them_are_drawn_together() -
         assert {len(_keys(readings, side) & set(chain)) for side in _sides(split)} == {0, 9}
 
 
+def test_a_name_that_was_spelt_otherwise_in_another_task_of_zuco_does_not_part_a_sentence() -> None:
+    nr, tsr = ("Einstein married Mileva Marić on January 6, 1903.", "Einstein married Mileva Maria on January 6, 1903.")
+    others = [f"Sentence {number} of many." for number in range(18)]
+    readings = Readings(tuple(Reading(each, _signal(), "A") for each in [nr, tsr, *others]), "word-features", ("f",))
+    for seed in range(20):
+        for side in _sides(split_by_sentence(readings, test=0.3, validation=0.2, seed=seed)):
+            assert len({0, 1} & set(side.tolist())) in (0, 2)
+
+
 def test_what_is_too_much_alike_to_be_divided_is_refused() -> None:
     words = [[f"{'b' if place < changed else 'a'}{place}" for place in range(8)] for changed in range(9)]
     readings = Readings(tuple(Reading(" ".join(each), _signal(), "A") for each in words), "word-features", ("f",))

@@ -32,6 +32,14 @@ def test_a_table_of_sentences_is_read_past_its_comment_and_its_misprint(tmp_path
     assert read_texts([_write(tmp_path / "a.csv", table)]) == ("Presents a good, empty case.", "Another film.")
 
 
+def test_a_number_in_two_cells_under_one_name_moves_the_sentence_by_one(tmp_path: Path) -> None:
+    table = "sentence_id;sentence;relation-type\r\n38;1;He won; twice.;AWARD\r\n".replace(
+        "He won; twice.", '"He won; twice."'
+    )
+    path = _write(tmp_path / "a.csv", table + "4;2;It grew.;CONTROL\r\n")
+    assert read_texts([path]) == ("He won; twice.", "It grew.")
+
+
 def test_a_sentence_in_two_files_stands_once_as_in_the_first(tmp_path: Path) -> None:
     one, two = _write(tmp_path / "a.txt", "Ça va.\nOne.\n"), _write(tmp_path / "b.txt", "ça va\nTwo.\n")
     assert read_texts([one, two]) == ("Ça va.", "One.", "Two.")
@@ -55,6 +63,7 @@ def test_what_differs_by_a_word_in_eight_is_left_out_only_when_asked_for() -> No
         ("a.txt", b"\n...\n", r"'a.txt' must hold sentences"),
         ("a.txt", "é".encode("latin-1"), "in UTF-8"),
         ("a.pdf", b"x", r"\.txt .* got 'a.pdf'"),
+        ("a.csv", b"id;sentence\n1;He won; twice.\n2;Once.\n", r"'a.csv': .*name for each cell"),
         ("a.csv", b"text,label\nhello,1\n", r"'a.csv': .*column 'sentence'; it has 'text,label'"),
     ],
 )
