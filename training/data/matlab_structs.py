@@ -120,7 +120,7 @@ class _Hdf5:
         node = self._dataset(field)
         if _is_empty(node):
             return ""
-        codes = np.asarray(node)
+        codes = np.asarray(node[()])
         if codes.dtype.kind != "u" or 1 not in codes.shape or node.attrs.get("MATLAB_class", b"char") != b"char":
             raise ValueError(f"'{field}' must be text; it is {_shape(codes)}")
         return codes.astype("<u2").tobytes().decode("utf-16-le")
@@ -129,7 +129,7 @@ class _Hdf5:
         node = self._dataset(field)
         if _is_empty(node):
             return np.empty((0, 0))
-        values = np.asarray(node)
+        values = np.asarray(node[()])
         is_text = values.dtype.kind == "u" and node.attrs.get("MATLAB_class") == b"char"
         if values.dtype.kind not in "biuf" or is_text:
             raise ValueError(f"'{field}' must be numbers; it is {_shape(values)}")
