@@ -27,7 +27,7 @@ class TextSettings(Frozen):
         Make it an error if it does not run on the GPU.
     n_beams : int, optional
         Hypotheses kept while text is generated; None for as many as the bundle was tested with. One gives the first word
-        soonest; of several, the text is known only when the best has won.
+        soonest; of several, each word is known when all that may still win agree on it.
     buffer_s : float
         Seconds of signal held for viewing and cutting, or more if the bundle's longest sentence needs more.
     duration_s : float, optional

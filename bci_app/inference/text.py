@@ -49,8 +49,8 @@ class ReadText:
     encoded_s : float
         Seconds from the call until the signal was encoded.
     word_s : tuple of float
-        Seconds from the call until each word was complete: when the next began, the last one at the end. With beams all
-        words are complete at the end.
+        Seconds from the call until each word was complete: when the next began, the last one at the end. With beams when
+        all hypotheses agreed on it.
     finished_s : float
         Seconds from the call until the text stood.
     """

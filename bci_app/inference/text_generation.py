@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from os.path import commonprefix
 from typing import Protocol
 
 import numpy as np
@@ -57,14 +58,11 @@ def generate(
     steps : Steps
         With as many rows as beams, and an empty cache.
     on_token : callable, optional
-        Told each token as it is made; of beams, which change their minds, only at the end.
+        Told each token as it is made; of beams, as soon as all hypotheses that may still win agree on it.
     """
     if generation.n_beams == 1:
         return _greedy(steps, tokens, generation, on_token or _nobody)
-    best = _beams(steps, tokens, generation)
-    for token in best.tokens:
-        (on_token or _nobody)(token)
-    return best
+    return _beams(steps, tokens, generation, on_token or _nobody)
 
 
 def _nobody(token: int) -> None:
@@ -83,7 +81,7 @@ def _greedy(steps: Steps, tokens: Tokens, generation: Generation, on_token: Call
     return Hypothesis(tuple(made[1:]), total)
 
 
-def _beams(steps: Steps, tokens: Tokens, generation: Generation) -> Hypothesis:
+def _beams(steps: Steps, tokens: Tokens, generation: Generation, on_token: Callable[[int], None]) -> Hypothesis:
     """Beam search as transformers does it, which stops once no open hypothesis can beat the worst finished one.
 
     A hypothesis counts its summed log probability over its length to the power of the length penalty; open ones are
@@ -96,6 +94,7 @@ def _beams(steps: Steps, tokens: Tokens, generation: Generation) -> Hypothesis:
     scores = np.where(np.arange(n_beams) == 0, np.float32(0), _NEVER)  # one hypothesis at first, not n equal ones
     told = np.zeros(n_beams)
     finished: list[tuple[float, Hypothesis]] = []
+    n_sure = 0
     while True:
         plain = _log_softmax(steps.step(rows[:, -1]))
         totals = scores[:, None] + _constrained(plain, rows, tokens, generation)
@@ -113,9 +112,17 @@ def _beams(steps: Steps, tokens: Tokens, generation: Generation) -> Hypothesis:
         if not len(open_ones) or (
             len(finished) == n_beams and float(scores[open_ones[0]]) / n_made**penalty <= finished[-1][0]
         ):
-            return finished[0][1]
+            break
         steps.take(beams[open_ones])
         rows, scores, told = rows[open_ones], scores[open_ones], told[open_ones]
+        sure = commonprefix([*rows[:, 1:].tolist(), *(list(each.tokens) for _, each in finished)])
+        for token in sure[n_sure:]:
+            on_token(token)
+        n_sure = max(n_sure, len(sure))
+    best = finished[0][1]
+    for token in best.tokens[n_sure:]:
+        on_token(token)
+    return best
 
 
 def _best(totals: Floats, n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

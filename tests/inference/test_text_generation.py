@@ -97,10 +97,21 @@ def test_the_forced_token_comes_first_and_costs_nothing(n_beams: int) -> None:
     assert made.log_probability == pytest.approx(table.log_probability(made.tokens, forced=True), abs=1e-4)
 
 
-def test_beams_are_told_at_the_end_in_order() -> None:
-    told: list[int] = []
-    made = generate(Table(3), _tokens(), Generation(max_tokens=6, n_beams=3), told.append)
-    assert told == list(made.tokens)
+@pytest.mark.parametrize("n_beams", [2, 3, 8])
+def test_beams_tell_each_token_as_soon_as_none_can_take_it_back(n_beams: int) -> None:
+    early = 0
+    for seed in range(20):
+        table, told, at_step = Table(n_beams, seed), list[int](), list[int]()
+        table.logits *= 1 + seed % 4  # the less likely others are, the sooner they are given up
+
+        def tell(token: int, table: Table = table, told: list[int] = told, at_step: list[int] = at_step) -> None:
+            told.append(token)
+            at_step.append(table.rows.shape[1])
+
+        made = generate(table, _tokens(), Generation(max_tokens=9, n_beams=n_beams), tell)
+        assert told == list(made.tokens)
+        early += sum(step < at_step[-1] for step in at_step)
+    assert early, "not all at the end"
 
 
 def test_a_repetition_penalty_takes_from_tokens_that_were_there_whatever_their_sign() -> None:
