@@ -8,9 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bci_app.contract.lines import read_lines
+from bci_app.contract.manifest import Generation
+from bci_app.contract.reading import Reads
 from bci_app.contract.signal import Marker
 from bci_app.engine.events import Event, Finished
 from bci_app.engine.settings import StreamChoice
@@ -24,6 +27,8 @@ from bci_app.streams.recordings import write_recording
 from bci_app.streams.replay import Pace, ReplayProcess
 from tests.sentences import SFREQ, SHOWN, reading_recording
 from tests.tiny import tiny_text_bundle
+from training.data.reading_files import read_readings
+from training.data.reading_settings import Filtering, TableReadings
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +58,14 @@ def replayed(path: Path, folder: Path, decoder: TextDecoder, speed: float = 20.0
     return session
 
 
-def test_text_over_lsl_is_that_of_the_file_to_the_token(tmp_path: Path) -> None:
-    decoder = TextDecoder.open(tiny_text_bundle(tmp_path / "bundle"))
+def how(n_beams: int) -> Generation:
+    """Enough tokens for the longest sentence."""
+    return Generation(max_tokens=60, n_beams=n_beams)
+
+
+@pytest.mark.parametrize(("reads", "n_beams"), [("word-windows", 1), ("waves", 3)])
+def test_text_over_lsl_is_that_of_the_file_to_the_token(tmp_path: Path, reads: Reads, n_beams: int) -> None:
+    decoder = TextDecoder.open(tiny_text_bundle(tmp_path / "bundle", reads, generation=how(n_beams)))
     recording = reading_recording(gap_at_s=3.4)
     write_recording(recording, tmp_path / "recording.npz")
     expected = read_text_offline(recording, decoder, seed=5)
@@ -77,6 +88,25 @@ def check_same(entries: list[dict[str, Any]], expected: OfflineText, shown: Sequ
         assert (entry["read"], entry["log_probability"]) == (result.text, result.log_probability)
         assert (entry["noise"], entry["noise_tokens"]) == (noise.text, list(noise.tokens))
         assert entry["shown"] == shown[entry["sentence"]]
+
+
+@pytest.mark.parametrize(("reads", "n_beams"), [("word-windows", 3), ("waves", 1)])
+def test_what_the_workshop_cuts_is_what_the_program_reads_to_the_token(
+    tmp_path: Path, reads: Reads, n_beams: int
+) -> None:
+    decoder = TextDecoder.open(tiny_text_bundle(tmp_path / "bundle", reads, generation=how(n_beams)))
+    recording, manifest = reading_recording(gap_at_s=3.4), decoder.manifest
+    write_recording(recording, tmp_path / "recording.npz")
+    filtering = Filtering(band_hz=(1.0, 0.3 * SFREQ / 2), decimation=2)
+    settings = TableReadings(
+        recordings=(str(tmp_path / "recording.npz"),), sentence=manifest.sentence, filtering=filtering
+    )
+    readings, live = read_readings(settings), read_text_offline(recording, decoder).readings
+    assert readings.preprocessing == manifest.preprocessing
+    assert [item.sentence for item in readings.items] == [each.sentence.trial.text for each in live]
+    for item, each in zip(readings.items, live, strict=True):
+        np.testing.assert_array_equal(item.signal, each.sentence.trial.data)
+        assert decoder.read(item.signal).tokens == each.result.tokens
 
 
 def test_the_comparison_sees_a_shift_by_two_samples(tmp_path: Path) -> None:
