@@ -29,6 +29,7 @@ from training.data.splits import Indices, Split
 
 Group = tuple[str, ...]
 """Keys of sentences that are drawn together."""
+_NOR_NEARLY = ", in whatever task or version, nor one that nearly equals it,"
 _NAMED = 3
 _AT_ONCE = 256
 """Sentences that are compared with all others at once."""
@@ -101,15 +102,15 @@ def _folds(readings: Readings, settings: AnyReadingSplit, seed: int) -> list[Spl
 
 def _words(settings: AnyReadingSplit) -> str:
     if isinstance(settings, SentenceFolds):
-        return f"each sentence once, in {settings.n_folds} folds; none of a fold was trained on, in any task or by any subject"
+        return f"each sentence once, in {settings.n_folds} folds; none of a fold{_NOR_NEARLY} was trained on by any subject"
     if isinstance(settings, SimulatedParts):
         return "sentences that the simulated reader's grammar keeps for tests, not trained on in any task or by any subject"
     if isinstance(settings, UniqueSentences):
-        return f"{settings.test:.0%} of the sentences, not trained on in any task or by any subject"
+        return f"{settings.test:.0%} of the sentences; none of them{_NOR_NEARLY} was trained on by any subject"
     subjects = f"subject(s) {', '.join(settings.subjects)}, not trained on"
     if settings.shared_sentences:
         return f"{subjects}, though others' readings of the same sentences were"
-    return f"{subjects}; {settings.test:.0%} of the sentences, not trained on by any subject"
+    return f"{subjects}; {settings.test:.0%} of the sentences; none of them{_NOR_NEARLY} was trained on by any subject"
 
 
 def split_by_sentence(readings: Readings, *, test: float = 0.1, validation: float = 0.1, seed: int = 0) -> Split:
