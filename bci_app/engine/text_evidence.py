@@ -6,11 +6,11 @@ import threading
 
 from bci_app.engine.events import SentenceRead
 from bci_app.engine.text_views import SessionScores
-from bci_app.text.scores import Gap, matched_minus_shuffled, verdict
+from bci_app.text.scores import Gap, matched_minus_shuffled, not_alone, verdict
+from bci_app.text.strata import LEAST
 from bci_app.text.words import sentence_key
 
-_OF_A_KIND_OF_WAVES = 4
-"""Different sentences dealt to one another where durations are hardly ever equal."""
+_OTHERS = "others of this session and of the same length"
 _N_DRAWS = 500
 """Of the running interval; the summary draws more."""
 
@@ -26,12 +26,13 @@ class RunningText:
     Notes
     -----
     Sentences are shuffled among those with as many words (of waves, of about the same duration), as
-    `bci_app.text.scores` says. What the markers do not tell, and what the model was trained on, is counted and not scored.
+    `bci_app.text.scores` says. Markers name no task, so a session counts as one. What the markers do not tell, and what the
+    model was trained on, is counted and not scored.
     Thread: `add` from the decoding worker, `scores` from any.
     """
 
     def __init__(self, waves: bool) -> None:
-        self._at_least = _OF_A_KIND_OF_WAVES if waves else 2
+        self._at_least = LEAST["waves" if waves else "word-windows"]
         self._lock = threading.Lock()
         self._rows: list[tuple[SentenceRead, int]] = []
         self._n_untold = self._n_known = 0
@@ -62,20 +63,22 @@ class RunningText:
         """Computed now, with `n_draws` of the bootstrap; the thread that adds, or after it."""
         n = (len(self._rows), self._n_untold, self._n_known)
         shown = [sentence.shown for sentence, _ in self._rows]
-        n_steps = [steps for _, steps in self._rows]
+        n_steps, one_task = [steps for _, steps in self._rows], ["session"] * len(self._rows)
 
         def gap(read: list[str]) -> Gap:
-            tasks = ["session"] * len(read)
-            return matched_minus_shuffled(read, shown, tasks, n_steps, at_least=self._at_least, n_draws=n_draws)
+            return matched_minus_shuffled(read, shown, one_task, n_steps, at_least=self._at_least, n_draws=n_draws)
 
-        if len({sentence_key(each) for each in shown}) < 2:
-            return SessionScores(*n, verdict=_unscored(*n))
+        keys = [sentence_key(each) for each in shown]
+        if not not_alone(keys, one_task, n_steps, self._at_least):
+            return SessionScores(*n, verdict=_unscored(*n, len(set(keys))))
         eeg = gap([sentence.read for sentence, _ in self._rows])
         noise = gap([sentence.noise or "" for sentence, _ in self._rows])
-        return SessionScores(*n, eeg, noise, *verdict(eeg, noise))
+        return SessionScores(*n, eeg, noise, *verdict(eeg, noise, _OTHERS))
 
 
-def _unscored(n_scored: int, n_untold: int, n_known: int) -> str:
+def _unscored(n_scored: int, n_untold: int, n_known: int, n_different: int) -> str:
+    if n_different > 1:
+        return f"{n_scored} sentences, none as long as another; a shuffle needs two of about the same length."
     if n_scored:
         return f"{n_scored} sentence{'s' if n_scored > 1 else ''} of one kind; a shuffle needs two different ones."
     if n_known:

@@ -7,7 +7,7 @@ anything; what a row earns when a deal gives it its own sentence again does not 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -27,7 +27,7 @@ N_DRAWS = 2000
 FEWEST_SENTENCES = 10
 """Different sentences below which nothing is said."""
 LARGEST_P = 0.05
-"""More shuffles than this share that reach the score are too many to call it read."""
+"""More shuffles than this share that reach the score are too many for an interval above zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,10 @@ class Gap:
     matched, shuffled : float
         With the sentence that was shown; with others of the same task and number of steps, mean over shuffles.
     gap : Estimate
-        The first less the second: the primary figure. Chance is 0.
+        The first less the second: the primary figure. Chance is 0. The interval resamples sentences, and reaches down to zero if
+        `p` is above `LARGEST_P`: of few sentences the shuffles know better.
     p : float
-        Share of shuffles that reach `matched`, counting it as one of them.
+        Share of shuffles of sentences, each with all its rows, that reach `matched`, counting it as one of them.
     plain : Estimate
         Matched minus shuffled within the task, whatever the number of steps.
     length : Estimate
@@ -102,17 +103,18 @@ def matched_minus_shuffled(
     Raises
     ------
     SettingsError
-        If the rows do not belong together, or no task has two sentences.
+        If the rows do not belong together, or none can be dealt another's sentence.
     """
     if not len(read) == len(shown) == len(tasks) == len(n_steps):
         raise SettingsError(
             "Each row needs a text read, a sentence, a task and a number of steps; got "
             f"{len(read)}, {len(shown)}, {len(tasks)} and {len(n_steps)}."
         )
-    scored = _not_alone([sentence_key(each) for each in shown], tasks, n_steps, at_least)
+    scored = not_alone([sentence_key(each) for each in shown], tasks, n_steps, at_least)
     if not scored:
         raise SettingsError(
-            f"A shuffle needs two sentences of the same task; the {len(read)} rows have one in each. Test on more sentences."
+            f"A shuffle needs two sentences of the same task and length; the {len(read)} rows have no two. Test on more "
+            "sentences."
         )
     rows = _Rows.of([read[row] for row in scored], [shown[row] for row in scored])
     keys, labels = [str(key) for key in rows.key], [tasks[row] for row in scored]
@@ -122,11 +124,12 @@ def matched_minus_shuffled(
     columns = np.column_stack([_by_key(rows), _surplus(rows, narrow), _surplus(rows, wide)])
     hits, n_read, n_shown, beyond, beyond_plain = (weights @ columns).T
     matched, shuffled, plain = (_bleu_1(hits - less, n_read, n_shown) for less in (0, beyond, beyond_plain))
+    gap, p = _estimate(matched - shuffled, weights.shape[1]), _p_value(rows, narrow, (seed, 1), n_draws)
     return Gap(
         matched=float(matched[0]),
         shuffled=float(shuffled[0]),
-        gap=_estimate(matched - shuffled, weights.shape[1]),
-        p=_p_value(rows, narrow, np.random.default_rng((seed, 1)), n_draws),
+        gap=gap if p <= LARGEST_P else replace(gap, low=min(gap.low, 0.0)),
+        p=p,
         plain=_estimate(matched - plain, weights.shape[1]),
         length=_estimate(shuffled - plain, weights.shape[1]),
         n=len(scored),
@@ -136,7 +139,13 @@ def matched_minus_shuffled(
     )
 
 
-def verdict(gap: Gap, noise: Gap | None = None) -> tuple[bool, str]:
+def not_alone(keys: Sequence[str], tasks: Sequence[str], n_steps: Sequence[int], at_least: int = 2) -> list[int]:
+    """Numbers of the rows that share their stratum with another sentence: those that `matched_minus_shuffled` scores."""
+    several = [each for each in strata(keys, tasks, n_steps, at_least) if len({keys[row] for row in each.rows}) > 1]
+    return sorted(int(row) for each in several for row in each.rows)
+
+
+def verdict(gap: Gap, noise: Gap | None = None, others: str = "others of the same task and length") -> tuple[bool, str]:
     """Whether text was read from the EEG, and the sentences that say so.
 
     Parameters
@@ -145,22 +154,26 @@ def verdict(gap: Gap, noise: Gap | None = None) -> tuple[bool, str]:
         Of the EEG.
     noise : Gap, optional
         Of the same model fed noise of the same numbers of steps.
+    others : str
+        Which sentences were dealt.
     """
     if gap.n_sentences < FEWEST_SENTENCES:
         return False, (
             f"{gap.n_sentences} sentences are too few to say whether text was read from the EEG; {FEWEST_SENTENCES} are the "
             "least."
         )
-    told = (
-        f"BLEU-1 is {gap.matched:.1f} with the sentences shown and {gap.shuffled:.1f} with others of the same task and "
-        f"length: {in_words(gap.gap)}"
-    )
-    if gap.gap.low <= 0 or gap.p > LARGEST_P:
+    told = f"BLEU-1 is {gap.matched:.1f} with the sentences shown and {gap.shuffled:.1f} with {others}: {in_words(gap.gap)}"
+    if gap.gap.low <= 0:
         return False, f"No EEG information was detected. {told}{_why_not(gap)}"
-    if noise is not None and noise.gap.low > 0 and noise.p <= LARGEST_P:
+    if noise is not None and noise.gap.low > 0:
         return False, (
             f"Something else than the EEG tells the sentences apart: fed noise, the same model differs from its shuffle by "
             f"{in_words(noise.gap)}. With the EEG, {told}."
+        )
+    if noise is not None and noise.gap.value >= gap.gap.low:
+        return False, (
+            f"No EEG information was detected. {told}, above zero; but fed noise, the same model reaches as much: "
+            f"{in_words(noise.gap)}."
         )
     return True, f"Text was read from the EEG. {told}, above zero."
 
@@ -170,10 +183,10 @@ def _why_not(gap: Gap) -> str:
     low, high = gap.gap.low, gap.gap.high
     if high < 0:
         return ", below zero: what was read fits other sentences better. Check the pairing of signals and sentences."
-    if low > 0:
-        return f"; but {100 * gap.p:.0f} % of shuffles reach that score, which is too many."
     if high - low < 1e-6:
         return ": what was read is the same for all sentences of a task and length."
+    if low == 0 and gap.p > LARGEST_P:
+        return f", which reaches down to zero: {100 * gap.p:.0f} % of shuffles reach that score, which is too many."
     return f", which contains zero. A difference of about {(high - low) / 2:.2g} points would have been seen."
 
 
@@ -259,12 +272,6 @@ def _bleu_1(hits: Doubles, n_read: Doubles, n_shown: Doubles) -> Doubles:
     return np.asarray(100 * np.maximum(hits, 0) / some * np.exp(np.minimum(0, 1 - n_shown / some)))
 
 
-def _not_alone(keys: Sequence[str], tasks: Sequence[str], n_steps: Sequence[int], at_least: int) -> list[int]:
-    """Numbers of the rows that share their stratum with another sentence."""
-    several = [each for each in strata(keys, tasks, n_steps, at_least) if len({keys[row] for row in each.rows}) > 1]
-    return sorted(int(row) for each in several for row in each.rows)
-
-
 def _by_key(rows: _Rows) -> Doubles:
     """Hits, tokens read and tokens shown of all rows of each sentence (n_keys, 3)."""
     sums = np.zeros((int(rows.key.max()) + 1, 3))
@@ -310,13 +317,21 @@ def _surplus_in(rows: _Rows, part: Stratum) -> tuple[Indices, Doubles, Doubles]:
     return keys, n_rows, centred / another
 
 
-def _p_value(rows: _Rows, parts: Sequence[Stratum], rng: np.random.Generator, n_shuffles: int) -> float:
-    """Share of deals of the sentences of each stratum to its rows that earn as much as the true pairing.
+def _p_value(rows: _Rows, parts: Sequence[Stratum], seed: tuple[int, ...], n_shuffles: int) -> float:
+    """Share of deals of the sentences of each stratum to one another that reach the BLEU-1 of the true pairing.
 
-    A deal changes neither what was read nor what was shown as a whole, so hits stand for BLEU-1.
+    A sentence goes to all rows of another at once: readers of a sentence may err alike, which makes deals of single rows call
+    one in four models a reader that writes something else to each sentence, but always the same.
     """
-    hits = np.zeros(n_shuffles + 1)
+    rng = np.random.default_rng(seed)
+    hits, n_shown = np.zeros((2, n_shuffles + 1))
     for part in parts:
-        dealt = np.vstack([part.rows, rng.permuted(np.tile(part.rows, (n_shuffles, 1)), axis=1)])
-        hits += rows.hits[rows.output[part.rows], rows.text[dealt]].sum(axis=1)
-    return float((1 + (hits[1:] >= hits[0]).sum()) / (1 + n_shuffles))
+        _, first, place = np.unique(rows.key[part.rows], return_index=True, return_inverse=True)
+        texts, k = rows.text[part.rows[first]], len(first)
+        earned = np.zeros((k, k))
+        np.add.at(earned, place, rows.hits[np.ix_(rows.output[part.rows], texts)])
+        dealt = np.vstack([np.arange(k), rng.permuted(np.tile(np.arange(k), (n_shuffles, 1)), axis=1)])
+        hits += earned[np.arange(k), dealt].sum(axis=1)
+        n_shown += rows.n_shown[texts][dealt] @ np.bincount(place)
+    reached = _bleu_1(hits, rows.n_read[rows.output].sum(), n_shown)
+    return float((1 + (reached[1:] >= reached[0]).sum()) / (1 + n_shuffles))

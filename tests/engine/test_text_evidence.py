@@ -68,6 +68,26 @@ def test_what_is_not_told_or_was_trained_on_is_counted_and_not_scored() -> None:
     assert not running.scores().enough
 
 
+def test_sentences_of_other_lengths_are_not_dealt_to_one_another() -> None:
+    running = RunningText(waves=False)
+    for number, shown in enumerate(("a b c", "d e f g h", "i j k l m n o p")):
+        running.add(SentenceRead(number, shown, len(shown.split()), shown, ""), len(shown.split()))
+    scores = running.scores()
+    assert (scores.n_scored, scores.eeg, scores.convincing) == (3, None, False)
+    assert scores.verdict == "3 sentences, none as long as another; a shuffle needs two of about the same length."
+
+
+def test_the_same_two_sentences_again_and_again_are_two() -> None:
+    running = RunningText(waves=False)
+    for number in range(20):
+        shown = ("a b c", "d e f")[number % 2]
+        running.note(SentenceRead(number, shown, 3, shown, "x"), 3)
+    scores = running.final()
+    assert scores.eeg is not None
+    assert (scores.eeg.n, scores.eeg.n_sentences, scores.enough, scores.convincing) == (20, 2, False, False)
+    assert scores.verdict.startswith("2 sentences are too few")
+
+
 @pytest.mark.parametrize(
     ("low", "high", "noise", "convincing", "words"),
     [

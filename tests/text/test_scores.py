@@ -11,7 +11,7 @@ import pytest
 from bci_app.contract.errors import SettingsError
 from bci_app.text.rows import FIGURES, row_statistics
 from bci_app.text.scores import Estimate, Gap, matched_minus_shuffled, resampled, verdict
-from tests.text.worlds import world
+from tests.text.worlds import WORDS, sentence, world
 
 
 def bleu_1(read: list[str], shown: list[str]) -> float:
@@ -90,9 +90,9 @@ def test_sentences_are_the_same_by_their_words() -> None:
 
 def test_joined_rows_and_rows_alone_are_counted() -> None:
     read = ["w1", "w2", "w3", "w4", "w5"]
-    found = matched_minus_shuffled(read, read, ["t", "t", "t", "t", "other"], [3, 3, 4, 6, 3], n_draws=10)
+    found = matched_minus_shuffled(read, read, ["t", "t", "t", "t", "other"], [3, 3, 5, 6, 3], n_draws=10)
     assert (found.n, found.n_joined, found.n_alone) == (4, 2, 1)
-    without = matched_minus_shuffled(read[:4], read[:4], ["t"] * 4, [3, 3, 4, 6], n_draws=10)
+    without = matched_minus_shuffled(read[:4], read[:4], ["t"] * 4, [3, 3, 5, 6], n_draws=10)
     assert (without.gap, without.plain) == (found.gap, found.plain)
 
 
@@ -103,9 +103,41 @@ def test_one_sentence_of_another_length_does_not_let_length_show() -> None:
     assert (found.gap.value, found.n_alone) == (0, 1)
 
 
+@pytest.mark.parametrize("lengths", [range(4, 24), range(3, 63, 3)])
+def test_length_earns_nothing_where_no_two_sentences_are_as_long(lengths: range) -> None:
+    found = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        shown = [sentence(rng, n_words) for n_words in lengths]
+        read = [" ".join(WORDS[:n_words]) for n_words in lengths]
+        found.append(matched_minus_shuffled(read, shown, ["t"] * 20, list(lengths), n_draws=200))
+    assert abs(np.mean([each.gap.value for each in found])) < 0.5
+    assert sum(verdict(each)[0] for each in found) <= 1
+
+
+def test_readers_who_err_alike_are_dealt_together() -> None:
+    """Each sentence is answered by one wrong text, the same from all its readers: p stays uniform."""
+    ps = []
+    for seed in range(60):
+        once, shown, tasks, steps = world("guess", seed, n_sentences=20, n_subjects=1)
+        ps.append(matched_minus_shuffled(once * 12, shown * 12, tasks * 12, steps * 12, n_draws=100).p)
+    assert np.mean(np.array(ps) <= 0.05) <= 0.1
+
+
+def test_an_interval_reaches_zero_where_shuffles_often_do_as_well() -> None:
+    """Two pairs that are told apart: one deal in four is the true one."""
+    shown = ["a b", "c d", "e f g h i", "k l m n o"]
+    found = matched_minus_shuffled(shown, shown, ["t"] * 4, [2, 2, 5, 5], n_draws=400)
+    assert found.gap.value == pytest.approx(100)
+    assert found.p == pytest.approx(0.25, abs=0.07)
+    assert found.gap.low == 0
+
+
 def test_no_shuffle_without_another_sentence() -> None:
-    with pytest.raises(SettingsError, match="two sentences of the same task"):
+    with pytest.raises(SettingsError, match="two sentences of the same task and length"):
         matched_minus_shuffled(["a", "b"], ["a", "b"], ["t", "u"], [1, 1])
+    with pytest.raises(SettingsError, match="two sentences of the same task and length"):
+        matched_minus_shuffled(["a", "b"], ["a", "b"], ["t", "t"], [4, 9])
     with pytest.raises(SettingsError, match="got 1, 2, 2 and 2"):
         matched_minus_shuffled(["a"], ["a", "b"], ["t", "t"], [1, 1])
 
@@ -141,7 +173,7 @@ def test_the_verdict_is_told_in_words() -> None:
         ),
         (replace(GAP, gap=Estimate(0.0, 0.0, 0.5)), "contains zero"),
         (replace(GAP, gap=Estimate(-1.0, -2.0, -0.5)), "Check the pairing"),
-        (replace(GAP, p=0.2), "but 20 % of shuffles reach that score"),
+        (replace(GAP, gap=Estimate(10.0, 0.0, 12.0), p=0.2), "20 % of shuffles reach that score"),
     ],
 )
 def test_what_was_not_detected_is_said_so(gap: Gap, why: str) -> None:
@@ -159,4 +191,7 @@ def test_few_sentences_and_readable_noise_are_told() -> None:
     read, words = verdict(GAP, noise=GAP)
     assert not read
     assert words.startswith("Something else than the EEG tells the sentences apart")
+    read, words = verdict(GAP, noise=replace(GAP, gap=Estimate(8.5, -1, 18)))
+    assert not read
+    assert "but fed noise, the same model reaches as much: +8.5 points" in words
     assert verdict(GAP, noise=replace(GAP, gap=Estimate(0.1, -1, 1)))[0]

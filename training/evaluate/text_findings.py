@@ -33,9 +33,12 @@ class Said:
     figures : mapping of str to Estimate
         BLEU-1 to BLEU-4, ROUGE-1, word error rate, all in hundredths.
     similarity : Estimate
-        Cosine of the mean word vectors of what was said and shown, mean over rows.
+        Cosine of the mean word vectors of what was said and shown, mean over rows. The vectors are those of the model that is
+        scored: the input embeddings of its language model, for whatever was said.
     similarity_shuffled : float or None
         The same with other sentences of the same task and number of steps; None of another sentence's EEG, as `gap`.
+    similarity_gap : Estimate or None
+        The first less the second, of rows that have such others. Chance is 0.
     gap : Gap or None
         None if no task has two sentences, and of another sentence's EEG: it is a shuffle, and a shuffle of it would give some
         rows the sentence of their EEG back.
@@ -53,6 +56,7 @@ class Said:
     figures: Mapping[str, Estimate]
     similarity: Estimate
     similarity_shuffled: float | None
+    similarity_gap: Estimate | None
     gap: Gap | None
     retrieval: Retrieval | None
     note: str = ""
@@ -171,11 +175,14 @@ def bundle_scores(findings: TextFindings) -> tuple[Score, ...]:
     """The figures that a bundle keeps; the first is `MATCHED_MINUS_SHUFFLED`.
 
     `noise_input` is the same model fed noise, `shuffled_pairing` the same model fed another sentence's EEG; of the first
-    figure it is how far that one deal lies from the mean of all.
+    figure it is how far that one deal lies from the mean of all. Where nothing was read although the interval lies above zero
+    and above noise, of too few sentences or with noise that tells some too, the first figure has no interval: who sees the
+    bundle alone would take it for a reading.
     """
     chance = {"BLEU-1": findings.gap.shuffled}
     found: list[tuple[str, Of, float | None]] = [(name, _figure(name), chance.get(name)) for name in FIGURES]
     found.append(("embedding similarity", lambda said: said.similarity, findings.inputs[0].similarity_shuffled))
+    found.append(("embedding similarity, matched minus shuffled", lambda said: said.similarity_gap, 0.0))
     retrieved = findings.inputs[0].retrieval
     if retrieved is not None:
         among = f"of {retrieved.n_candidates:.1f} sentences as long"
@@ -184,6 +191,9 @@ def bundle_scores(findings: TextFindings) -> tuple[Score, ...]:
             found.append((f"top-5 retrieval {among}", _retrieved("top_5"), retrieved.chance_5))
         found.append((f"share of others that fit less well, {among}", _retrieved("rank"), 0.5))
     first, others = _score(findings, MATCHED_MINUS_SHUFFLED, _gap, 0.0), [_score(findings, *each) for each in found]
+    lowest = findings.gap.gap.low
+    if not findings.verdict[0] and lowest > max(0.0, first.noise_input or 0.0):
+        first = first.model_copy(update={"low": None, "high": None})
     dealt = others[0].shuffled_pairing
     dealt = None if dealt is None else dealt - findings.gap.shuffled
     return (first.model_copy(update={"shuffled_pairing": dealt}), *others)

@@ -16,6 +16,7 @@ from bci_app.text.scores import numbered
 from bci_app.text.strata import LEAST, Indices, strata
 from training.data.reading_noise import reading_noise
 from training.data.readings import Floats, Readings, distinct_sentences
+from training.evaluate.text_kinds import kinds
 
 REAL, OTHER_SENTENCE, OTHER_SUBJECT, NOISE, ZEROS = (
     "real EEG",
@@ -62,10 +63,9 @@ def five_inputs(train: Readings, test: Readings, seed: int) -> tuple[Given, ...]
 
 
 def another_sentence(test: Readings, seed: int) -> Given:
-    """For each row the EEG of another sentence of the same task and number of steps, or of those that were joined."""
-    rng, tasks = np.random.default_rng((seed, 1)), [item.task for item in test.items]
-    found: dict[int, int] = {}
-    for stratum in strata(test.keys, tasks, test.n_steps, LEAST[test.reads]):
+    """For each row the EEG of another sentence of the same kind and number of steps, or of those that were joined."""
+    rng, found = np.random.default_rng((seed, 1)), dict[int, int]()
+    for stratum in strata(test.keys, kinds(test), test.n_steps, LEAST[test.reads]):
         for row in stratum.rows:
             others = [each for each in stratum.rows if test.items[each].key != test.items[row].key]
             if others:

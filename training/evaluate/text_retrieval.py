@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bci_app.text.scores import Estimate, numbered, resampled
 from bci_app.text.strata import LEAST, Indices, strata
 from training.data.readings import Floats, Readings
+from training.evaluate.text_kinds import kinds
 
 Doubles = NDArray[np.float64]
 N_CANDIDATES = 20
@@ -60,12 +61,12 @@ class Candidates:
 
 
 def candidates(test: Readings, n: int = N_CANDIDATES, seed: int = 0) -> Candidates:
-    """For each row its sentence and up to `n` - 1 others of the task and number of steps, as `strata` joins them."""
+    """For each row its sentence and up to `n` - 1 others of the kind and number of steps, as `strata` joins them."""
     keys, place = numbered(test.keys)
     sentences = dict(zip(reversed(test.keys), (item.sentence for item in reversed(test.items)), strict=True))
     rng = np.random.default_rng((seed, 6))
     found: list[Indices] = [np.empty(0, np.intp)] * len(test)
-    for stratum in strata(test.keys, [item.task for item in test.items], test.n_steps, LEAST[test.reads]):
+    for stratum in strata(test.keys, kinds(test), test.n_steps, LEAST[test.reads]):
         pool = np.unique(place[stratum.rows])
         for row in stratum.rows:
             others = rng.permutation(pool[pool != place[row]])[: n - 1]

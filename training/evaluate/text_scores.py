@@ -9,7 +9,7 @@ import numpy as np
 
 from bci_app.contract.errors import SettingsError
 from bci_app.text.rows import FIGURES, ROUGE_F, row_statistics
-from bci_app.text.scores import Estimate, Gap, matched_minus_shuffled, numbered, resampled
+from bci_app.text.scores import Estimate, Gap, matched_minus_shuffled, not_alone, numbered, resampled
 from bci_app.text.strata import LEAST, Indices, strata
 from training.data.readings import Readings
 from training.evaluate.text_codes import CodeUse, code_use
@@ -26,6 +26,7 @@ from training.evaluate.text_inputs import (
     of_that_length,
     signals_of,
 )
+from training.evaluate.text_kinds import kinds, told_of_kinds
 from training.evaluate.text_reading import TextReader
 from training.evaluate.text_retrieval import Doubles, Retrieval, candidates, cosines, retrieval
 
@@ -70,7 +71,7 @@ def score_text(
     Raises
     ------
     SettingsError
-        If a side is empty, the two are not of one kind, or no task of the test readings has two sentences.
+        If a side is empty, the two are not of one kind, or no task of the test readings has two sentences of about one length.
     """
     _check(train, test)
     given, missing = _given(train, test, seed)
@@ -121,25 +122,18 @@ def _check(train: Readings, test: Readings) -> None:
             f"Training and test readings must be of one kind and not be empty; got {len(train)} of {train.reads} with "
             f"{len(train.rows)} rows and {len(test)} of {test.reads} with {len(test.rows)}."
         )
-    if not _may_be_shuffled(test.keys, [item.task for item in test.items]):
+    if not not_alone(test.keys, kinds(test), test.n_steps, LEAST[test.reads]):
         raise SettingsError(
-            f"Test readings must hold two sentences of one task, to be dealt to one another; the {len(test)} of "
-            f"'{test.name}' do not. Hold out more sentences."
+            "Test readings must hold two sentences of one task and of about the same length, to be dealt to one another; the "
+            f"{len(test)} of '{test.name}' do not. Hold out more sentences."
         )
-
-
-def _may_be_shuffled(keys: Sequence[str], tasks: Sequence[str]) -> bool:
-    """Whether some task has two sentences."""
-    return len(set(zip(keys, tasks, strict=True))) > len(set(tasks))
 
 
 def _given(train: Readings, test: Readings, seed: int) -> tuple[list[Given], list[str]]:
     """The inputs that there are, and what is to be said of those that some or all rows have not."""
     every = five_inputs(train, test, seed)
-    return (
-        [each for each in every if len(each.rows)],
-        [f"{each.name[:1].upper()}{each.name[1:]}: {each.note}" for each in every if each.note],
-    )
+    notes = [f"{each.name[:1].upper()}{each.name[1:]}: {each.note}" for each in every if each.note]
+    return [each for each in every if len(each.rows)], [told for told in (told_of_kinds(test), *notes) if told]
 
 
 def _answers(reader: TextReader, given: Sequence[Given], steps: _Steps, prefix: str = "") -> dict[str, list[str]]:
@@ -209,7 +203,7 @@ class _Scorer:
     def __init__(self, model: TextReader, test: Readings, seed: int) -> None:
         self.shown = [item.sentence for item in test.items]
         self.tasks = [item.task for item in test.items]
-        self._keys, self._n_steps, self._least = test.keys, test.n_steps, LEAST[test.reads]
+        self._keys, self._kinds, self._n_steps, self._least = test.keys, kinds(test), test.n_steps, LEAST[test.reads]
         self._model, self._seed = model, seed
         self._all = np.arange(len(test))
         self._vectors = model.word_vectors(self.shown)
@@ -223,6 +217,7 @@ class _Scorer:
         groups = numbered([self._keys[row] for row in rows])[1]
         likeness = cosines(self._model.word_vectors(texts), self._vectors[rows])
         own = np.column_stack([likeness.diagonal(), np.ones(len(rows))])
+        shuffled = None if name == OTHER_SENTENCE else self._shuffled(likeness, rows, groups, n_steps)
         text, times = Counter(texts).most_common(1)[0]
         return Said(
             name=name,
@@ -233,7 +228,8 @@ class _Scorer:
             most_common_share=times / len(rows),
             figures={key: resampled(sums, groups, figure, seed=self._seed) for key, figure in FIGURES.items()},
             similarity=resampled(own, groups, lambda total: total[..., 0] / total[..., 1], seed=self._seed),
-            similarity_shuffled=None if name == OTHER_SENTENCE else self._shuffled(likeness, rows, n_steps),
+            similarity_shuffled=None if shuffled is None else shuffled[0],
+            similarity_gap=None if shuffled is None else shuffled[1],
             gap=None if name == OTHER_SENTENCE else self._gap(texts, rows, n_steps),
             retrieval=found,
             note=given.note if given else "",
@@ -252,7 +248,7 @@ class _Scorer:
         return resampled(row_statistics(texts, self.shown), groups, FIGURES["BLEU-1"], seed=self._seed)
 
     def parts(self, texts: Sequence[str], labels: Sequence[str]) -> tuple[Part, ...]:
-        """Matched minus shuffled within each label, where it has two sentences of a task."""
+        """Matched minus shuffled within each label, where it has two sentences that may be dealt to one another."""
         rows = {label: [row for row, each in enumerate(labels) if each == label] for label in dict.fromkeys(labels)}
         found = {
             label: self._gap([texts[row] for row in each], each, [self._n_steps[row] for row in each])
@@ -261,18 +257,27 @@ class _Scorer:
         return tuple(Part(label, gap) for label, gap in found.items() if gap is not None)
 
     def _gap(self, texts: Sequence[str], rows: Indices | Sequence[int], n_steps: Sequence[int]) -> Gap | None:
-        shown, tasks, keys = ([column[row] for row in rows] for column in (self.shown, self.tasks, self._keys))
-        if not _may_be_shuffled(keys, tasks):
+        shown, of_kind, keys = ([column[row] for row in rows] for column in (self.shown, self._kinds, self._keys))
+        if not not_alone(keys, of_kind, n_steps, self._least):
             return None
-        return matched_minus_shuffled(texts, shown, tasks, n_steps, at_least=self._least, seed=self._seed)
+        return matched_minus_shuffled(texts, shown, of_kind, n_steps, at_least=self._least, seed=self._seed)
 
-    def _shuffled(self, likeness: Doubles, rows: Indices, n_steps: Sequence[int]) -> float:
-        """Mean likeness (n, n) with other sentences of the same stratum; zero if there are none."""
-        keys = numbered([self._keys[row] for row in rows])[1]
-        means: list[float] = []
-        for each in strata([str(key) for key in keys], [self.tasks[row] for row in rows], n_steps, self._least):
-            other = keys[each.rows][:, np.newaxis] != keys[each.rows]
-            some = other.any(axis=1)
-            sums = (likeness[np.ix_(each.rows, each.rows)] * other).sum(axis=1)
-            means.extend(sums[some] / other.sum(axis=1)[some])
-        return float(np.mean(means)) if means else 0.0
+    def _shuffled(
+        self, likeness: Doubles, rows: Indices, groups: Indices, n_steps: Sequence[int]
+    ) -> tuple[float, Estimate] | None:
+        """Mean likeness (n, n) with other sentences of the same stratum, and how much more it is with a row's own."""
+        sums = np.zeros((len(rows), 3))
+        of_kind = [self._kinds[row] for row in rows]
+        for each in strata([str(key) for key in groups], of_kind, n_steps, self._least):
+            other = groups[each.rows][:, np.newaxis] != groups[each.rows]
+            n_others = np.maximum(other.sum(axis=1), 1)
+            sums[each.rows, 0] = (likeness[np.ix_(each.rows, each.rows)] * other).sum(axis=1) / n_others
+            sums[each.rows, 2] = other.any(axis=1)
+        if not sums[:, 2].any():
+            return None
+        sums[:, 1] = (likeness.diagonal() - sums[:, 0]) * sums[:, 2]
+        return float(sums[:, 0].sum() / sums[:, 2].sum()), resampled(sums, groups, _own_less_others, seed=self._seed)
+
+
+def _own_less_others(sums: Doubles) -> Doubles:
+    return np.asarray(sums[..., 1] / np.maximum(sums[..., 2], 1))

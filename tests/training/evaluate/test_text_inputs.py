@@ -38,12 +38,14 @@ def lenders(given: Given, readings: Readings) -> list[int]:
 
 def test_another_sentence_is_of_the_same_task_and_about_the_same_length() -> None:
     given = another_sentence(TEST, 0)
-    assert len(given.rows) == len(TEST)
+    longer = [len(item.signal) for number, item in enumerate(TEST.items) if number not in given.rows]
+    assert len(longer) < 10
+    assert given.note.startswith(f"{len(longer)} of {len(TEST)} test readings have none")
     for row, lender in zip(given.rows, lenders(given, TEST), strict=True):
         own, other = TEST.items[row], TEST.items[lender]
         assert own.key != other.key
         assert own.task == other.task
-        assert abs(len(own.signal) - len(other.signal)) <= 2
+        assert abs(len(own.signal) - len(other.signal)) <= 1
 
 
 def test_another_subject_read_the_same_sentence() -> None:

@@ -109,7 +109,8 @@ def test_teacher_forcing_is_on_the_page_once_and_labelled(page: str) -> None:
 def test_examples_show_what_was_read_beside_noise(report: TextReport, page: str) -> None:
     assert page.count('class="example"') == len(report.findings.examples) == 10
     for name in ("shown", "read", "from noise", "from another sentence&#39;s EEG"):
-        assert page.count(f"<td>{name}</td>") == 10
+        lacking = sum(each.other is None for each in report.findings.examples) if name.startswith("from another") else 0
+        assert page.count(f"<td>{name}</td>") == 10 - lacking
 
 
 def test_words_are_marked_as_often_as_they_were_shown() -> None:

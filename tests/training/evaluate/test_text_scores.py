@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 
 from bci_app.contract.errors import SettingsError
 from bci_app.text.rows import FIGURES, row_statistics
-from bci_app.text.scores import MATCHED_MINUS_SHUFFLED
-from tests.training.evaluate.text_world import N_CODES, TellingReader, word_readings
-from training.data.readings import Reading, Readings
+from bci_app.text.scores import MATCHED_MINUS_SHUFFLED, Estimate
+from tests.text.worlds import WORDS
+from tests.training.evaluate.text_world import N_CODES, ROWS, TellingReader, word_readings
+from training.data.readings import Floats, Reading, Readings
 from training.evaluate.text_findings import TextFindings, bundle_scores
 from training.evaluate.text_inputs import NOISE, OTHER_SENTENCE, OTHER_SUBJECT, REAL, ZEROS
 from training.evaluate.text_scores import ALONE, CONSTANT, FREQUENT, OF_THAT_LENGTH, score_text
@@ -42,6 +44,8 @@ def test_who_reads_everything_is_found_out(found: dict[str, TextFindings]) -> No
     assert real.similarity.value == pytest.approx(1)
     assert real.similarity_shuffled is not None
     assert real.similarity_shuffled < 0.7
+    assert real.similarity_gap is not None
+    assert real.similarity_gap.low > 0
     assert every.gap.gap.low > 40
     assert every.gap.p == pytest.approx(1 / 2001)
 
@@ -75,6 +79,7 @@ def test_controls_lose_what_the_signal_told(found: dict[str, TextFindings]) -> N
     other = every.said(OTHER_SENTENCE)
     assert other.gap is None
     assert other.similarity_shuffled is None
+    assert other.similarity_gap is None
     assert other.figures["BLEU-1"].low < every.gap.shuffled < other.figures["BLEU-1"].high
     for name in (NOISE, ZEROS, CONSTANT, FREQUENT, OF_THAT_LENGTH, ALONE):
         gap = every.said(name).gap
@@ -142,7 +147,7 @@ def test_tasks_and_subjects_have_their_own_figure(found: dict[str, TextFindings]
     every = found["all"]
     assert [part.name for part in every.by_task] == ["task 0", "task 1"]
     assert [part.name for part in every.by_subject] == ["s0", "s1"]
-    assert sum(part.gap.n for part in every.by_task) == sum(part.gap.n for part in every.by_subject) == 80
+    assert sum(part.gap.n for part in every.by_task) == sum(part.gap.n for part in every.by_subject) == every.gap.n
     assert all(part.gap.gap.low > 30 for part in (*every.by_task, *every.by_subject))
 
 
@@ -195,9 +200,7 @@ def test_sentences_that_were_trained_on_are_told() -> None:
 def test_an_input_that_is_missing_is_told() -> None:
     found = score_text(TellingReader("all"), TRAIN, word_readings(30, n_subjects=1, seed=3))
     assert OTHER_SUBJECT not in [each.name for each in found.inputs]
-    assert found.notes[0] == (
-        "Another subject's EEG: 30 of 30 test readings have none: nobody else read their sentences."
-    )
+    assert "Another subject's EEG: 30 of 30 test readings have none: nobody else read their sentences." in found.notes
 
 
 def test_what_another_subject_read_is_shuffled_by_its_own_length() -> None:
@@ -211,6 +214,55 @@ def test_what_another_subject_read_is_shuffled_by_its_own_length() -> None:
     assert lent.n_joined == 0
     assert lent.gap.value == 0
     assert lent.plain.value > 0
+
+
+class KnowsWhoReads(TellingReader):
+    """Says the words that a reader's sentences begin with, whatever the sentence: `who` is the second number of each word."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing")
+
+    def generate(self, signals: Sequence[Floats]) -> list[str]:
+        return [" ".join(WORDS[100 * int(signal[0, 1]) :][:3]) for signal in signals]
+
+
+def own_texts(n_sentences: int, n_subjects: int = 2) -> Readings:
+    """Readers who each read sentences of their own, of words that nobody else reads; no word tells which sentence."""
+    items = []
+    for subject in range(n_subjects):
+        rng = np.random.default_rng(subject)
+        for number in range(n_sentences):
+            words = (*WORDS[100 * subject :][rng.permutation(8)[:5]], WORDS[100 * subject + 10 + number])
+            signal = np.full((6, 3), subject, np.float32)
+            items.append(Reading(" ".join(words), signal, f"s{subject}", "task", words))
+    return Readings(tuple(items), "word-features", ROWS, name="books")
+
+
+def test_who_knows_only_who_reads_does_not_read() -> None:
+    books = own_texts(30)
+    found = score_text(KnowsWhoReads(), books, books)
+    assert found.gap.matched > 20
+    assert abs(found.gap.gap.value) < 3
+    assert found.gap.gap.low <= 0
+    assert not found.verdict[0]
+    assert found.notes[0].startswith(
+        "Not all readers of a task read the same sentences: sentences were dealt within 2 groups"
+    )
+
+
+def test_a_bundle_has_an_interval_only_if_the_verdict_lets_it_speak(found: dict[str, TextFindings]) -> None:
+    every = found["all"]
+    real, noise = every.inputs[0], every.said(NOISE)
+    assert real.gap is not None
+    assert noise.gap is not None
+    few = replace(every, inputs=(replace(real, gap=replace(real.gap, n_sentences=9)), *every.inputs[1:]))
+    told = replace(noise, gap=replace(noise.gap, gap=Estimate(2.0, 1.0, 3.0)))
+    leaks = replace(every, inputs=tuple(told if each is noise else each for each in every.inputs))
+    for findings, read in ((every, True), (few, False), (leaks, False)):
+        assert findings.verdict[0] is read
+        first = bundle_scores(findings)[0]
+        assert ((first.low is not None), (first.high is not None)) == (read, read)
+        assert first.value == every.gap.gap.value
 
 
 def test_progress_is_told_and_ends() -> None:

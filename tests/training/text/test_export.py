@@ -161,7 +161,7 @@ def ready_graphs(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ((_gap(-1.0),), "no information of the signal was detected"),
         ((_gap(1.0, noise=1.5),), "fed noise, the same model scores 1.5"),
-        ((), "take what it writes for guesses"),
+        ((), "Take what it writes for guesses"),
     ],
 )
 def test_a_card_without_a_figure_above_zero_claims_nothing(
