@@ -25,7 +25,7 @@ from training.data.reading_settings import TableReadings, matching
 from training.data.readings import Reading, Readings
 from training.data.word_table import TableWord, read_word_table
 
-_SUBJECT = re.compile(r"(?:^|_)sub-([A-Za-z0-9]+)")
+_ENTITIES = re.compile(r"(?:^|_)(sub|ses|task|acq|run)-([A-Za-z0-9]+)")
 _NAMED = 3
 
 
@@ -53,7 +53,8 @@ def read_tables(settings: TableReadings) -> Readings:
     Raises
     ------
     SettingsError
-        If a table lacks a column, holds no word, or has an onset outside of its recording; if no sentence is left.
+        If a table lacks a column, holds no word, is another recording's by its name, or has an onset outside of its
+        recording; if no sentence is left.
     RecordingError, SignalError, UnitError
         If a recording cannot be read, or is no EEG, or a channel is flat or holds NaN.
     ChannelError, RateError
@@ -74,6 +75,8 @@ def read_tables(settings: TableReadings) -> Readings:
     notes = [f"Left out, as marked bad: {listed(bad)}."] if bad else []
     spec: PreprocessingSpec | None = None
     for path, table, subject in zip(recordings, tables, subjects, strict=True):
+        if table is not None:
+            _check_pair(path, table)
         recording = without_channels(read_recording(path), bad)
         _check(recording)
         if spec is None:
@@ -92,8 +95,22 @@ def read_tables(settings: TableReadings) -> Readings:
 
 def _subject(path: Path) -> str:
     """As in ``sub-1_ses-2_eeg.fif``; else the name of the file."""
-    match = _SUBJECT.search(path.name)
-    return match[1] if match else path.name.split(".")[0]
+    return _entities(path).get("sub", path.name.split(".")[0])
+
+
+def _entities(path: Path) -> dict[str, str]:
+    """What a name says in BIDS's way, such as ``{"sub": "1", "run": "2"}``."""
+    return dict(_ENTITIES.findall(path.name))
+
+
+def _check_pair(path: Path, table: Path) -> None:
+    """Recordings and tables are paired by their order, which names may show to be wrong."""
+    one, other = _entities(path), _entities(table)
+    if any(one[entity] != other[entity] for entity in one.keys() & other.keys()):
+        raise SettingsError(
+            f"Recordings and tables are read together in the order in which they are named; by their names, '{path.name}' and "
+            f"'{table.name}' do not belong together. Name both in the same order."
+        )
 
 
 def _check(recording: Recording) -> None:

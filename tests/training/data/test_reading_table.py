@@ -208,6 +208,29 @@ def test_recordings_of_another_montage_or_rate_are_not_mixed(
         read_tables(TableReadings(sentence=WORDS, **files))
 
 
+@pytest.mark.parametrize(
+    ("recording", "table", "belongs"),
+    [
+        ("sub-1_task-a_eeg", "sub-1_task-a_events", True),
+        ("sub-1_run-2_eeg", "sub-1_words", True),
+        ("monday", "sub-1_words", True),
+        ("sub-1_task-a_eeg", "sub-2_task-a_events", False),
+        ("sub-1_ses-x_eeg", "sub-1_ses-y_events", False),
+    ],
+)
+def test_a_table_that_is_another_recordings_by_its_name_is_refused(
+    tmp_path: Path, recording: str, table: str, belongs: bool
+) -> None:
+    write_recording(_recording(), tmp_path / f"{recording}.npz")
+    (tmp_path / f"{table}.tsv").write_text(TABLE, "utf-8")
+    files = {"recordings": (str(tmp_path / f"{recording}.npz"),), "tables": (str(tmp_path / f"{table}.tsv"),)}
+    if belongs:
+        assert len(read_tables(TableReadings(sentence=WORDS, **files))) == 2
+    else:
+        with pytest.raises(SettingsError, match=f"'{recording}.npz' and '{table}.tsv' do not belong together"):
+            read_tables(TableReadings(sentence=WORDS, **files))
+
+
 def test_as_many_tables_as_recordings_are_needed(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="got 2 recordings, 1 tables and 2 subjects"):
         read_tables(TableReadings(recordings=("a.npz", "b.npz"), tables=("a.tsv",)))
