@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from rich.console import Console
 
 from bci_app.contract.errors import BciError, ChannelError, RecordingError, SettingsError
 from bci_app.contract.preprocessing import Preprocessor
@@ -24,6 +26,7 @@ from tests.training.data.zuco_files import (
     write_version5,
     write_version73,
 )
+from training.data import zuco
 from training.data.reading_settings import Filtering, ZucoReadings
 from training.data.zuco import CHANNELS, WAVES_ARE_CLEANED, read_zuco
 
@@ -190,6 +193,16 @@ def test_files_of_several_subjects_and_versions_are_read_together_by_a_pattern(t
     assert set(readings.keys) == {"the cat sat", "stop now"}
 
 
+def test_the_file_that_is_being_read_is_named_in_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = StringIO()
+    monkeypatch.setattr(zuco, "get_console", lambda: Console(file=shown, force_terminal=True, width=100))
+    for name in ("resultsZAB_SR.mat", "resultsZDM_SR.mat"):
+        write_version5(tmp_path / name, _sentences())
+    assert len(_read(tmp_path / "*.mat")) == 4
+    assert "resultsZDM_SR.mat" in shown.getvalue()
+    assert "2/2" in shown.getvalue()
+
+
 def test_the_eeg_is_not_read_for_features(tmp_path: Path) -> None:
     path = write_version73(tmp_path / "resultsYAC_NR.mat", _sentences())
     with h5py.File(path, "r+") as file:
@@ -307,6 +320,4 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
 
 
 def test_every_band_is_read() -> None:
-    from training.data import zuco
-
     assert zuco.BANDS == BANDS
