@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Protocol
 
 import numpy as np
@@ -115,14 +115,20 @@ def _beams(steps: Steps, tokens: Tokens, generation: Generation, on_token: Calla
             break
         steps.take(beams[open_ones])
         rows, scores, told = rows[open_ones], scores[open_ones], told[open_ones]
-        sure = commonprefix([*rows[:, 1:].tolist(), *(list(each.tokens) for _, each in finished)])
-        for token in sure[n_sure:]:
-            on_token(token)
-        n_sure = max(n_sure, len(sure))
+        agreed = _n_agreed(rows[:, 1:], [each.tokens for _, each in finished])
+        for token in rows[0, 1 + n_sure : 1 + agreed]:
+            on_token(int(token))
+        n_sure = agreed
     best = finished[0][1]
     for token in best.tokens[n_sure:]:
         on_token(token)
     return best
+
+
+def _n_agreed(rows: Integers, finished: list[tuple[int, ...]]) -> int:
+    """How many tokens, from the first on, are the same in all open hypotheses (n_rows, n) and all finished ones."""
+    columns = zip(*rows.tolist(), *finished, strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
 
 
 def _best(totals: Floats, n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
