@@ -9,7 +9,7 @@ import typer
 
 from bci_app.cli import terminal
 from bci_app.cli.evolving import Generations, Resume, evolve_demo
-from bci_app.cli.sentences import Sentences, read_demo, replay_text, text_settings_of
+from bci_app.cli.sentences import Beams, Sentences, read_demo, replay_text, text_settings_of
 from bci_app.cli.terminal import (
     Config,
     DecoderPath,
@@ -160,6 +160,7 @@ def replay(
     stream: XdfStream = None,
     unit: XdfUnit = None,
     partial: Partial = False,
+    beams: Beams = None,
     folder: Folder = Path("runs"),
     seconds: Seconds = None,
     offscreen: Offscreen = False,
@@ -179,11 +180,13 @@ def replay(
         if generator is not None:
             raise SettingsError("A text bundle draws nothing, so it needs no generator. Leave --generator out.")
         given = text_settings_of(
-            "replay", {}, decoder=decoder, duration_s=seconds, device=device, require_gpu=require_gpu or None,
-            participant=participant,
+            "replay", {}, decoder=decoder, n_beams=beams, duration_s=seconds, device=device,
+            require_gpu=require_gpu or None, participant=participant,
         )  # fmt: skip
         replay_text(given, opened, file, speed, stream, unit, partial, folder, offscreen, light)
         return
+    if beams is not None:
+        raise SettingsError("--beams belongs to sentences. Name a text bundle (--decoder), or leave it out.")
     settings = settings_of(
         "replay", {}, decoder=decoder, generator=generator, duration_s=seconds, device=device,
         require_gpu=require_gpu or None, participant=participant,

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from bci_app.contract.bundle import Bundle, open_bundle
-from bci_app.contract.errors import BundleError, SettingsError
+from bci_app.contract.errors import BundleError, RecordingError, SettingsError
 from bci_app.contract.manifest import Generation, TextManifest
 from bci_app.contract.preprocessing import PreprocessingSpec
 from bci_app.engine.live_signal import SignalPlan
 from bci_app.engine.opening import replay_of
+from bci_app.engine.session_file import read_session
+from bci_app.engine.settings import parse_settings
 from bci_app.engine.summary import decoder_facts
 from bci_app.engine.text_settings import TextSettings
 from bci_app.engine.text_views import OwnTest
@@ -158,6 +160,27 @@ def open_text_plan(settings: TextSettings, title: str, folder: Path | None) -> T
     return plan
 
 
+def as_recorded(settings: TextSettings, recording: Path) -> TextSettings:
+    """`settings` for a replay of `recording`, which is scored as on its day if it is a session that read sentences: with as many
+    hypotheses as there, unless the settings name them, and with the same noise.
+
+    Raises
+    ------
+    SettingsError
+        If what the session keeps of its own settings cannot be meant.
+    """
+    try:
+        about = read_session(recording)
+    except RecordingError:
+        return settings  # another kind of recording
+    told = about.get("settings")
+    if about.get("kind") != "text" or not isinstance(told, dict):
+        return settings
+    n_beams = told.get("n_beams") if settings.n_beams is None else settings.n_beams
+    values = settings.model_dump() | {"n_beams": n_beams, "seed": told.get("seed", settings.seed)}
+    return parse_settings(TextSettings, values, f"The settings of the session '{recording.name}'")
+
+
 @contextmanager
 def text_replay_plan(
     settings: TextSettings,
@@ -175,12 +198,13 @@ def text_replay_plan(
     Parameters
     ----------
     settings : TextSettings
-        Its stream becomes that of the player.
+        Its stream becomes that of the player; see `as_recorded` for the rest.
     opened : Bundle
         The text bundle.
     file, speed, stream, unit, partial
         See `bci_app.engine.opening.replay_of`.
     """
+    settings = as_recorded(settings, file)
     decoder = open_text_decoder(settings, opened)
     with replay_of(file, settings.stream, speed, stream, unit, partial) as playing:
         yield TextPlan(

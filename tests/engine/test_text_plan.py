@@ -12,10 +12,11 @@ from bci_app.contract.manifest import Generation
 from bci_app.contract.reading import SentenceSpec
 from bci_app.contract.windowing import TrialSpec
 from bci_app.engine.opening import open_models
+from bci_app.engine.session_file import begin_session
 from bci_app.engine.settings import SessionSettings, StreamChoice, parse_settings, read_settings
 from bci_app.engine.text_demo import TextDemoSettings
 from bci_app.engine.text_offline import read_text_offline
-from bci_app.engine.text_plan import TextPlan, open_text_decoder, open_text_plan
+from bci_app.engine.text_plan import TextPlan, as_recorded, open_text_decoder, open_text_plan
 from bci_app.engine.text_session import TextSession
 from bci_app.engine.text_settings import TextSettings
 from bci_app.inference.decoder import Decoder
@@ -81,6 +82,18 @@ def test_beams_are_those_of_the_bundle_unless_the_settings_name_them(tmp_path: P
     decoder = TextDecoder.open(tiny_text_bundle(tmp_path / "beams", generation=how))
     assert TextPlan(TextSettings(), "x", decoder).generation == how
     assert TextPlan(TextSettings(n_beams=1), "x", decoder).generation == how.model_copy(update={"n_beams": 1})
+
+
+def test_a_replay_reads_with_the_hypotheses_and_the_noise_of_its_day_unless_others_are_named(tmp_path: Path) -> None:
+    told = TextSettings(n_beams=3, seed=8).model_dump(mode="json")
+    begin_session(tmp_path, {"kind": "text", "settings": told})
+    assert as_recorded(TextSettings(participant="P07"), tmp_path) == TextSettings(n_beams=3, seed=8, participant="P07")
+    assert as_recorded(TextSettings(n_beams=1), tmp_path) == TextSettings(n_beams=1, seed=8)
+    begin_session(tmp_path, {"kind": "text", "settings": told | {"n_beams": 0}})
+    with pytest.raises(SettingsError, match=r"settings of the session .*n_beams"):
+        as_recorded(TextSettings(), tmp_path)
+    begin_session(tmp_path, {"kind": "signal", "settings": told})
+    assert as_recorded(TextSettings(), tmp_path) == as_recorded(TextSettings(), tmp_path / "x.fif") == TextSettings()
 
 
 def test_a_session_that_cannot_begin_lets_go_of_its_stream(folder: Path, tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def test_the_demo_reads_a_simulated_reader_live(
         (("read", "--decoder", "{features}", "--markers", "m"), "features of words that were computed elsewhere"),
         (("replay", "x.npz", "--decoder", "{features}"), "features of words that were computed elsewhere"),
         (("replay", "x.npz", "--decoder", "{text}", "--generator", "g"), "Leave --generator out."),
+        (("replay", "x.npz", "--decoder", "{picture}", "--beams", "3"), "--beams belongs to sentences."),
         (("demo", "--read", "--evolve"), "choose one"),
         (("demo", "--read", "--trials", "3"), "has --sentences, no --trials"),
         (("demo", "--sentences", "3"), "Add --read."),

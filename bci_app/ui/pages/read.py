@@ -81,11 +81,12 @@ class ReadPage(SessionPage):
         settings = parse_settings(TextSettings, values, "The form of the page Read")
 
         def work(tell: OnProgress) -> Opened:
-            from bci_app.engine.text_plan import open_text_plan
+            from bci_app.engine.text_plan import as_recorded, open_text_plan
             from bci_app.engine.text_session import TextSession
 
             tell(0, 1, "opening the model")
-            plan = open_text_plan(settings, "bci-app read", None)
+            played = None if own is None else own.recording
+            plan = open_text_plan(settings if played is None else as_recorded(settings, played), "bci-app read", None)
             if own is not None:
                 plan.watermark = own.watermark
             if own is not None and own.code == "replay":
