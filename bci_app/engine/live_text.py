@@ -25,13 +25,14 @@ from bci_app.streams.ring import Ring
 @dataclass(frozen=True, slots=True)
 class Heard:
     """A marker as it was heard: the number of its sentence (from 0; -1 before the first), what part of it begins, what the
-    label says beyond that, and when it was in hand (LSL seconds; NaN offline)."""
+    label says beyond that, when it was in hand (LSL seconds; NaN offline), and whether a sentence is open that it belongs to."""
 
     marker: Marker
     number: int
     part: Literal["start", "word", "stop", "other"]
     said: str
     heard_s: float = math.nan
+    belongs: bool = True
 
 
 class SentenceMarkers:
@@ -42,15 +43,17 @@ class SentenceMarkers:
             "start": spec.start, "word": spec.word, "stop": spec.stop,
         }  # fmt: skip
         self._number = -1
+        self._open = False
 
     def hear(self, marker: Marker, heard_s: float = math.nan) -> Heard:
         """What `marker` is, in hand at `heard_s` LSL seconds."""
         for part, prefix in self._prefixes.items():
             if marker.label.startswith(prefix):
                 self._number += part == "start"
+                belongs, self._open = self._open or part == "start", part == "start" or (part == "word" and self._open)
                 said = marker.label.removeprefix(prefix).lstrip("/")
-                return Heard(marker, self._number, part, said, heard_s)
-        return Heard(marker, self._number, "other", marker.label, heard_s)
+                return Heard(marker, self._number, part, said, heard_s, belongs)
+        return Heard(marker, self._number, "other", marker.label, heard_s, self._open)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

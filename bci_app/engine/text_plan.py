@@ -89,14 +89,19 @@ class TextPlan:
         n_beams = self.settings.n_beams
         return wanted if n_beams is None else wanted.model_copy(update={"n_beams": n_beams})
 
+    @property
+    def markers_wanted(self) -> str:
+        """Which markers make a sentence, in words."""
+        sentence = self.decoder.manifest.sentence
+        return f"Sentences lie between the markers '{sentence.start}' and '{sentence.stop}'" + (
+            f", their words at '{sentence.word}...'" if sentence.word_cut is not None else ""
+        )
+
     def check(self) -> None:
         """Raise SettingsError if no marker stream is named: without markers there is no sentence."""
-        sentence = self.decoder.manifest.sentence
         if self.settings.stream.markers is None:
             raise SettingsError(
-                f"Sentences lie between the markers '{sentence.start}' and '{sentence.stop}'"
-                + (f", their words at '{sentence.word}...'" if sentence.word_cut is not None else "")
-                + "; no marker stream was named. Name one (--markers NAME; in the window: Marker stream)."
+                f"{self.markers_wanted}; no marker stream was named. Name one (--markers NAME; in the window: Marker stream)."
             )
 
 

@@ -43,6 +43,10 @@ STEPS = (
 last marker if that came later, to the first word given to Qt; a word is known when the next one begins."""
 
 
+_STRAY = 10
+"""Markers outside of any sentence after which it is said that they make none."""
+
+
 class TextSession(SignalSession):
     """A running session that reads sentences; its public methods say which thread may call them.
 
@@ -71,7 +75,7 @@ class TextSession(SignalSession):
         manifest = plan.decoder.manifest
         self.tested = OwnTest.of(manifest)
         self.latency = StepLog(STEPS, with_age=plan.stamps_are_live)
-        self.n_not_read = 0
+        self.n_not_read = self._n_stray = 0
         self._reader = TextReader(plan.decoder, clock, plan.settings.seed, plan.generation)
         self._markers = SentenceMarkers(manifest.sentence)
         self._known = {sentence_key(sentence) for sentence in manifest.trained_on}
@@ -170,10 +174,21 @@ class TextSession(SignalSession):
         heard = self._markers.hear(marker, self.clock())
         self._live.note(marker, _caption(heard))
         self._decoding.add(heard)
+        self._count_stray(heard)
         if heard.part == "start":
             self._telling.tell(SentenceShown(heard.number, heard.said))
         elif heard.part == "word" and heard.number >= 0:
             self._telling.tell(WordShown(heard.number, heard.said))
+
+    def _count_stray(self, heard: Heard) -> None:
+        """Say once that markers make no sentences, since nothing else would tell why nothing is read; marker thread."""
+        stray = not heard.belongs and (heard.part != "other" or heard.number < 0)  # others may stand between sentences
+        self._n_stray += stray
+        if stray and self._n_stray == _STRAY:
+            self._telling.problem(
+                f"{_STRAY} markers came outside of any sentence, the last of them '{heard.marker.label}'. "
+                f"{self.plan.markers_wanted}: let your stimulus program send those."
+            )
 
     def _signal_ended(self, reason: str) -> None:
         """What is complete is still read; acquisition thread."""

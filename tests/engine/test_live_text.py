@@ -97,6 +97,9 @@ def test_markers_are_told_by_what_they_begin_with() -> None:
     assert [each.number for each in heard] == [-1, 0, 0, 0, 0, 0, 1]
     assert [each.part for each in heard] == ["word", "start", "word", "word", "other", "stop", "start"]
     assert [each.said for each in heard] == ["stray", "A cat.", "A", "", "blink", "", ""]
+    assert [each.belongs for each in heard] == [False, True, True, True, True, True, True]
+    after = [ear.hear(Marker(0.0, label)).belongs for label in ("sentence/stop", "sentence/stop", "word/", "blink")]
+    assert after == [True, False, False, False]
 
 
 def test_a_number_stays_with_its_sentence_when_others_are_not_cut(windows: TextDecoder) -> None:

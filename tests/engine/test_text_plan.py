@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from bci_app.contract.errors import BundleError, ChannelError, NoStreamError, SettingsError
 from bci_app.contract.manifest import Generation
 from bci_app.contract.reading import SentenceSpec
+from bci_app.contract.signal import Marker
 from bci_app.contract.windowing import TrialSpec
 from bci_app.engine.opening import open_models
 from bci_app.engine.session_file import begin_session
@@ -109,3 +110,17 @@ def test_a_session_that_cannot_begin_lets_go_of_its_stream(folder: Path, tmp_pat
         with pytest.raises(NoStreamError, match="nobody's markers"):
             TextSession(plan(sender.source_id))
         assert not few.has_listeners
+
+
+def test_markers_that_make_no_sentences_are_told_once_with_those_that_would(folder: Path) -> None:
+    with Sender(CHANNELS, SFREQ, marker_every_s=60.0) as sender:
+        choice = StreamChoice(source_id=sender.source_id, markers=f"{sender.name} markers")
+        plan = TextPlan(TextSettings(stream=choice), "x", open_text_decoder(TextSettings(decoder=folder / "words")))
+        session = TextSession(plan)
+        labels = ["trial 1"] * 4 + ["sentence/start", "word/A", "sentence/stop"] + ["trial 2", "word/cat"] * 6
+        told = [len(session.problems) for label in labels if session._marker_heard(Marker(0.0, label)) is None]
+        session.stop()
+    assert told == [0] * (7 + 2 * 5 + 1) + [1]
+    assert session.problems[0].startswith(
+        "10 markers came outside of any sentence, the last of them 'word/cat'. Sentences lie"
+    )
