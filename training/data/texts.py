@@ -107,8 +107,8 @@ def _of_table(text: str) -> list[str]:
 
     ZuCo numbers the sentences of its third task by document and sentence, two cells under the one name before "sentence".
     """
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    header = lines[0] if lines else ""
+    lines = [line for line in text.splitlines(keepends=True) if not line.startswith("#")]
+    header = lines[0].strip() if lines else ""
     names, *rows = csv.reader(lines, delimiter=max(";,\t", key=header.count)) if header else [[]]
     if _CSV_COLUMN not in names:
         raise SettingsError(

@@ -55,12 +55,13 @@ def read_word_table(table: Path) -> list[TableWord]:
 
 def _parsed(table: Path) -> Iterator[TableWord]:
     reader = _reader(table)
-    columns = [_OF_BIDS.get(name, name) for name in reader.fieldnames or ()]
-    missing = [column for column in _COLUMNS if column not in columns]
+    given = reader.fieldnames or ()
+    reader.fieldnames = [name if _OF_BIDS.get(name, name) in given else _OF_BIDS[name] for name in given]
+    missing = [column for column in _COLUMNS if column not in reader.fieldnames]
     if missing:
         raise SettingsError(
             f"A table of word onsets has the columns {', '.join(_COLUMNS)}; '{table.name}' lacks {', '.join(missing)}: it has "
-            f"{', '.join(reader.fieldnames or ()) or 'none'}. Name them in the first line."
+            f"{', '.join(given) or 'none'}. Name them in the first line."
         )
     for raw in reader:
         where = f"line {reader.line_num} of '{table.name}'"
@@ -68,7 +69,7 @@ def _parsed(table: Path) -> Iterator[TableWord]:
             raise SettingsError(
                 f"Each line has as many cells as the first; {where} has more. Correct it, or save as .csv."
             )
-        told = {_OF_BIDS.get(name, name): " ".join(_bare(value or "").split()) for name, value in raw.items()}
+        told = {name: " ".join(_bare(value or "").split()) for name, value in raw.items()}
         if told["word"] == told["sentence"] == _NOTHING:
             continue
         yield _word({name: "" if cell == _NOTHING else cell for name, cell in told.items()}, reader.line_num, where)

@@ -28,7 +28,9 @@ def test_words_below_one_another_become_the_sentence_that_was_printed(tmp_path: 
 
 
 def test_a_table_of_sentences_is_read_past_its_comment_and_its_misprint(tmp_path: Path) -> None:
-    table = "sentence_id;sentence;control\n# a remark\n5;Presents a good, emp11111ty case.;\n6;Another film.1;CONTROL\n"
+    table = (
+        'sentence_id;sentence;control\n# a remark\n5;"Presents a good,\nemp11111ty case.";\n6;Another film.1;CONTROL\n'
+    )
     assert read_texts([_write(tmp_path / "a.csv", table)]) == ("Presents a good, empty case.", "Another film.")
 
 

@@ -55,6 +55,8 @@ def test_an_events_file_of_bids_is_a_table_and_its_other_events_are_none(tmp_pat
     (tmp_path / "events.tsv").write_text(events, "utf-8")
     (row,) = read_word_table(tmp_path / "events.tsv")
     assert (row.line, row.onset_s, row.duration_s, row.word, row.sentence) == (3, 1.0, 0.2, "A", "A dog")
+    (tmp_path / "events.tsv").write_text("onset_s\tonset\tword\tsentence\n1.0\t7.0\tA\tA dog\n", "utf-8")
+    assert [row.onset_s for row in read_word_table(tmp_path / "events.tsv")] == [1.0]  # ours, where both are there
 
 
 def test_a_sentence_over_two_lines_of_a_cell_keeps_its_space(tmp_path: Path) -> None:
