@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from models.gan.bigbigan import GENERATOR_WIDTHS, TRUNK_WIDTHS, Pooling, n_maps
 from models.gan.blocks import Initialisation
-from training.settings import BundleSettings, Count, Frozen, PictureSettings, Seed
+from training.settings import BundleSettings, Count, Frozen, MachineSettings, PictureSettings, Seed
 
 LatentDim = Annotated[int, Field(ge=2, le=4096)]
 Positive = Annotated[float, Field(gt=0)]
@@ -113,17 +113,6 @@ class AugmentSettings(Frozen):
     """Differentiable augmentation of what the discriminator sees, real and made (Zhao et al. 2020)."""
 
     kinds: tuple[AugmentKind, ...] = ()
-
-
-class MachineSettings(Frozen):
-    """Where it runs: handed to Lightning Fabric."""
-
-    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    devices: Count = 1
-    """Processes on each node, one per device."""
-    nodes: Count = 1
-    precision: Literal["float32", "bfloat16"] = "float32"
-    threads: Count = 1
 
 
 class WatchSettings(Frozen):
@@ -234,7 +223,7 @@ class GanRecipe(Frozen):
         return []
 
     def _batch_problems(self) -> list[str]:
-        updates, parts = self.updates, self.updates.accumulation * self.machine.devices * self.machine.nodes
+        updates, parts = self.updates, self.updates.accumulation * self.machine.n_processes
         if updates.batch_size % parts:
             return [
                 f"updates.batch_size must be divisible by accumulation x devices x nodes ({parts}); "

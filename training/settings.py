@@ -78,6 +78,22 @@ class OptimiserSettings(Frozen):
     save_every: Count = 500
 
 
+class MachineSettings(Frozen):
+    """Where it runs: handed to Lightning Fabric."""
+
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: Count = 1
+    """Processes on each node, one per device."""
+    nodes: Count = 1
+    precision: Literal["float32", "bfloat16"] = "float32"
+    threads: Count = 1
+
+    @property
+    def n_processes(self) -> int:
+        """On all nodes."""
+        return self.devices * self.nodes
+
+
 class BundleSettings(Frozen):
     """The bundle that comes out; `folder` null leaves it in the run folder."""
 

@@ -29,18 +29,20 @@ from training.errors import DiskError
 from training.evaluate.feature_space import classifier_space
 from training.gan import checkpoint
 from training.gan.finish import finish
-from training.gan.loop import begin, fit, open_fabric
-from training.gan.processes import (
-    StoppedElsewhereError,
-    leave_the_others,
-    noticing_lost_processes,
-    only_the_first_speaks,
-    together,
-)
+from training.gan.loop import begin, fit
 from training.gan.scoring import table
 from training.gan.step import GanState
 from training.gan_recipe import GanRecipe
-from training.run_folder import RunFolder, new_run, open_run
+from training.processes import (
+    StoppedElsewhereError,
+    leave_the_others,
+    noticing_lost_processes,
+    one_run,
+    only_the_first_speaks,
+    open_fabric,
+    together,
+)
+from training.run_folder import RunFolder, open_run
 from training.settings import read_any_recipe, with_overrides
 
 DEFAULT = "configs/train/dcgan64.yaml"
@@ -155,12 +157,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if opened and words.finish:
             end_early(recipe, opened, command)
             return 0
-        fabric = open_fabric(recipe)
+        fabric = open_fabric(recipe.machine)
         fabric.launch()
         first = fabric.is_global_zero
         with noticing_lost_processes(fabric):
             only_the_first_speaks(fabric)
-            run = opened or _one_run(words.runs, recipe, command, fabric)
+            run = opened or one_run(words.runs, recipe, command, fabric)
             if first:
                 print(f"Run folder: {run.path} · device: {fabric.device} · processes: {fabric.world_size}")
             train(recipe, run, fabric, continued=command if opened else "")
@@ -200,13 +202,6 @@ def _asked(words: argparse.Namespace, program: str) -> tuple[RunFolder | None, G
         raise SettingsError(f"One recipe is trained at a time, changes to it are key=value; got {', '.join(recipes)}.")
     (path,) = recipes or [DEFAULT]
     return None, read_any_recipe(GanRecipe, path, overrides), " ".join([program, path, *overrides])
-
-
-def _one_run(root: Path, recipe: GanRecipe, command: str, fabric: Fabric) -> RunFolder:
-    """The folder that process 0 makes, on every process."""
-    now = datetime.now()
-    made = together(fabric, lambda: new_run(root, recipe, now, command) if fabric.is_global_zero else RunFolder(root))
-    return RunFolder(fabric.broadcast(made.path))
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ from training.data.images import ImageSplit, read_split, to_images
 from training.evaluate.distances import frechet_distance
 from training.evaluate.feature_space import FeatureSpace, classifier_space
 from training.gan.averaging import with_standing_statistics
-from training.gan.loop import begin, fit, open_fabric
+from training.gan.loop import begin, fit
 from training.gan_recipe import GanRecipe
+from training.processes import open_fabric
 from training.run_folder import new_run
 from training.settings import ClassifierRecipe, read_any_recipe
 from training.train_classifier import train as train_classifier
@@ -43,7 +44,7 @@ def feature_space(folder: Path) -> FeatureSpace:
 def distance_after(recipe: GanRecipe, split: ImageSplit, space: FeatureSpace, folder: Path) -> tuple[float, int]:
     """Distance of the averaged generator's samples from the test pictures, and the pictures it had seen."""
     torch.set_num_threads(1)
-    fabric = open_fabric(recipe)
+    fabric = open_fabric(recipe.machine)
     state = begin(recipe, fabric)
     run = new_run(folder, recipe, datetime.now(), "tests.benchmarks.bench_gan_frechet")
     began = time.monotonic()

@@ -16,9 +16,10 @@ import torch
 from torch import nn
 
 from tests.benchmarks.results import Row, publish
-from training.gan.loop import begin, open_fabric
+from training.gan.loop import begin
 from training.gan.step import train_step
 from training.gan_recipe import GanRecipe
+from training.processes import open_fabric
 
 BATCH, N_STEPS = 64, 15
 TARGET = {"cpu": 1.3, "cuda": 2.0}
@@ -72,7 +73,7 @@ def our_step(images: np.ndarray, precision: str, device: str) -> Step:
     """`train_step` of the recipe as published."""
     machine = {"precision": precision, "accelerator": device, "threads": torch.get_num_threads()}
     recipe = GanRecipe.model_validate({"machine": machine})
-    fabric = open_fabric(recipe)
+    fabric = open_fabric(recipe.machine)
     state = begin(recipe, fabric)
     return lambda: train_step(state, images, recipe, fabric)
 

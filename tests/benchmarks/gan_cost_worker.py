@@ -11,10 +11,10 @@ import time
 import numpy as np
 import torch
 
-from training.gan.loop import begin, open_fabric
-from training.gan.processes import leave_the_others, only_the_first_speaks
+from training.gan.loop import begin
 from training.gan.step import train_step
 from training.gan_recipe import GanRecipe
+from training.processes import leave_the_others, only_the_first_speaks, open_fabric
 
 N_STEPS, WARM = 6, 2
 
@@ -23,7 +23,7 @@ def main(content: str) -> None:
     """Take the steps of the recipe in `content` (JSON)."""
     recipe = GanRecipe.model_validate_json(content)
     torch.set_num_threads(recipe.machine.threads)
-    fabric = open_fabric(recipe)
+    fabric = open_fabric(recipe.machine)
     fabric.launch()
     only_the_first_speaks(fabric)
     state = begin(recipe, fabric)

@@ -26,9 +26,10 @@ from training.export import Draft
 from training.gan import checkpoint
 from training.gan import finish as finish_module
 from training.gan.finish import best_networks, finish
-from training.gan.loop import BEST, begin, open_fabric
+from training.gan.loop import BEST, begin
 from training.gan.scoring import as_scores, feature_space, rows, table
 from training.gan_recipe import GanRecipe
+from training.processes import open_fabric
 from training.run_folder import RunFolder, new_run
 
 CPU = torch.device("cpu")
@@ -55,7 +56,7 @@ def run(
     """A run that has done its steps and nothing else; the graph of its generator is ready."""
     monkeypatch.setattr(export, "to_onnx", lambda *given: dcgan_draft.files["generator.onnx"])
     run = new_run(tmp_path / "runs", recipe, datetime(2026, 1, 1), "made by a test")
-    state = begin(recipe, open_fabric(recipe))
+    state = begin(recipe, open_fabric(recipe.machine))
     state.averaged.generator.load_state_dict(dcgan_generator.state_dict())
     state.step = recipe.updates.steps
     checkpoint.save(state, run.checkpoint)
@@ -77,8 +78,8 @@ def test_without_evaluation_there_is_the_bundle_alone(recipe: GanRecipe, run: Ru
 
 
 def test_the_best_weights_leave_before_the_newest(recipe: GanRecipe, run: RunFolder, split: ImageSplit) -> None:
-    best = begin(recipe.model_copy(update={"seed": 5}), open_fabric(recipe)).averaged
-    stopped = begin(recipe, open_fabric(recipe)).averaged
+    best = begin(recipe.model_copy(update={"seed": 5}), open_fabric(recipe.machine)).averaged
+    stopped = begin(recipe, open_fabric(recipe.machine)).averaged
     checkpoint.restore_averaged(stopped, run.checkpoint)
     for wanted, step in ((stopped, 6), (best, 3)):
         portable = best_networks(recipe, run, split)

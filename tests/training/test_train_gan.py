@@ -25,8 +25,9 @@ from training import train_gan
 from training.data.images import read_split
 from training.evaluate.classifier_files import ClassifierCard, save_classifier
 from training.gan import checkpoint
-from training.gan.loop import begin, fit, open_fabric
+from training.gan.loop import begin, fit
 from training.gan_recipe import GanRecipe
+from training.processes import open_fabric
 from training.run_folder import RunFolder, new_run, open_run, read_tensors
 from training.settings import ClassifierRecipe, read_any_recipe
 
@@ -107,7 +108,7 @@ def test_a_run_whose_recipe_or_pictures_have_changed_is_one_message_and_stays(
     more = ["machine.accelerator=cpu", "watch.n=16", f"pictures.source={tmp_path / 'gone'}"]
     recipe = read_any_recipe(GanRecipe, TINY["dcgan"], more)
     run = new_run(tmp_path, recipe, datetime(2026, 1, 1), "")
-    checkpoint.save(begin(recipe, open_fabric(recipe)), run.checkpoint)
+    checkpoint.save(begin(recipe, open_fabric(recipe.machine)), run.checkpoint)
     assert train_gan.main(["--resume", str(run.path)]) == 1
     assert "gone" in _message(capsys)
     changed = read_any_recipe(GanRecipe, TINY["dcgan"], [*more[:2], "network.generator_width=5"])
@@ -124,7 +125,7 @@ def stopped(tmp_path: Path) -> RunFolder:
         GanRecipe, TINY["dcgan"], ["machine.accelerator=cpu", "watch.n=16", "bundle.enabled=false"]
     )
     run = new_run(tmp_path / "runs", recipe, datetime(2026, 1, 1), "begun")
-    checkpoint.save(begin(recipe, open_fabric(recipe)), run.checkpoint)
+    checkpoint.save(begin(recipe, open_fabric(recipe.machine)), run.checkpoint)
     return run
 
 
@@ -252,7 +253,7 @@ def test_ctrl_c_in_the_terminal_saves_says_how_to_go_on_and_loses_nothing(tmp_pa
     (folder,) = tmp_path.iterdir()
     assert f"Stopped. Go on with: python -m training.train_gan --resume {folder}" in out
     run, recipe = open_run(folder, GanRecipe)
-    fabric, split = open_fabric(recipe), read_split(recipe.pictures, recipe.seed)
+    fabric, split = open_fabric(recipe.machine), read_split(recipe.pictures, recipe.seed)
     resumed = begin(recipe, fabric)
     checkpoint.restore(resumed, run.checkpoint)
     stop = resumed.step + 2

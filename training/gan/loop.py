@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -19,11 +18,11 @@ from training.errors import TrainingError
 from training.gan import checkpoint
 from training.gan.averaging import with_standing_statistics
 from training.gan.networks import build, optimisers, place
-from training.gan.processes import StoppedElsewhereError, any_of, together
 from training.gan.step import Facts, GanState, train_step
 from training.gan.watch import View, Watch, view
 from training.gan_recipe import BigBiganNetwork, GanRecipe
 from training.interrupts import heeding_interrupts
+from training.processes import StoppedElsewhereError, any_of, together
 from training.progress import training_progress
 from training.run_folder import RunFolder, writing
 
@@ -122,37 +121,6 @@ def fit(
                 break
         if fabric.is_global_zero and not run.checkpoint.is_file():
             checkpoint.save(state, run.checkpoint)
-
-
-def open_fabric(recipe: GanRecipe) -> Fabric:
-    """Lightning Fabric as the recipe's machine wants it.
-
-    Raises
-    ------
-    TrainingError
-        If the accelerator asked for is not there, it has fewer devices, or another number of processes was started.
-    """
-    machine = recipe.machine
-    several = machine.devices * machine.nodes > 1
-    started = os.environ.get("WORLD_SIZE") if "LOCAL_RANK" in os.environ else None
-    if started is not None and int(started) != machine.devices * machine.nodes:
-        raise TrainingError(
-            f"The recipe wants machine.devices={machine.devices} on machine.nodes={machine.nodes}; {started} process(es) "
-            "were started from outside. Make the two agree, or start one process, which starts the others."
-        )
-    try:
-        return Fabric(
-            accelerator=machine.accelerator,
-            devices=machine.devices,
-            num_nodes=machine.nodes,
-            strategy="ddp" if several else "auto",
-            precision="bf16-mixed" if machine.precision == "bfloat16" else "32-true",
-        )
-    except Exception as error:  # Lightning has no error of its own for a device that is missing
-        raise TrainingError(
-            f"The recipe wants machine.accelerator={machine.accelerator} with {machine.devices} device(s): {error} "
-            "Set machine.accelerator=cpu, or fewer devices."
-        ) from error
 
 
 class _Keeper:

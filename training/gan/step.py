@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from lightning_fabric import Fabric
@@ -27,6 +26,7 @@ from training.losses import (
     orthogonal_penalty,
     pixel_loss,
 )
+from training.processes import average
 
 Facts = dict[str, Tensor]
 """Numbers of a step by name, still on the device."""
@@ -249,11 +249,7 @@ def _finish(optimiser: Adam, fabric: Fabric) -> Tensor:
     gradients = [
         weight.grad for group in optimiser.param_groups for weight in group["params"] if weight.grad is not None
     ]
-    if fabric.world_size > 1:
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        flat = cast(Tensor, fabric.all_reduce(flat, reduce_op="mean"))
-        for gradient, shared in zip(gradients, torch.split(flat, [each.numel() for each in gradients]), strict=True):
-            gradient.copy_(shared.view_as(gradient))
+    average(gradients, fabric)
     norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     optimiser.step()
     return norm

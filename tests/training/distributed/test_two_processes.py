@@ -23,8 +23,9 @@ from tests.training.distributed.worker import AT, FATES
 from training import train_gan
 from training.data.images import read_split
 from training.errors import TrainingError
-from training.gan.loop import begin, fit, open_fabric
+from training.gan.loop import begin, fit
 from training.gan_recipe import GanRecipe
+from training.processes import open_fabric
 from training.run_folder import RunFolder, new_run, read_tensors
 from training.settings import read_any_recipe
 
@@ -114,7 +115,7 @@ def _start(words: list[str], more: dict[str, str]) -> subprocess.Popen[str]:
 def _half_way(path: Path, recipe: GanRecipe) -> None:
     """A run folder with the checkpoint that one process leaves in the middle of the recipe."""
     alone = recipe.model_copy(update={"machine": recipe.machine.model_copy(update={"devices": 1})})
-    fabric, split = open_fabric(alone), read_split(alone.pictures, alone.seed)
+    fabric, split = open_fabric(alone.machine), read_split(alone.pictures, alone.seed)
     new_run(path.parent, recipe, datetime.now(), "").path.rename(path)
     fit(begin(alone, fabric), split, alone, fabric, RunFolder(path), stop_at=recipe.updates.steps // 2)
 
@@ -242,4 +243,4 @@ def test_another_number_of_processes_than_the_recipe_wants_is_refused(monkeypatc
     for name, value in {"LOCAL_RANK": "0", "RANK": "0", "WORLD_SIZE": "2"}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(TrainingError, match=r"machine\.devices=1 .* 2 process"):
-        open_fabric(recipe)
+        open_fabric(recipe.machine)

@@ -18,10 +18,9 @@ from lightning_fabric import Fabric
 
 from training.errors import DiskError
 from training.gan import checkpoint, loop
-from training.gan.loop import open_fabric
-from training.gan.processes import leave_the_others, noticing_lost_processes, only_the_first_speaks
 from training.gan.step import Facts, GanState, train_step
 from training.gan_recipe import GanRecipe
+from training.processes import leave_the_others, noticing_lost_processes, only_the_first_speaks, open_fabric
 from training.run_folder import RunFolder
 from training.train_gan import train
 
@@ -85,7 +84,7 @@ def outcome(fate: str, run: RunFolder, recipe: GanRecipe, fabric: Fabric) -> tup
 def main(folder: Path) -> None:
     """All fates, one after another."""
     recipes = {fate: recipe_in(folder / fate) for fate in FATES}  # now: a run that cannot begin removes its folder
-    fabric = open_fabric(recipes[FATES[0]])
+    fabric = open_fabric(recipes[FATES[0]].machine)
     fabric.launch()
     only_the_first_speaks(fabric)
     for fate in FATES:

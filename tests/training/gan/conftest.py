@@ -11,9 +11,10 @@ import torch
 from lightning_fabric import Fabric
 
 from training.data.images import Images, ImageSplit, Pictures
-from training.gan.loop import begin, open_fabric
+from training.gan.loop import begin
 from training.gan.step import GanState
 from training.gan_recipe import GanRecipe
+from training.processes import open_fabric
 from training.settings import read_any_recipe
 
 TINY = Path("configs/train/tiny")
@@ -45,7 +46,7 @@ def recipe_of() -> RecipeOf:
 @pytest.fixture(scope="session")
 def fabric(recipe_of: RecipeOf) -> Fabric:
     """One process, float32."""
-    return open_fabric(recipe_of("dcgan"))
+    return open_fabric(recipe_of("dcgan").machine)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from training.gan import checkpoint, loop
 from training.gan.loop import BEST, begin, fit
 from training.gan.step import GanState
 from training.gan_recipe import GanRecipe
+from training.processes import open_fabric
 from training.run_folder import RunFolder, read_tensors
 
 RecipeOf = Callable[..., GanRecipe]
@@ -200,7 +201,7 @@ def test_looking_and_saving_leave_the_training_as_it_is(
 
 def test_bfloat16_goes_on_to_the_bit_too(recipe_of: RecipeOf, split: ImageSplit, tmp_path: Path) -> None:
     recipe = recipe_of("dcgan", *SHORT, "machine.precision=bfloat16")
-    fabric, runs = loop.open_fabric(recipe), [RunFolder(tmp_path / name) for name in ("whole", "halves")]
+    fabric, runs = open_fabric(recipe.machine), [RunFolder(tmp_path / name) for name in ("whole", "halves")]
     for run, stops in zip(runs, ([4], [2, 4]), strict=True):
         run.path.mkdir()
         for stop in stops:

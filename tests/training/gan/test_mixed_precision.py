@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from training.data.images import Images
-from training.gan.loop import begin, open_fabric
+from training.gan.loop import begin
 from training.gan.step import Facts, GanState, train_step
 from training.gan_recipe import GanRecipe
+from training.processes import open_fabric
 
 RecipeOf = Callable[..., GanRecipe]
 N_STEPS = 4
@@ -21,7 +22,7 @@ each_kind = pytest.mark.parametrize("kind", ["dcgan", "bigbigan"])
 
 def _trained(recipe: GanRecipe, images: Images) -> tuple[GanState, GanState, list[Facts]]:
     """The state before and after some steps, and the facts of each."""
-    fabric = open_fabric(recipe)
+    fabric = open_fabric(recipe.machine)
     before, state = begin(recipe, fabric), begin(recipe, fabric)
     return before, state, [train_step(state, images, recipe, fabric) for _ in range(N_STEPS)]
 
@@ -68,7 +69,7 @@ def test_weights_averages_and_moments_stay_float32_and_finite(kind: str, recipe_
 @each_kind
 def test_the_gradient_penalty_is_taken_in_float32(kind: str, recipe_of: RecipeOf, images: Images) -> None:
     recipe = recipe_of(kind, *MORE, "machine.precision=bfloat16")
-    fabric = open_fabric(recipe)
+    fabric = open_fabric(recipe.machine)
     state, seen = begin(recipe, fabric), []
 
     def note(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:

@@ -1,10 +1,13 @@
-"""Several processes that train one network: what fails in one ends all, and one of them says why."""
+"""Where a network is trained, and several processes that train one: what fails in one ends all, and one of them says why."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import TypeVar, cast
 
 import torch
@@ -14,8 +17,46 @@ from torch import Tensor
 
 from bci_app.contract.errors import BciError
 from training.errors import TrainingError
+from training.run_folder import AnyRecipe, RunFolder, new_run
+from training.settings import MachineSettings
 
 T = TypeVar("T")
+
+
+def open_fabric(machine: MachineSettings) -> Fabric:
+    """Lightning Fabric as a recipe's machine wants it.
+
+    Raises
+    ------
+    TrainingError
+        If the accelerator asked for is not there, it has fewer devices, or another number of processes was started.
+    """
+    started = os.environ.get("WORLD_SIZE") if "LOCAL_RANK" in os.environ else None
+    if started is not None and int(started) != machine.n_processes:
+        raise TrainingError(
+            f"The recipe wants machine.devices={machine.devices} on machine.nodes={machine.nodes}; {started} process(es) "
+            "were started from outside. Make the two agree, or start one process, which starts the others."
+        )
+    try:
+        return Fabric(
+            accelerator=machine.accelerator,
+            devices=machine.devices,
+            num_nodes=machine.nodes,
+            strategy="ddp" if machine.n_processes > 1 else "auto",
+            precision="bf16-mixed" if machine.precision == "bfloat16" else "32-true",
+        )
+    except Exception as error:  # Lightning has no error of its own for a device that is missing
+        raise TrainingError(
+            f"The recipe wants machine.accelerator={machine.accelerator} with {machine.devices} device(s): {error} "
+            "Set machine.accelerator=cpu, or fewer devices."
+        ) from error
+
+
+def one_run(root: Path, recipe: AnyRecipe, command: str, fabric: Fabric) -> RunFolder:
+    """The folder that process 0 makes, on every process; see `training.run_folder.new_run`."""
+    now = datetime.now()
+    made = together(fabric, lambda: new_run(root, recipe, now, command) if fabric.is_global_zero else RunFolder(root))
+    return RunFolder(fabric.broadcast(made.path))
 
 
 class StoppedElsewhereError(TrainingError):
@@ -91,6 +132,16 @@ def _is_of_the_connection(error: RuntimeError) -> bool:
     return isinstance(error, kinds) or any(
         word in str(error) for word in ("gloo", "NCCL", "ProcessGroup", "Connection")
     )
+
+
+def average(tensors: Sequence[Tensor], fabric: Fabric) -> None:
+    """Put the mean over all processes in place of each tensor: gradients, say, which all of them have."""
+    if fabric.world_size == 1:
+        return
+    flat = torch.cat([tensor.flatten() for tensor in tensors])
+    flat = cast(Tensor, fabric.all_reduce(flat, reduce_op="mean"))
+    for tensor, shared in zip(tensors, torch.split(flat, [each.numel() for each in tensors]), strict=True):
+        tensor.copy_(shared.view_as(tensor))
 
 
 def leave_the_others() -> None:
