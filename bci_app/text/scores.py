@@ -124,14 +124,14 @@ def matched_minus_shuffled(
     columns = np.column_stack([_by_key(rows), _surplus(rows, narrow), _surplus(rows, wide)])
     hits, n_read, n_shown, beyond, beyond_plain = (weights @ columns).T
     matched, shuffled, plain = (_bleu_1(hits - less, n_read, n_shown) for less in (0, beyond, beyond_plain))
-    gap, p = _estimate(matched - shuffled, weights.shape[1]), _p_value(rows, narrow, (seed, 1), n_draws)
+    gap, p = _estimate(matched - shuffled, _n_free(rows, narrow)), _p_value(rows, narrow, (seed, 1), n_draws)
     return Gap(
         matched=float(matched[0]),
         shuffled=float(shuffled[0]),
         gap=gap if p <= LARGEST_P else replace(gap, low=min(gap.low, 0.0)),
         p=p,
-        plain=_estimate(matched - plain, weights.shape[1]),
-        length=_estimate(shuffled - plain, weights.shape[1]),
+        plain=_estimate(matched - plain, _n_free(rows, wide)),
+        length=_estimate(shuffled - plain, _n_free(rows, narrow)),
         n=len(scored),
         n_sentences=weights.shape[1],
         n_joined=sum(len(each.rows) for each in narrow if each.fewest < each.most),
@@ -270,6 +270,15 @@ def _bleu_1(hits: Doubles, n_read: Doubles, n_shown: Doubles) -> Doubles:
     """BLEU-1 in points, of sums."""
     some = np.where(n_read > 0, n_read, 1)
     return np.asarray(100 * np.maximum(hits, 0) / some * np.exp(np.minimum(0, 1 - n_shown / some)))
+
+
+def _n_free(rows: _Rows, parts: Sequence[Stratum]) -> int:
+    """How many sentences vary freely, one more than the degrees of freedom: a stratum's mean takes one of its sentences.
+
+    Two sentences that are dealt to one another have the very same surplus, so they are one draw and not two.
+    """
+    free = 1 + sum(len(np.unique(rows.key[part.rows])) - 1 for part in parts)
+    return min(free, int(rows.key.max()) + 1)
 
 
 def _by_key(rows: _Rows) -> Doubles:

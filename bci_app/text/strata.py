@@ -73,22 +73,39 @@ def _of_task(rows: Sequence[int], sentences: Sequence[str], n_steps: Sequence[in
         by_steps.setdefault(n_steps[row], []).append(row)
     found = [Stratum(np.array(by_steps[steps], np.intp), steps, steps) for steps in sorted(by_steps)]
     held = [{sentences[row] for row in each.rows} for each in found]
-    enough = [each for each, names in zip(found, held, strict=True) if len(names) >= at_least]
-    few = [(each, names) for each, names in zip(found, held, strict=True) if len(names) < at_least]
-    return sorted(enough + _pooled(few, at_least), key=lambda each: each.fewest)
+    enough, few = (
+        [each for each, names in zip(found, held, strict=True) if (len(names) >= at_least) == many]
+        for many in (True, False)
+    )
+    return sorted(enough + _pooled(few, [names for names in held if len(names) < at_least], at_least), key=_fewest)
 
 
-def _pooled(few: Sequence[tuple[Stratum, set[str]]], at_least: int) -> list[Stratum]:
-    """Neighbours joined from the shortest on, until they hold enough or the next is too long."""
-    found: list[Stratum] = []
-    held: set[str] = set()
-    for each, names in few:
-        if found and len(held) < at_least and each.most <= max(NEARLY * found[-1].fewest, found[-1].fewest + 1):
-            found[-1], held = _joined(found[-1], each), held | names
-        else:
-            found.append(each)
-            held = set(names)
-    return found
+def _fewest(stratum: Stratum) -> int:
+    return stratum.fewest
+
+
+def _pooled(few: list[Stratum], held: list[set[str]], at_least: int) -> list[Stratum]:
+    """Neighbours joined, those with the fewest sentences first, until all hold enough or have none that is nearly as long."""
+    while (left := _next_pair(few, held, at_least)) is not None:
+        few[left : left + 2] = [_joined(*few[left : left + 2])]
+        held[left : left + 2] = [held[left] | held[left + 1]]
+    return few
+
+
+def _next_pair(few: Sequence[Stratum], held: Sequence[set[str]], at_least: int) -> int | None:
+    """The left one of the two to join next: the first of those with the fewest sentences, and its nearer neighbour.
+
+    If both are as near it is the one with fewer sentences: else evenly spaced lengths would end in a single stratum.
+    """
+    sizes = [(len(names), each.fewest, each.most) for names, each in zip(held, few, strict=True)]
+    size, fewest, most = np.array(sizes, np.int64).reshape(-1, 3).T
+    may = (np.minimum(size[:-1], size[1:]) < at_least) & (most[1:] <= np.maximum(NEARLY * fewest[:-1], fewest[:-1] + 1))
+    pairs = np.flatnonzero(may)
+    if not len(pairs):
+        return None
+    lesser = np.where(size[pairs] <= size[pairs + 1], pairs, pairs + 1)
+    order = np.lexsort((size[pairs] + size[pairs + 1], fewest[pairs + 1] - most[pairs], lesser, size[lesser]))
+    return int(pairs[order[0]])
 
 
 def _joined(low: Stratum, high: Stratum) -> Stratum:

@@ -28,6 +28,19 @@ PIECES = (
     "&quot;",
     "\n",
     "!",
+    "İstanbul",
+    "ﬁne",
+    "…",
+    "“no”",
+    "a\u00a0b",
+    "3.5",
+    "1,000.",
+    "<skipped>",
+    "&amp;lt;",
+    "e\u0301t\u00e9",
+    "🙂",
+    "\t",
+    "don't!?",
 )
 EDGES = [
     ("", "a word"),
@@ -38,6 +51,13 @@ EDGES = [
     ("a", "a"),
     ("A B", "a b"),
     (" x ", "x"),
+    ("!", "word"),
+    ("word", "word word word word word"),
+    ("   ", "a word"),
+    ("\u3000", "\u3000"),
+    ("🙂", "🙂"),
+    ("ÉTÉ", "été"),
+    ("the. the, the; the", "the the"),
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from bci_app.contract.errors import SettingsError
 from bci_app.text.rows import FIGURES, row_statistics
 from bci_app.text.scores import Estimate, Gap, matched_minus_shuffled, resampled, verdict
-from tests.text.worlds import WORDS, sentence, world
+from tests.text.worlds import world
 
 
 def bleu_1(read: list[str], shown: list[str]) -> float:
@@ -105,23 +105,16 @@ def test_one_sentence_of_another_length_does_not_let_length_show() -> None:
 
 @pytest.mark.parametrize("lengths", [range(4, 24), range(3, 63, 3)])
 def test_length_earns_nothing_where_no_two_sentences_are_as_long(lengths: range) -> None:
-    found = []
-    for seed in range(20):
-        rng = np.random.default_rng(seed)
-        shown = [sentence(rng, n_words) for n_words in lengths]
-        read = [" ".join(WORDS[:n_words]) for n_words in lengths]
-        found.append(matched_minus_shuffled(read, shown, ["t"] * 20, list(lengths), n_draws=200))
+    worlds = [world("length", seed, n_subjects=1, n_tasks=1, lengths=lengths) for seed in range(20)]
+    found = [matched_minus_shuffled(*each, n_draws=200) for each in worlds]
     assert abs(np.mean([each.gap.value for each in found])) < 0.5
     assert sum(verdict(each)[0] for each in found) <= 1
 
 
 def test_readers_who_err_alike_are_dealt_together() -> None:
-    """Each sentence is answered by one wrong text, the same from all its readers: p stays uniform."""
-    ps = []
-    for seed in range(60):
-        once, shown, tasks, steps = world("guess", seed, n_sentences=20, n_subjects=1)
-        ps.append(matched_minus_shuffled(once * 12, shown * 12, tasks * 12, steps * 12, n_draws=100).p)
-    assert np.mean(np.array(ps) <= 0.05) <= 0.1
+    """Dealt row by row, one in three of these p values is below 0.05."""
+    worlds = [world("alike", seed, n_sentences=20, n_subjects=12, n_tasks=1) for seed in range(60)]
+    assert np.mean([matched_minus_shuffled(*each, n_draws=100).p <= 0.05 for each in worlds]) <= 0.1
 
 
 def test_an_interval_reaches_zero_where_shuffles_often_do_as_well() -> None:

@@ -98,6 +98,9 @@ def test_every_input_stands_with_its_figures(report: TextReport, page: str) -> N
         if said.gap:
             value, interval = spread(said.gap.gap, sign=True)
             assert any(row[4].startswith(value) and interval in row[4] for row in own if len(row) == 8)
+        if said.similarity_gap:
+            value, interval = spread(said.similarity_gap, digits=2, sign=True)
+            assert any(row[10].startswith(value) and interval in row[10] for row in own if len(row) > 10)
         assert any(f"{said.n_distinct:,} of {said.n:,}" == row[1] for row in own)
 
 
