@@ -17,7 +17,19 @@ Tensors = dict[str, Tensor]
 
 def network_tensors(name: str, network: nn.Module) -> Tensors:
     """Weights and statistics of a network under ``name.``."""
-    return {f"{name}.{key}": value for key, value in network.state_dict().items()}
+    return {f"{name}.{key}": value for key, value in own_tensors(network).items()}
+
+
+def own_tensors(network: nn.Module) -> Tensors:
+    """Its `state_dict`, in which a weight that several layers share comes once, under its first name."""
+    found: Tensors = {}
+    seen: set[tuple[int, torch.Size]] = set()
+    for key, value in network.state_dict().items():
+        place = (value.data_ptr(), value.shape)
+        if place not in seen or not value.numel():
+            found[key] = value
+        seen.add(place)
+    return found
 
 
 def optimiser_tensors(name: str, optimiser: Optimizer) -> Tensors:
@@ -39,7 +51,7 @@ def put_network(name: str, network: nn.Module, tensors: Mapping[str, Tensor]) ->
     ValueError
         If one has another shape, or tensors are left over.
     """
-    own = network.state_dict()
+    own = own_tensors(network)
     for key, value in own.items():
         found = tensors[f"{name}.{key}"]
         if found.shape != value.shape:

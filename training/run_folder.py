@@ -6,19 +6,19 @@ import itertools
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -78,14 +78,18 @@ class RunFolder:
 
     def forget_after(self, step: int) -> None:
         """Leave out of ``log.jsonl`` what a run that broke off had logged after the step it goes on from."""
+        self.forget_unless(lambda record: float(record["step"]) <= step)
+
+    def forget_unless(self, kept: Callable[[Mapping[str, Any]], bool]) -> None:
+        """Leave out of ``log.jsonl`` what a run that broke off had logged but not saved, and lines that were cut off."""
         path = self.path / "log.jsonl"
         if not path.is_file():
             return
         with writing(path):
             before = path.read_text("utf-8")
-            kept = "".join(f"{line}\n" for line in before.splitlines() if _step_of(line) <= step)
-            if kept != before:
-                _replace(path, kept)
+            after = "".join(f"{line}\n" for line in before.splitlines() if _is_kept(line, kept))
+            if after != before:
+                _replace(path, after)
 
     def board(self, step: int = 0) -> SummaryWriter:
         """The run's TensorBoard events, without those after `step` (tensorboard --logdir runs shows them)."""
@@ -94,7 +98,7 @@ class RunFolder:
         with writing(self.path / "tensorboard"):
             return SummaryWriter(str(self.path / "tensorboard"), purge_step=step + 1)
 
-    def go_on(self, recipe: GanRecipe, now: datetime, command: str) -> None:
+    def go_on(self, recipe: AnyRecipe, now: datetime, command: str) -> None:
         """Put the recipe that the run goes on with in place of its own, and add to ``origin.json`` when and by what.
 
         Raises
@@ -163,8 +167,8 @@ def _own_folder(wanted: Path) -> Path:
     raise AssertionError
 
 
-def open_run(path: Path, kind: type[Recipe]) -> tuple[RunFolder, Recipe]:
-    """A run to go on with, and its recipe, which must be of `kind`.
+def open_run(path: Path, kind: type[Recipe], saved: bool = True) -> tuple[RunFolder, Recipe]:
+    """A run to go on with, and its recipe, which must be of `kind`; unless `saved` is false, one that has saved something.
 
     Raises
     ------
@@ -182,7 +186,7 @@ def open_run(path: Path, kind: type[Recipe]) -> tuple[RunFolder, Recipe]:
             f"A run to resume is a folder with a recipe.json; '{path}' has none that can be read: {reason}."
         ) from None
     run = RunFolder(path)
-    if not run.checkpoint.is_file():
+    if saved and not run.checkpoint.is_file():
         raise SettingsError(
             f"The run '{path}' holds no {CHECKPOINT}; it stopped before the first was saved. Start it anew."
         )
@@ -200,12 +204,12 @@ def _refuse_other_kind(path: Path, raw: object, kind: type[Recipe]) -> None:
         raise SettingsError(f"'{path}' is a run of training.{script}, not of training.{asked}. Give it to that script.")
 
 
-def _step_of(line: str) -> float:
-    """Of a line of the log; one that was cut off comes after all others."""
+def _is_kept(line: str, kept: Callable[[Mapping[str, Any]], bool]) -> bool:
+    """Of a line of the log; one that was cut off is not."""
     try:
-        return float(json.loads(line)["step"])
+        return kept(json.loads(line))
     except (ValueError, KeyError, TypeError):
-        return float("inf")
+        return False
 
 
 def _replace(path: Path, text: str) -> None:
@@ -228,8 +232,8 @@ def commit() -> str:
     return head.strip() + ("+changes" if changes.strip() else "")
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write a safetensors file beside its place and rename it there.
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], texts: Mapping[str, str] | None = None) -> None:
+    """Write a safetensors file, with texts in its header, beside its place and rename it there.
 
     Raises
     ------
@@ -239,7 +243,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     draft = path.with_suffix(".draft")
     try:
         with writing(path):
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, str(draft))
+            save_file(
+                {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+                str(draft),
+                dict(texts or {}),
+            )
             draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
@@ -269,8 +277,20 @@ def _unwritable(path: Path, error: Exception) -> str:
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file; BundleCorruptError if it is none."""
-    try:
+    with _reading(path):
         return {name: torch.as_tensor(value) for name, value in load_file(str(path)).items()}
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """The texts in the header of a safetensors file; BundleCorruptError if it is none."""
+    with _reading(path), safe_open(str(path), framework="pt") as file:
+        return dict(file.metadata() or {})
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, SafetensorError) as error:
         raise BundleCorruptError(
             f"'{path}' must be a safetensors file; reading it failed: {error}. Start a new run."

@@ -16,7 +16,7 @@ from training.data.reading_settings import (
     ZucoReadings,
 )
 from training.data.simulated_readings import SimulatedReadingsSettings
-from training.settings import BundleSettings, Count, Frozen, Seed
+from training.settings import BundleSettings, Count, Frozen, MachineSettings, Seed
 
 NotNegative = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
@@ -141,10 +141,10 @@ class OptimiserSettings(Frozen):
     """What both stages share."""
 
     batch_size: Annotated[int, Field(ge=2)] = 64
+    """Sentences of one update over all processes. Each contrasts those of its own share with one another."""
     weight_decay: NotNegative = 1e-2
     warm_up: Annotated[int, Field(ge=0)] = 50
     """Steps over which a stage's rate rises; it then falls along half a cosine."""
-    threads: Count = 1
 
 
 class WavePretraining(Frozen):
@@ -194,6 +194,7 @@ class TextRecipe(Frozen):
     """Before the first stage, without codes; the codex then begins where the encoder has learnt to put words."""
     first: StageSettings = StageSettings()
     second: StageSettings = StageSettings(epochs=10, learning_rate=5e-4, language=0.2, patience=3)
+    machine: MachineSettings = MachineSettings()
     generation: Generation = Generation(max_tokens=56)
     noise_twin: bool = True
     """Train the same model on noise too, the control that tells what the language model guesses."""
@@ -220,6 +221,14 @@ class TextRecipe(Frozen):
             raise ValueError(
                 f"generation.max_tokens must not exceed language.n_places ({self.language.n_places}); got "
                 f"{self.generation.max_tokens}"
+            )
+        batches = [self.optimiser.batch_size]
+        if self.language.kind == "small":
+            batches.append(self.language.batch_size)
+        if min(batches) < 2 * self.machine.n_processes:
+            raise ValueError(
+                f"each of {self.machine.n_processes} processes needs two sentences of a batch, to contrast them; batches have "
+                f"{min(batches)}. Raise batch_size, or lower machine.devices"
             )
         return self
 

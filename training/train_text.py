@@ -1,7 +1,9 @@
 """Train a reader of text from EEG, tell reading from guessing, and export the bundle that the program opens.
 
 python -m training.train_text configs/train/text_words.yaml [data.reading.information=0 ...]
-Ctrl-C ends the training with the best weights so far, and goes on to scores and bundle; twice breaks off.
+python -m training.train_text --resume runs/text-words-20260101-120000        (trains on, or only scores and exports again)
+Ctrl-C ends the training with the best weights so far, and goes on to scores and bundle; twice breaks off. After --resume,
+key=value words may change what `CHANGEABLE` names.
 """
 
 from __future__ import annotations
@@ -15,59 +17,101 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from rich.console import Console
 from rich.logging import RichHandler
 from transformers.utils import logging as transformers_logging
 
 from bci_app.contract.bundle import Bundle
-from bci_app.contract.errors import BciError
+from bci_app.contract.errors import BciError, SettingsError
 from training.data.reading_files import read_readings
 from training.data.reading_splits import divide_readings
+from training.data.readings import Readings
 from training.evaluate.text_scores import score_text
 from training.interrupts import heeding_interrupts
+from training.processes import (
+    StoppedElsewhereError,
+    leave_the_others,
+    noticing_lost_processes,
+    one_run,
+    only_the_first_speaks,
+    open_fabric,
+    together,
+)
 from training.progress import step_progress
-from training.run_folder import RunFolder, new_run
-from training.settings import read_any_recipe
-from training.text.corpus import gather, language_model
-from training.text.results import export, report
+from training.run_folder import RunFolder, open_run
+from training.settings import read_any_recipe, with_overrides
+from training.team import Team
+from training.text.corpus import LANGUAGE, gather, language_model
+from training.text.progress import forget_unsaved
+from training.text.results import export, machine_in_words, report
 from training.text.training import Sides, train_reader, with_noise
 from training.text_recipe import TextRecipe
 
 DEFAULT = "configs/train/text_words.yaml"
 
 
-def train(recipe: TextRecipe, run: RunFolder) -> Bundle:
-    """Data, split, text, language model, reader, the same reader of noise, scores with controls, bundle, report."""
-    torch.set_num_threads(recipe.optimiser.threads)
-    console = Console(stderr=True)
+CHANGEABLE = ("machine.", "bundle.")
+"""Sections of the recipe that may be others when a run goes on."""
+
+
+def train(recipe: TextRecipe, run: RunFolder, fabric: Fabric | None = None, continued: str = "") -> Bundle | None:
+    """Data, split, text, language model, reader, the same reader of noise, scores with controls, bundle, report.
+
+    Goes on from what the run's folder holds. `continued` is the command that goes on with a run; it is recorded with the recipe
+    once all is ready. Scores and bundle are made by the first process alone; the others give None.
+    """
+    torch.set_num_threads(recipe.machine.threads)
+    team = Team(fabric) if fabric else Team()
+    console = Console(stderr=True, quiet=not team.first)
     console.print("reading the readings")
-    readings = read_readings(recipe.data)
-    division = divide_readings(readings, recipe.split, recipe.seed)
-    (split,) = division.folds
-    sides = Sides(*(readings.take(rows) for rows in (split.train, split.validation, split.test)))
-    kept = readings.take(np.concatenate([split.validation, split.test]))
-    with heeding_interrupts() as asked:
-        language, tokenizer = language_model(recipe, gather(recipe, sides.train, kept), run, asked)
-        reader, records = train_reader(recipe, sides, language, tokenizer, run, asked)
+    sides, kept, held_out = together(team.fabric, lambda: _prepare(recipe))
+    together(team.fabric, lambda: _go_on(recipe, run, continued) if continued and team.first else None)
+    with heeding_interrupts() as team.asked:
+        corpus = together(team.fabric, lambda: gather(recipe, sides.train, kept))
+        language, tokenizer = language_model(recipe, corpus, run, team)
+        reader, records = train_reader(recipe, sides, language, tokenizer, run, team)
     noise_reader = None
     if recipe.noise_twin:
         console.print("the same again, trained on noise")
+        noise_run = together(team.fabric, lambda: run.inside("noise"))
         with heeding_interrupts() as asked:
+            noise_team = Team(team.fabric, asked, saves=team.saves)
             noise_sides = with_noise(sides, recipe.seed)
-            noise_reader, _ = train_reader(recipe, noise_sides, language, tokenizer, run.inside("noise"), asked)
+            noise_reader, _ = train_reader(recipe, noise_sides, language, tokenizer, noise_run, noise_team)
+    if not team.first:  # they are done, and would not wait as long as this may take
+        return None
     with step_progress() as tell:
         findings = score_text(
             reader,
             sides.train,
             sides.test,
             noise_model=noise_reader,
-            held_out=division.held_out,
+            held_out=held_out,
             seed=recipe.seed,
             progress=tell,
         )
-    bundle = export(recipe, run, reader, sides, findings)
-    report(recipe, run, reader, findings, records, bundle.manifest.provenance)
+    machine = machine_in_words(team.fabric, recipe.machine.precision)
+    bundle = export(recipe, run, reader, sides, findings, machine)
+    report(recipe, run, reader, findings, records, bundle.manifest.provenance, machine)
     return bundle
+
+
+def _prepare(recipe: TextRecipe) -> tuple[Sides, Readings, str]:
+    """The sides of the split, all that is not learnt from, and in words what is scored."""
+    readings = read_readings(recipe.data)
+    division = divide_readings(readings, recipe.split, recipe.seed)
+    (split,) = division.folds
+    sides = Sides(*(readings.take(rows) for rows in (split.train, split.validation, split.test)))
+    return sides, readings.take(np.concatenate([split.validation, split.test])), division.held_out
+
+
+def _go_on(recipe: TextRecipe, run: RunFolder, command: str) -> None:
+    """Record the command, and leave out of the logs what was logged and not saved."""
+    run.go_on(recipe, datetime.now(), command)
+    forget_unsaved(run, with_language=(run.path / LANGUAGE).is_file())
+    if (run.path / "noise").is_dir():
+        forget_unsaved(run.inside("noise"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,26 +119,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m training.train_text", description="Train a reader of text from EEG."
     )
-    parser.add_argument("recipe", nargs="?", default=DEFAULT)
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    parser.add_argument("words", nargs="*", metavar="RECIPE key=value", help=f"a recipe ({DEFAULT}), and changes to it")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="train a run that broke off to its end")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    words = parser.parse_args(arguments)
+    words = parser.parse_intermixed_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    run: RunFolder | None = None
+    first = True
     try:
-        recipe = read_any_recipe(TextRecipe, words.recipe, words.overrides)
-        run = new_run(words.runs, recipe, datetime.now(), " ".join([parser.prog, words.recipe, *words.overrides]))
-        print(f"Run folder: {run.path}")
-        bundle = train(recipe, run)
+        run, recipe, command = _asked(words, parser.prog)
+        resumed = run is not None
+        fabric = open_fabric(recipe.machine)
+        fabric.launch()
+        first = fabric.is_global_zero
+        with noticing_lost_processes(fabric):
+            only_the_first_speaks(fabric)
+            run = run or one_run(words.runs, recipe, command, fabric)
+            if first:
+                print(f"Run folder: {run.path} · device: {fabric.device} · processes: {fabric.world_size}")
+            bundle = train(recipe, run, fabric, continued=command if resumed else "")
+        if bundle:
+            print(bundle.read("card.md").decode())
+            print(f"Bundle: {bundle.folder}", f"Report: {run.path / 'report.html'}", sep="\n")
     except BciError as error:
+        if isinstance(error, StoppedElsewhereError) and not first:
+            return 0  # an error here would make Fabric kill the first process before it has said why
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Broken off.")
+        if not first:
+            return 0
+        print("Broken off.", *([f"Go on with: {parser.prog} --resume {run.path}"] if run else []))
         return 130
-    print(bundle.read("card.md").decode())
-    print(f"Bundle: {bundle.folder}", f"Report: {run.path / 'report.html'}", sep="\n")
+    finally:
+        leave_the_others()
     return 0
+
+
+def _asked(words: argparse.Namespace, program: str) -> tuple[RunFolder | None, TextRecipe, str]:
+    """The run to go on with, if there is one, the recipe, and the command in full."""
+    recipes = [word for word in words.words if "=" not in word or Path(word).is_file()]
+    overrides = [word for word in words.words if word not in recipes]
+    if len(recipes) > 1 - bool(words.resume):
+        allowed = "--resume takes the recipe in the run's folder" if words.resume else "One recipe is trained at a time"
+        raise SettingsError(f"{allowed}, changes are key=value; got {', '.join(recipes)}. Leave out what is too much.")
+    if words.resume:
+        run, recipe = open_run(words.resume, TextRecipe, saved=False)
+        command = " ".join([program, "--resume", str(words.resume), *overrides])
+        return run, with_overrides(recipe, overrides, CHANGEABLE), command
+    (path,) = recipes or [DEFAULT]
+    return None, read_any_recipe(TextRecipe, path, overrides), " ".join([program, path, *overrides])
 
 
 if __name__ == "__main__":

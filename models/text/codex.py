@@ -7,6 +7,7 @@ averages; Duan et al. 2023 (DeWave), section 3.2: 2,048 codes of 512 numbers.
 from __future__ import annotations
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional
 from vector_quantize_pytorch import VectorQuantize
@@ -61,6 +62,7 @@ class Codex(nn.Module):
             threshold_ema_dead_code=revive_below,
             commitment_weight=commitment,
             rotation_trick=False,
+            sync_codebook=_several_processes(),  # of which each has a part of the batch, and all have the same codes
         )
         self.leave = nn.Linear(code_dim, dim)
 
@@ -85,7 +87,7 @@ class Codex(nn.Module):
         Tensor ()
             Zero outside training.
         """
-        entered = self.enter(vectors)
+        entered = self.enter(vectors).float()  # nearest of many: half the digits do not tell
         if not self.begun:
             return self.leave(entered), vectors.new_zeros(vectors.shape[:2], dtype=torch.int64), vectors.new_zeros(())
         if not self.training:
@@ -131,8 +133,14 @@ class Codex(nn.Module):
                 f"{self.n_codes} codes begin from at least as many vectors; got {len(vectors)}. Take fewer codes"
             )
         codebook = self.quantise._codebook
-        codebook.initted.fill_(False)
-        codebook.init_embed_(self.enter(vectors)[None])
+        alone = VectorQuantize(codebook.embed.shape[2], self.n_codes, kmeans_init=True, sync_codebook=False)._codebook
+        alone.to(vectors.device).init_embed_(self.enter(vectors)[None])  # every process has all vectors
+        codebook.load_state_dict(alone.state_dict())
         codebook.cluster_size.mul_(per_step / len(vectors))
         codebook.embed_avg.mul_(per_step / len(vectors))
         self.begun = True
+
+
+def _several_processes() -> bool:
+    """Whether this network is one of several that are trained as one."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1

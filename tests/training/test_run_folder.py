@@ -152,7 +152,7 @@ def test_a_disk_that_fills_while_writing_leaves_the_file_of_before(
     path = tmp_path / "x.safetensors"
     write_tensors(path, {"step": torch.tensor(1)})
 
-    def full(tensors: object, draft: str) -> None:
+    def full(tensors: object, draft: str, header: object) -> None:
         Path(draft).write_bytes(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

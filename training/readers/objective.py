@@ -57,9 +57,9 @@ def info_nce(embedding: Tensor, target: Tensor, scale: Tensor, picture: Tensor) 
     is equations 2 to 4 of Zhang et al. 2022 (ConVIRT) with equal weights.
     """
     found = scale * functional.normalize(embedding, dim=1) @ functional.normalize(target, dim=1).T
-    own = torch.eye(len(picture), dtype=torch.bool)
+    own = torch.eye(len(picture), dtype=torch.bool, device=picture.device)
     found = found.masked_fill((picture[:, None] == picture) & ~own, -torch.inf)
-    place = torch.arange(len(picture))
+    place = torch.arange(len(picture), device=picture.device)
     return 0.5 * (functional.cross_entropy(found, place) + functional.cross_entropy(found.T, place))  # eq. 4
 
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import torch
 from tokenizers import Tokenizer
 from transformers import BartForConditionalGeneration
 
 from bci_app.contract.errors import SettingsError
 from bci_app.simulation.sentences import TASKS, sentences
 from models.text.language import pretrained_bart
+from training.checkpoint import fitting, network_tensors, put_network
 from training.data.reading_settings import matching
 from training.data.readings import Readings, distinct_sentences
 from training.data.texts import leave_out, read_texts
-from training.interrupts import Asked
-from training.run_folder import RunFolder
-from training.text.denoising import train_language
+from training.processes import together
+from training.run_folder import RunFolder, read_header, read_tensors, write_tensors
+from training.team import Team
+from training.text.denoising import train_language, untrained
 from training.text.tokens import train_tokenizer
-from training.text_recipe import PretrainedBart, TextRecipe
+from training.text_recipe import PretrainedBart, SmallBart, TextRecipe
+
+LANGUAGE = "language.safetensors"
 
 SHARE, MOST = 0.05, 500
 """Of the text, what is kept to choose the language model's weights by: this share, and no more sentences than these."""
@@ -60,9 +66,11 @@ def gather(recipe: TextRecipe, train: Readings, kept: Readings) -> Corpus:
 
 
 def language_model(
-    recipe: TextRecipe, corpus: Corpus, run: RunFolder | None = None, asked: Asked | None = None
+    recipe: TextRecipe, corpus: Corpus, run: RunFolder | None = None, team: Team | None = None
 ) -> tuple[BartForConditionalGeneration, Tokenizer]:
     """The recipe's language model with its tokenizer: trained on the corpus, or one that others have trained.
+
+    One that was trained to its end is kept in the run's folder, where a run that goes on finds it.
 
     Raises
     ------
@@ -70,13 +78,32 @@ def language_model(
         If the pretrained one cannot be read.
     TrainingError
         If the loss is no longer finite.
+    BundleCorruptError
+        If the one that is kept does not fit the recipe.
     """
+    team, kept = team or Team(), run.path / LANGUAGE if run else None
     if isinstance(recipe.language, PretrainedBart):
         try:
             return pretrained_bart(recipe.language.source)
         except ValueError as error:
             raise SettingsError(f"{error}.") from None
+    if kept and kept.is_file():
+        return _kept(kept, recipe.language, team)
     tokenizer = train_tokenizer(corpus.train, recipe.text.vocab_size)
-    return train_language(
-        tokenizer, corpus.train, corpus.validation, recipe.language, recipe.seed, run, asked
-    ), tokenizer
+    language = train_language(tokenizer, corpus.train, corpus.validation, recipe.language, recipe.seed, run, team)
+    if kept and team.saves:
+        together(team.fabric, lambda: _keep(language, tokenizer, kept) if team.first else None)
+    return language, tokenizer
+
+
+def _keep(language: BartForConditionalGeneration, tokenizer: Tokenizer, path: Path) -> None:
+    write_tensors(path, network_tensors("language", language), {"tokenizer": tokenizer.to_str()})
+
+
+def _kept(path: Path, settings: SmallBart, team: Team) -> tuple[BartForConditionalGeneration, Tokenizer]:
+    """What `_keep` wrote."""
+    tensors, tokenizer = read_tensors(path), Tokenizer.from_str(read_header(path)["tokenizer"])
+    with fitting(path), torch.no_grad():
+        language = untrained(tokenizer, settings)
+        put_network("language", language, tensors)
+    return language.to(team.device).eval(), tokenizer  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,10 +21,10 @@ from transformers import BartForConditionalGeneration
 
 from models.text.language import small_bart
 from training.data.images import batch_indices
-from training.errors import TrainingError
-from training.interrupts import Asked
+from training.processes import together
 from training.progress import training_progress
 from training.run_folder import RunFolder
+from training.team import Team
 from training.text.tokens import Ids, ids_of, mask_id, padded, refuse_long
 from training.text_recipe import NoisySettings, SmallBart
 
@@ -40,7 +41,7 @@ def train_language(
     settings: SmallBart,
     seed: int,
     run: RunFolder | None = None,
-    asked: Asked | None = None,
+    team: Team | None = None,
 ) -> BartForConditionalGeneration:
     """A small BART that restores sentences like these.
 
@@ -57,8 +58,8 @@ def train_language(
         Of the first weights, and of all noise.
     run : RunFolder, optional
         Gets the log. Without one nothing is written or shown.
-    asked : Asked, optional
-        Whether somebody pressed Ctrl-C: the best weights so far are then taken.
+    team : Team, optional
+        Where it is trained, and whether somebody pressed Ctrl-C: the best weights so far are then taken.
 
     Raises
     ------
@@ -69,20 +70,26 @@ def train_language(
     """
     train, held_out = ids_of(tokenizer, sentences), ids_of(tokenizer, validation)
     refuse_long([*sentences, *validation], [*train, *held_out], settings.n_places)
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(seed)
-        language = small_bart(
-            tokenizer.get_vocab_size(),
-            settings.d_model,
-            settings.n_layers,
-            settings.n_heads,
-            settings.hidden,
-            settings.n_places,
-            settings.dropout,
-        )
-        _fit(language, train, held_out or train, tokenizer, settings, seed, run, asked)
+    team = team or Team()
+    with team.drawing(seed, alike=True):
+        language = untrained(tokenizer, settings)
+        team.part_ways(seed)
+        _fit(language.to(team.device), train, held_out or train, tokenizer, settings, seed, run, team)  # type: ignore[arg-type]
     language.train(False)
     return language
+
+
+def untrained(tokenizer: Tokenizer, settings: SmallBart) -> BartForConditionalGeneration:
+    """A small BART of these sizes that knows nothing yet."""
+    return small_bart(
+        tokenizer.get_vocab_size(),
+        settings.d_model,
+        settings.n_layers,
+        settings.n_heads,
+        settings.hidden,
+        settings.n_places,
+        settings.dropout,
+    )
 
 
 def _fit(
@@ -93,39 +100,37 @@ def _fit(
     settings: SmallBart,
     seed: int,
     run: RunFolder | None,
-    asked: Asked | None,
+    team: Team,
 ) -> None:
     """Train in place, and put the best weights back."""
     optimiser = AdamW(language.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     noise, batch_size = Noise(settings.noise, tokenizer, train), min(settings.batch_size, len(train))
     every, best, best_loss = max(settings.steps // LOOKS, 1), {}, math.inf
-    with training_progress(batch_size, run is not None, "sentences") as bar:
+    with training_progress(batch_size, run is not None and team.first, "sentences") as bar:
         task = bar.add_task("language model", total=settings.steps)
         for step in range(settings.steps):
-            rng = np.random.default_rng((seed, step))
+            rng = np.random.default_rng((seed, step, *team.apart))
             for group in optimiser.param_groups:
                 group["lr"] = settings.learning_rate * share_of_rate(step, settings.steps, settings.warm_up)
             language.train()
-            chosen = [train[number] for number in batch_indices(len(train), batch_size, step, seed)]
+            chosen = [train[number] for number in team.share(batch_indices(len(train), batch_size, step, seed))]
             apart = max(2.0 * (step + 1) / settings.steps - 1.0, 0.0)
-            loss = restoring_loss(language, chosen, noise, rng, apart)
-            if not math.isfinite(loss.item()):
-                raise TrainingError(
-                    f"Step {step} of the language model: the loss must be finite; it is {loss.item()}. Lower "
-                    "language.learning_rate."
-                )
+            with team.fabric.autocast():
+                loss = restoring_loss(language, chosen, noise, rng, apart)
+            team.refuse(_told(loss.item(), step))
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
+            team.average_gradients([*language.parameters()])
             torch.nn.utils.clip_grad_norm_(language.parameters(), 1.0)
             optimiser.step()
-            stop = asked is not None and asked.is_set
+            stop = team.heed()
             if (step + 1) % every == 0 or step + 1 == settings.steps or stop:
-                held_out = validation_loss(language, validation, noise, seed)
+                held_out = team.mean({"loss": validation_loss(language, validation, noise, seed)})["loss"]
                 if held_out < best_loss:
                     best_loss, best = held_out, {key: value.clone() for key, value in language.state_dict().items()}
                 bar.update(task, description=f"language model {loss.item():.3f} validation {held_out:.3f}")
-                if run:
-                    run.log(part="language", step=step + 1, loss=loss.item(), validation_loss=held_out)
+                facts = {"loss": loss.item(), "validation_loss": held_out}
+                together(team.fabric, partial(_log, run if team.first else None, step + 1, facts))
             bar.advance(task)
             if stop:
                 logger.warning(
@@ -133,6 +138,18 @@ def _fit(
                 )
                 break
     language.load_state_dict(best)
+
+
+def _log(run: RunFolder | None, step: int, facts: dict[str, float]) -> None:
+    if run:
+        run.log(part="language", step=step, **facts)
+
+
+def _told(loss: float, step: int) -> str:
+    """What is wrong with a loss; empty for nothing."""
+    if math.isfinite(loss):
+        return ""
+    return f"Step {step} of the language model: the loss must be finite; it is {loss}. Lower language.learning_rate."
 
 
 def share_of_rate(step: int, n_steps: int, warm_up: int) -> float:
@@ -149,7 +166,9 @@ def restoring_loss(
 ) -> Tensor:
     """Cross-entropy per token of sentences of which the encoder was given a noisy version; see `Noise`."""
     n_places = language.config.max_position_embeddings  # blanks may make more of a long sentence than there is room for
-    ids, mask = padded([noise(sentence, rng, apart)[:n_places] for sentence in sentences], special_ids(language)[2])
+    ids, mask = padded(
+        [noise(sentence, rng, apart)[:n_places] for sentence in sentences], special_ids(language)[2], language.device
+    )
     loss: Tensor = language(input_ids=ids, attention_mask=mask.long(), labels=labels_of(sentences, language)).loss
     return loss
 
@@ -169,7 +188,7 @@ def labels_of(sentences: Sequence[Ids], language: BartForConditionalGeneration) 
     """What the decoder is to write (n, longest + 2): first token, sentence, stop token; -100 where nothing counts."""
     first, stop, _ = special_ids(language)
     framed = [[first, *sentence, stop] for sentence in sentences]
-    labels, mask = padded(framed, 0)
+    labels, mask = padded(framed, 0, language.device)
     return labels.masked_fill(~mask, -100)
 
 

@@ -17,6 +17,7 @@ from transformers import BartForConditionalGeneration
 from bci_app.contract.errors import SettingsError
 from bci_app.text.words import sentence_key
 from training.data.readings import Readings
+from training.team import Team
 from training.text.tokens import ids_of, mask_id, padded, refuse_long
 
 Floats = NDArray[np.float32]
@@ -48,6 +49,12 @@ class Batch:
     sentence: Tensor
     forms: Tensor
 
+    def to(self, device: torch.device) -> Batch:
+        """The same, on a device."""
+        moved = (each.to(device) for each in (self.signal, self.mask, self.sentence, self.forms))
+        signal, mask, sentence, forms = moved
+        return Batch(signal, mask, self.ids, sentence, forms)
+
 
 class Lexicon:
     """The printed forms of the words that were read, as the language model knows them.
@@ -78,12 +85,12 @@ class Lexicon:
     def vectors(self, language: BartForConditionalGeneration) -> Tensor:
         """Mean of the input embeddings of each form's tokens (n_forms, d_model); no gradient."""
         with torch.no_grad():
-            return mean_embedding(language, self._ids, self._mask)
+            return mean_embedding(language, self._ids.to(language.device), self._mask.to(language.device))
 
     def blank(self, language: BartForConditionalGeneration) -> Tensor:
         """Input embedding (1, d_model) of the mask, which stands where no word is found; no gradient."""
         with torch.no_grad():
-            embedded: Tensor = language.get_input_embeddings()(torch.tensor([self._blank]))
+            embedded: Tensor = language.get_input_embeddings()(torch.tensor([self._blank], device=language.device))
             return embedded
 
 
@@ -140,15 +147,18 @@ class Examples:
             pad_sequence(forms, batch_first=True, padding_value=ABSENT),
         )
 
-    def batches(self, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
-        """An epoch: every example once, sentences of about the same length together, in random order."""
+    def batches(self, batch_size: int, rng: np.random.Generator, team: Team | None = None) -> Iterator[Batch]:
+        """An epoch: every example once, sentences of about the same length together, in random order.
+
+        Of a team each process gets its share of every batch.
+        """
         order = rng.permutation(len(self))
         pools = [order[start : start + POOL * batch_size] for start in range(0, len(order), POOL * batch_size)]
         chosen = [
             part for pool in pools for part in _cut(pool[np.argsort(self.n_steps[pool], kind="stable")], batch_size)
         ]
         for number in rng.permutation(len(chosen)):
-            yield self.batch(chosen[number])
+            yield self.batch(team.share(chosen[number]) if team else chosen[number])
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Every example once, shortest signals first."""

@@ -39,6 +39,16 @@ class Temperatures:
         """What is learned."""
         return [self.words.log_scale, self.sentences.log_scale]
 
+    def parts(self) -> dict[str, Temperature]:
+        """Both by name."""
+        return {"words": self.words, "sentences": self.sentences}
+
+    def to(self, device: torch.device) -> Temperatures:
+        """The same, on a device."""
+        for part in self.parts().values():
+            part.to(device)
+        return self
+
     def constrain(self) -> None:
         """Clamp both, after each update."""
         self.words.constrain()
@@ -97,7 +107,7 @@ def _aligned(
     if not wanted:
         return {}
     found = log_chances(read.words, lexicon.vectors(reader.language), lexicon.blank(reader.language), temperature())
-    n_steps = torch.full(forms.shape[:1], found.shape[1]) if read.mask is None else read.mask.sum(dim=1)
+    n_steps = forms.new_full(forms.shape[:1], found.shape[1]) if read.mask is None else read.mask.sum(dim=1)
     return {name: part(found, n_steps, forms) for name, part in wanted.items()}
 
 
@@ -113,10 +123,10 @@ def _words(
     shown = lexicon.vectors(reader.language)
     common = shown.mean(dim=0)
     vectors = read.words[known[:, 0], known[:, 1]] - common
-    return info_nce(vectors, shown[chosen] - common, temperature(), lexicon.same[chosen])
+    return info_nce(vectors, shown[chosen] - common, temperature(), lexicon.same.to(chosen.device)[chosen])
 
 
 def _sentences(reader: SentenceReader, embedding: Tensor, batch: Batch, temperature: Temperature) -> Tensor:
     """Each signal finds its sentence among those of the batch; the same sentence, read by another, is no negative."""
-    ids, mask = padded(batch.ids, special_ids(reader.language)[2])
+    ids, mask = padded(batch.ids, special_ids(reader.language)[2], embedding.device)
     return info_nce(embedding, reader.sentence_embedding(ids, mask), temperature(), batch.sentence)

@@ -68,7 +68,7 @@ def evenly(found: Tensor, n_steps: Tensor, forms: Tensor) -> Tensor:
     """
     known = forms != ABSENT
     rows, places = known.nonzero(as_tuple=True)
-    n_words = (known * torch.arange(1, forms.shape[1] + 1)).amax(dim=1)
+    n_words = (known * torch.arange(1, forms.shape[1] + 1, device=forms.device)).amax(dim=1)
     share = n_steps[rows] / n_words[rows]
     middles, begins = ((places + 0.5) * share).long(), (places * share).long()
     gained = found[rows, middles, forms[rows, places]] + found[rows, begins, -1]

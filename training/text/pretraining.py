@@ -17,13 +17,15 @@ from torch.optim import AdamW
 from bci_app.contract.errors import SettingsError
 from models.text.reader import SentenceReader
 from models.text.wave_encoder import Reconstruction, WaveEncoder
-from training.errors import TrainingError
 from training.progress import training_progress
-from training.run_folder import RunFolder
+from training.team import Team
 from training.text.denoising import share_of_rate
 from training.text.examples import Batch, Examples
-from training.text.stages import AT_ONCE, Progress
+from training.text.progress import Learner, Progress
+from training.text.stages import AT_ONCE
 from training.text_recipe import TextRecipe, WavePretraining
+
+PART = "waves"
 
 
 def pretrain_waves(
@@ -33,7 +35,6 @@ def pretrain_waves(
     recipe: TextRecipe,
     settings: WavePretraining,
     progress: Progress,
-    run: RunFolder | None = None,
 ) -> None:
     """Train the encoder in place, and put the weights back that restore hidden stretches of validation sentences best.
 
@@ -46,9 +47,7 @@ def pretrain_waves(
         Batch size and seed.
     settings : WavePretraining
     progress : Progress
-        Gets the curve: the squared error of hidden samples, in variances of the waves.
-    run : RunFolder, optional
-        Gets the log. Without one nothing is written or shown.
+        Gets the curve: the squared error of hidden samples, in variances of the waves. Goes on from what was saved.
 
     Raises
     ------
@@ -59,44 +58,58 @@ def pretrain_waves(
     """
     if not isinstance(reader.encoder, WaveEncoder):
         raise SettingsError("pretraining reconstructs waves; this reader reads words. Leave pretraining out.")
-    encoder = reader.encoder
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(recipe.seed)
-        head = Reconstruction(encoder, len(reader.standardise.mean))
+    if progress.is_past(PART):
+        return
+    encoder, team = reader.encoder, progress.team
+    with team.drawing(recipe.seed, alike=True):
+        head = Reconstruction(encoder, len(reader.standardise.mean)).to(team.device)
     optimiser = AdamW([*encoder.parameters(), *head.parameters()], lr=settings.learning_rate)
-    per_epoch = -(-len(train) // recipe.optimiser.batch_size)
-    best, best_loss = {key: value.clone() for key, value in encoder.state_dict().items()}, math.inf
-    with training_progress(len(train), run is not None, "sentences") as bar:
-        task = bar.add_task("waves", total=settings.epochs)
-        for epoch in range(settings.epochs):
-            if progress.asked.is_set:
-                break
-            encoder.train()
-            rng, total = np.random.default_rng((recipe.seed, epoch)), 0.0
-            for number, batch in enumerate(train.batches(recipe.optimiser.batch_size, rng)):
-                for group in optimiser.param_groups:
-                    step, n_steps = epoch * per_epoch + number, per_epoch * settings.epochs
-                    group["lr"] = settings.learning_rate * share_of_rate(step, n_steps, recipe.optimiser.warm_up)
-                with torch.random.fork_rng(devices=()):
-                    torch.manual_seed(int(rng.integers(2**31)))
-                    loss = restoring_error(reader, head, batch, settings, rng)
-                if not math.isfinite(loss.item()):
-                    raise TrainingError("The loss of pretraining must be finite. Lower pretraining.learning_rate.")
-                optimiser.zero_grad(set_to_none=True)
-                torch.autograd.backward(loss)
-                torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
-                optimiser.step()
-                total += loss.item() / per_epoch
-            held_out = _validate(reader, head, validation, settings, recipe.seed)
-            facts = {"restoring": total, "validation_restoring": held_out}
-            progress.curve.append({"part": "waves", "epoch": epoch + 1, **facts})
-            if run:
-                run.log(part="waves", epoch=epoch + 1, **facts)
-            if held_out < best_loss:
-                best, best_loss = {key: value.clone() for key, value in encoder.state_dict().items()}, held_out
+    learner = Learner({"reader": reader, "head": head}, encoder, optimiser)
+    place = progress.begin(learner, reader, PART)
+    with training_progress(len(train), progress.shown, "sentences") as bar:
+        task = bar.add_task("waves", total=settings.epochs, completed=place.epoch)
+        while place.epoch < settings.epochs and not team.heed():
+            total = _epoch(reader, head, optimiser, train, recipe, settings, place.epoch, team)
+            held_out = _validate(reader, head, validation, settings, recipe.seed, team)
+            place = place.after(held_out)
+            if place.best_epoch == place.epoch:
+                learner.keep()
+            progress.log(PART, place.epoch, restoring=total, validation_restoring=held_out)
+            progress.save(learner, reader, place)
             bar.update(task, advance=1, description=f"waves {total:.3f} validation {held_out:.3f}")
-    encoder.load_state_dict(best)
-    encoder.eval()
+    learner.put_back()
+
+
+def _epoch(
+    reader: SentenceReader,
+    head: Reconstruction,
+    optimiser: AdamW,
+    train: Examples,
+    recipe: TextRecipe,
+    settings: WavePretraining,
+    epoch: int,
+    team: Team,
+) -> float:
+    """One pass over the training waves; the mean loss."""
+    reader.encoder.train()
+    batch_size = recipe.optimiser.batch_size
+    per_epoch, total = -(-len(train) // batch_size), 0.0
+    rng = np.random.default_rng((recipe.seed, epoch))
+    for number, batch in enumerate(train.batches(batch_size, rng, team)):
+        for group in optimiser.param_groups:
+            step, n_steps = epoch * per_epoch + number, per_epoch * settings.epochs
+            group["lr"] = settings.learning_rate * share_of_rate(step, n_steps, recipe.optimiser.warm_up)
+        with team.drawing(int(rng.integers(2**31))), team.fabric.autocast():
+            loss = restoring_error(reader, head, batch.to(team.device), settings, rng)
+        finite = math.isfinite(loss.item())
+        team.refuse("" if finite else "The loss of pretraining must be finite. Lower pretraining.learning_rate.")
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        team.average_gradients([weight for group in optimiser.param_groups for weight in group["params"]])
+        torch.nn.utils.clip_grad_norm_(reader.encoder.parameters(), 1.0)
+        optimiser.step()
+        total += loss.item() / per_epoch
+    return team.mean({"loss": total})["loss"]
 
 
 def restoring_error(
@@ -106,7 +119,8 @@ def restoring_error(
     stride = head.samples_per_step
     waves = reader.standardise(batch.signal)
     n_steps = -(-waves.shape[2] // stride)
-    hidden = torch.from_numpy(hidden_steps((len(waves), n_steps), settings, rng)).repeat_interleave(stride, dim=1)
+    hidden = torch.from_numpy(hidden_steps((len(waves), n_steps), settings, rng)).to(waves.device)
+    hidden = hidden.repeat_interleave(stride, dim=1)
     hidden = hidden[:, : waves.shape[2]] & batch.mask
     vectors = reader.encoder(waves.masked_fill(hidden[:, None], 0.0), batch.mask)
     restored = head(vectors)[..., : waves.shape[2]]
@@ -128,10 +142,12 @@ def hidden_steps(shape: tuple[int, int], settings: WavePretraining, rng: np.rand
 
 @torch.no_grad()
 def _validate(
-    reader: SentenceReader, head: Reconstruction, examples: Examples, settings: WavePretraining, seed: int
+    reader: SentenceReader, head: Reconstruction, examples: Examples, settings: WavePretraining, seed: int, team: Team
 ) -> float:
     reader.eval()
     rng, total = np.random.default_rng(seed), 0.0
     for batch in examples.in_order(AT_ONCE):
-        total += float(restoring_error(reader, head, batch, settings, rng)) * len(batch.ids) / len(examples)
-    return total
+        total += (
+            float(restoring_error(reader, head, batch.to(team.device), settings, rng)) * len(batch.ids) / len(examples)
+        )
+    return team.mean({"loss": total})["loss"]

@@ -61,6 +61,11 @@ class TrainedTextReader:
         """Codes in the codex."""
         return self.network.codex.n_codes
 
+    @property
+    def device(self) -> torch.device:
+        """Where it reads."""
+        return self.network.standardise.mean.device
+
     def generate(self, signals: Sequence[Floats]) -> list[str]:
         """The text read from each signal, free-running."""
         texts = [""] * len(signals)
@@ -79,7 +84,7 @@ class TrainedTextReader:
         codes: dict[int, Codes] = {}
         for places, read in self._read(signals):
             codes |= {
-                place: row[there].numpy() for place, row, there in zip(places, read.codes, read.mask, strict=True)
+                place: row[there].cpu().numpy() for place, row, there in zip(places, read.codes, read.mask, strict=True)
             }
         return [codes[place] for place in range(len(signals))]
 
@@ -87,7 +92,7 @@ class TrainedTextReader:
         """Embeddings (n, dim) of signals."""
         embeddings = np.zeros((len(signals), self.network.read_pool.leave.out_features), np.float32)
         for places, read in self._read(signals):
-            embeddings[places] = read.embedding.numpy()
+            embeddings[places] = read.embedding.cpu().numpy()
         return embeddings
 
     def embed_sentences(self, sentences: Sequence[str]) -> Floats:
@@ -95,7 +100,7 @@ class TrainedTextReader:
         embeddings = np.zeros((len(sentences), self.network.shown_pool.leave.out_features), np.float32)
         with torch.no_grad():
             for places, ids, mask in self._tokens(sentences):
-                embeddings[places] = self.network.sentence_embedding(ids, mask).numpy()
+                embeddings[places] = self.network.sentence_embedding(ids, mask).cpu().numpy()
         return embeddings
 
     def word_vectors(self, texts: Sequence[str]) -> Floats:
@@ -105,16 +110,18 @@ class TrainedTextReader:
                 mean_embedding(self.network.language, ids, mask) for _, ids, mask in self._tokens(texts, in_order=True)
             ]
         return (
-            torch.cat(parts).numpy() if parts else np.zeros((0, self.network.language.config.d_model or 0), np.float32)
+            torch.cat(parts).cpu().numpy()
+            if parts
+            else np.zeros((0, self.network.language.config.d_model or 0), np.float32)
         )
 
     def language_alone(self, n: int, seed: int) -> list[str]:
         """Texts that the language model draws where it is given one mask and no signal."""
         made: list[list[int]] = []
-        with torch.random.fork_rng(devices=()):
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(seed)
             for start in range(0, n, AT_ONCE):
-                masks = torch.full((min(AT_ONCE, n - start), 1), mask_id(self.tokenizer))
+                masks = torch.full((min(AT_ONCE, n - start), 1), mask_id(self.tokenizer), device=self.device)
                 config = self._generation(Generation(max_tokens=self.generation.max_tokens), do_sample=True)
                 made += self.network.language.generate(input_ids=masks, generation_config=config).tolist()
         return text_of(self.tokenizer, made)
@@ -154,7 +161,8 @@ class TrainedTextReader:
         lengths = [signal.shape[-1 if self.waves else 0] for signal in signals]
         for places in _together(lengths):
             with torch.no_grad():
-                quantised = self.network.quantise(*stacked([signals[place] for place in places], self.waves))
+                signal, mask = stacked([signals[place] for place in places], self.waves)
+                quantised = self.network.quantise(signal.to(self.device), mask.to(self.device))
                 assert quantised.mask is not None
                 states, embedding = self.network.understand(quantised)
             yield places, _Read(states, quantised.codes, embedding, quantised.mask)
@@ -162,7 +170,7 @@ class TrainedTextReader:
     def _tokens(self, texts: Sequence[str], in_order: bool = False) -> Iterator[tuple[list[int], Tensor, Tensor]]:
         ids = ids_of(self.tokenizer, texts)
         for places in _together([0 if in_order else len(row) for row in ids]):
-            yield places, *padded([ids[place] for place in places], special_ids(self.network.language)[2])
+            yield places, *padded([ids[place] for place in places], special_ids(self.network.language)[2], self.device)
 
 
 def _together(lengths: Sequence[int]) -> list[list[int]]:

@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+from lightning_fabric import Fabric
+
 from bci_app.contract.bundle import Bundle
 from bci_app.contract.manifest import Generation, Provenance
 from training.data.simulated_readings import SimulatedReadingsSettings
@@ -15,8 +18,9 @@ from training.evaluate.text_findings import TextFindings, bundle_scores
 from training.evaluate.text_report import TextReport, write_text_report
 from training.run_folder import RunFolder, writing
 from training.text.export import export_text
+from training.text.progress import Record
 from training.text.reader import TrainedTextReader
-from training.text.training import Record, Sides
+from training.text.training import Sides
 from training.text_recipe import TextRecipe
 
 VERSIONS = (
@@ -32,7 +36,7 @@ VERSIONS = (
 
 
 def export(
-    recipe: TextRecipe, run: RunFolder, reader: TrainedTextReader, sides: Sides, findings: TextFindings
+    recipe: TextRecipe, run: RunFolder, reader: TrainedTextReader, sides: Sides, findings: TextFindings, machine: str
 ) -> Bundle:
     """The bundle of the reader that was scored; BundleError if the program does not read what torch reads."""
     return export_text(
@@ -45,7 +49,7 @@ def export(
         generation=recipe.generation,
         metrics=bundle_scores(findings),
         provenance=_provenance(recipe, run, sides),
-        about=(in_words(recipe),),
+        about=(f"{in_words(recipe)} {machine}",),
     )
 
 
@@ -56,11 +60,12 @@ def report(
     findings: TextFindings,
     records: Sequence[Record],
     provenance: Provenance,
+    machine: str,
 ) -> None:
     """One page and the same numbers as JSON, in the run folder."""
     page = TextReport(
         title=recipe.name,
-        model=in_words(recipe),
+        model=f"{in_words(recipe)} {machine}",
         findings=findings,
         splits=f"Scored: {findings.held_out}. Weights were chosen by validation sentences, which are on neither side.",
         sizes=sizes(reader),
@@ -85,6 +90,13 @@ def in_words(recipe: TextRecipe) -> str:
         f"{what[recipe.reads]}, read by a network after DeWave, through a codex of {codex.n_codes:,} codes, into "
         f"{writes}, {tuned}."
     )
+
+
+def machine_in_words(fabric: Fabric, precision: str) -> str:
+    """What it is trained on: what was found, not what was asked for."""
+    name = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "the CPU"
+    n = fabric.world_size
+    return f"Trained on {name}, in {n} {'process' if n == 1 else 'processes'}, {precision}."
 
 
 def generated_in_words(generation: Generation) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from models.text.reader import SentenceReader
-from training.errors import TrainingError
 from training.evaluate.text_codes import code_use
-from training.interrupts import Asked
+from training.processes import average
 from training.progress import training_progress
-from training.run_folder import RunFolder
+from training.team import Team
 from training.text.denoising import share_of_rate
 from training.text.examples import Batch, Examples
 from training.text.objective import Temperatures, parts_of_loss
+from training.text.progress import Learner, Progress
 from training.text_recipe import StageSettings, TextRecipe
 
 logger = logging.getLogger(__name__)
@@ -30,37 +30,24 @@ MOST_VECTORS = 8
 """Vectors per code that the codex begins from at most."""
 
 
-@dataclass(slots=True)
-class Progress:
-    """What both stages share.
-
-    Attributes
-    ----------
-    temperatures : Temperatures
-    curve : list of dict
-        What each epoch gave.
-    asked : Asked
-        Whether somebody pressed Ctrl-C.
-    """
-
-    asked: Asked = field(default_factory=Asked)
-    temperatures: Temperatures = field(default_factory=Temperatures)
-    curve: list[dict[str, float | int | str]] = field(default_factory=list)
-
-
 @torch.no_grad()
-def begin_codex(reader: SentenceReader, train: Examples, recipe: TextRecipe, per_step: float) -> None:
+def begin_codex(
+    reader: SentenceReader, train: Examples, recipe: TextRecipe, per_step: float, team: Team | None = None
+) -> None:
     """Put the codes where the untrained encoder puts the training signals; see `models.text.codex.Codex.begin`."""
+    team = team or Team()
     reader.eval()
     vectors: list[Tensor] = []
     for batch in train.batches(AT_ONCE, np.random.default_rng(recipe.seed)):
+        batch = batch.to(team.device)
         encoded, mask = reader.encode(batch.signal, batch.mask)
         vectors.append(encoded[batch.mask if mask is None else mask])
         if sum(map(len, vectors)) >= MOST_VECTORS * recipe.codex.n_codes:
             break
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(recipe.seed)
+    with team.drawing(recipe.seed, alike=True):
         reader.codex.begin(torch.cat(vectors), per_step)
+    floats = [value for value in reader.codex.state_dict().values() if value.is_floating_point()]
+    average(floats, team.fabric)  # sums on an accelerator differ in their last digits
 
 
 def train_stage(
@@ -71,7 +58,6 @@ def train_stage(
     name: str,
     stage: StageSettings,
     progress: Progress,
-    run: RunFolder | None = None,
 ) -> None:
     """Train until tokens of validation sentences are expected no better, and put the best weights back.
 
@@ -87,52 +73,52 @@ def train_stage(
         Of the stage, for log and progress.
     stage : StageSettings
     progress : Progress
-        Goes on from what was before.
-    run : RunFolder, optional
-        Gets the log. Without one nothing is written or shown.
+        Goes on from what was before; from the middle of this stage, or to the next one, if that is what was saved.
 
     Raises
     ------
     TrainingError
         If a loss is no longer finite; the best weights of before are put back.
     """
+    if progress.is_past(name):
+        return
+    team, chosen_by = progress.team, "tokens" if stage.losses.tokens else "loss"
     loop = _Stage(name, stage, recipe, reader, progress, _optimiser(reader, progress.temperatures, recipe, stage))
-    chosen_by = "tokens" if stage.losses.tokens else "loss"
-    best, best_loss, best_epoch = _kept(reader), evaluate(reader, validation, stage, progress)[chosen_by], 0
-    with training_progress(len(train), run is not None, "sentences") as bar:
-        task = bar.add_task(name, total=stage.epochs)
+    learner = Learner({"reader": reader}, reader, loop.optimiser)
+    place = progress.begin(learner, reader, name)
+    if not place.epoch:
+        place = replace(place, best_loss=evaluate(reader, validation, stage, progress)[chosen_by])
+    with training_progress(len(train), progress.shown, "sentences") as bar:
+        task = bar.add_task(name, total=stage.epochs, completed=place.epoch)
         try:
-            for epoch in range(stage.epochs):
-                if progress.asked.is_set or epoch - best_epoch >= stage.patience:
-                    break
-                trained = loop.epoch(train, epoch)
+            while place.epoch < stage.epochs and place.epoch - place.best_epoch < stage.patience and not team.heed():
+                trained = loop.epoch(train, place.epoch)
                 held_out = evaluate(reader, validation, stage, progress)
-                facts = trained | {f"validation_{key}": value for key, value in held_out.items()}
-                progress.curve.append({"part": name, "epoch": epoch + 1, **facts})
-                if run:
-                    run.log(part=name, epoch=epoch + 1, **facts)
-                if held_out[chosen_by] < best_loss:
-                    best, best_loss, best_epoch = _kept(reader), held_out[chosen_by], epoch + 1
+                place = place.after(held_out[chosen_by])
+                if place.best_epoch == place.epoch:
+                    learner.keep()
+                progress.log(name, place.epoch, **trained, **{f"validation_{key}": held_out[key] for key in held_out})
+                progress.save(learner, reader, place)
                 told = f"{name}: {chosen_by} {trained[chosen_by]:.3f} validation {held_out[chosen_by]:.3f}"
                 bar.update(task, advance=1, description=told)
         finally:
-            reader.load_state_dict(best)
-            reader.eval()
-    if progress.asked.is_set:
-        logger.warning("Stopped by Ctrl-C in stage %s; its best epoch so far, %d, is taken", name, best_epoch)
+            learner.put_back()
+    if team.stopping:
+        logger.warning("Stopped by Ctrl-C in stage %s; its best epoch so far, %d, is taken", name, place.best_epoch)
 
 
 @torch.no_grad()
 def evaluate(reader: SentenceReader, examples: Examples, stage: StageSettings, progress: Progress) -> dict[str, float]:
     """The loss and its parts on examples as they are."""
     reader.eval()
+    team = progress.team
     sums: dict[str, float] = {}
     for batch in examples.in_order(AT_ONCE):
-        parts, _ = parts_of_loss(reader, batch, examples.lexicon, progress.temperatures, stage.losses)
+        parts, _ = parts_of_loss(reader, batch.to(team.device), examples.lexicon, progress.temperatures, stage.losses)
         for key, value in parts.items():
             sums[key] = sums.get(key, 0.0) + float(value) * len(batch.ids) / len(examples)
-    _refuse_not_finite(sums, "validation")
-    return sums
+    team.refuse(_not_finite(sums, "validation"))
+    return team.mean(sums)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,19 +139,21 @@ class _Stage:
             self.reader.language.train(False)
         batch_size = self.recipe.optimiser.batch_size
         per_epoch, steps = -(-len(train) // batch_size), list[dict[str, float]]()
-        used = list[Tensor]()
+        used = torch.zeros(self.reader.codex.n_codes, dtype=torch.int64)
+        team = self.progress.team
         rng = np.random.default_rng((self.recipe.seed, zlib.crc32(self.name.encode()), epoch))
-        for number, batch in enumerate(train.batches(batch_size, rng)):
+        for number, batch in enumerate(train.batches(batch_size, rng, team)):
             self._set_rate(epoch * per_epoch + number, per_epoch * self.settings.epochs)
-            parts, codes = self._step(batch, train, int(rng.integers(2**31)))
+            parts, codes = self._step(batch.to(team.device), train, int(rng.integers(2**31)))
             steps.append(parts)
-            used.append(codes)
-            if self.progress.asked.is_set:
+            used += torch.bincount(codes, minlength=len(used)).cpu()
+            if team.heed():
                 break
-        means = {key: float(np.mean([parts[key] for parts in steps])) for key in steps[0]}
+        means = team.mean({key: float(np.mean([parts[key] for parts in steps])) for key in steps[0]})
         if not self.reader.codex.begun:
             return means
-        use = code_use(self.name, [codes.numpy() for codes in used], self.reader.codex.n_codes)
+        codes = torch.arange(len(used)).repeat_interleave(team.total(used.to(team.device)))
+        use = code_use(self.name, [codes.numpy()], len(used))
         return {**means, "code_share": use.share_used, "code_perplexity": use.perplexity}
 
     def _set_rate(self, step: int, n_steps: int) -> None:
@@ -181,14 +169,14 @@ class _Stage:
         TrainingError
             If the loss is not finite; the weights are then still those of before the update.
         """
-        temperatures = self.progress.temperatures
-        with torch.random.fork_rng(devices=()):
-            torch.manual_seed(seed)  # for dropout, and the codes that come back
+        temperatures, team = self.progress.temperatures, self.progress.team
+        with team.drawing(seed), team.fabric.autocast():  # for dropout, and the codes that come back
             parts, codes = parts_of_loss(self.reader, batch, train.lexicon, temperatures, self.settings.losses)
         values = {key: float(value.detach()) for key, value in parts.items()}
-        _refuse_not_finite(values, "training")
+        team.refuse(_not_finite(values, "training"))
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(parts["loss"])
+        team.average_gradients([weight for group in self.optimiser.param_groups for weight in group["params"]])
         for group in self.optimiser.param_groups:
             nn.utils.clip_grad_norm_(group["params"], 1.0)
         self.optimiser.step()
@@ -215,14 +203,12 @@ def _optimiser(reader: SentenceReader, temperatures: Temperatures, recipe: TextR
     )
 
 
-def _kept(reader: SentenceReader) -> dict[str, Tensor]:
-    return {key: value.clone() for key, value in reader.state_dict().items()}
-
-
-def _refuse_not_finite(parts: dict[str, float], where: str) -> None:
+def _not_finite(parts: dict[str, float], where: str) -> str:
+    """What is to be told of a loss; empty if nothing is."""
     bad = [key for key, value in parts.items() if not math.isfinite(value)]
-    if bad:
-        raise TrainingError(
-            f"The loss on {where} sentences must be finite and {', '.join(bad)} is not; the weights of before are kept. "
-            "Lower the learning rates of first and second, and look for signals with huge amplitudes."
-        )
+    if not bad:
+        return ""
+    return (
+        f"The loss on {where} sentences must be finite and {', '.join(bad)} is not; the weights of before are kept. "
+        "Lower the learning rates of first and second, and look for signals with huge amplitudes."
+    )

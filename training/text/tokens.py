@@ -68,12 +68,12 @@ def text_of(tokenizer: Tokenizer, ids: Sequence[Ids]) -> list[str]:
     return [text.strip() for text in tokenizer.decode_batch([list(row) for row in ids], skip_special_tokens=True)]
 
 
-def padded(rows: Sequence[Ids], pad: int) -> tuple[Tensor, Tensor]:
-    """Rows of tokens as one int64 Tensor (n, longest), and True where there is one."""
+def padded(rows: Sequence[Ids], pad: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
+    """Rows of tokens as one int64 Tensor (n, longest) on a device, and True where there is one."""
     longest = max(max(map(len, rows), default=0), 1)
     ids = torch.full((len(rows), longest), pad, dtype=torch.int64)
     mask = torch.zeros(ids.shape, dtype=torch.bool)
     for number, row in enumerate(rows):
         ids[number, : len(row)] = torch.tensor(row, dtype=torch.int64)
         mask[number, : len(row)] = True
-    return ids, mask
+    return ids.to(device), mask.to(device)

@@ -10,16 +10,15 @@ from transformers import BartForConditionalGeneration
 from bci_app.contract.errors import SettingsError
 from training.data.readings import Readings
 from training.evaluate.text_inputs import matched_noise
-from training.interrupts import Asked
 from training.run_folder import RunFolder
+from training.team import Team
 from training.text.examples import Examples
 from training.text.networks import build_reader, vectors_per_step
 from training.text.pretraining import pretrain_waves
+from training.text.progress import Progress, Record
 from training.text.reader import TrainedTextReader
-from training.text.stages import Progress, begin_codex, train_stage
+from training.text.stages import begin_codex, train_stage
 from training.text_recipe import TextRecipe
-
-Record = dict[str, float | int | str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +36,7 @@ def train_reader(
     language: BartForConditionalGeneration,
     tokenizer: Tokenizer,
     run: RunFolder | None = None,
-    asked: Asked | None = None,
+    team: Team | None = None,
 ) -> tuple[TrainedTextReader, list[Record]]:
     """The reader that a recipe makes of training readings, and what its epochs gave.
 
@@ -51,9 +50,10 @@ def train_reader(
     tokenizer : Tokenizer
         Of the language model.
     run : RunFolder, optional
-        Gets the log. Without one nothing is written or shown.
-    asked : Asked, optional
-        Whether somebody pressed Ctrl-C: what is best so far is then taken.
+        Gets the log, and the checkpoint that it goes on from if there is one; the same on all processes. Without one nothing
+        is written or shown.
+    team : Team, optional
+        Where it is trained, and whether somebody pressed Ctrl-C: what is best so far is then taken.
 
     Raises
     ------
@@ -61,23 +61,27 @@ def train_reader(
         If the sizes do not fit together, a side is empty, or there are fewer steps than codes.
     TrainingError
         If a loss is no longer finite.
+    BundleCorruptError
+        If the checkpoint does not fit the recipe.
     """
+    team = team or Team()
     n_places = int(language.config.max_position_embeddings or 0)
     train = Examples(sides.train, tokenizer, n_places)
     validation = Examples(sides.validation, tokenizer, n_places, train.lexicon)
-    network = build_reader(recipe, sides.train, language, recipe.seed)
-    progress = Progress(asked or Asked())
+    network = build_reader(recipe, sides.train, language, recipe.seed).to(team.device)
+    progress = Progress(team, run=run, checkpoint=run.checkpoint if run else None)
     if recipe.pretraining is not None:
-        pretrain_waves(network, train, validation, recipe, recipe.pretraining, progress, run)
+        pretrain_waves(network, train, validation, recipe, recipe.pretraining, progress)
     if recipe.beginning is not None:
-        train_stage(network, train, validation, recipe, "beginning", recipe.beginning, progress, run)
-    train_stage(network, train, validation, recipe, "alignment", recipe.alignment, progress, run)
-    try:
-        begin_codex(network, train, recipe, vectors_per_step(recipe, sides.train, network.encoder))
-    except ValueError as error:
-        raise SettingsError(f"{error}: set codex.n_codes.") from None
-    train_stage(network, train, validation, recipe, "first", recipe.first, progress, run)
-    train_stage(network, train, validation, recipe, "second", recipe.second, progress, run)
+        train_stage(network, train, validation, recipe, "beginning", recipe.beginning, progress)
+    train_stage(network, train, validation, recipe, "alignment", recipe.alignment, progress)
+    if not progress.is_past("alignment"):
+        try:
+            begin_codex(network, train, recipe, vectors_per_step(recipe, sides.train, network.encoder), team)
+        except ValueError as error:
+            raise SettingsError(f"{error}: set codex.n_codes.") from None
+    train_stage(network, train, validation, recipe, "first", recipe.first, progress)
+    train_stage(network, train, validation, recipe, "second", recipe.second, progress)
     return TrainedTextReader(network, tokenizer, recipe.generation, train.waves), progress.curve
 
 

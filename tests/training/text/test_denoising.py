@@ -14,6 +14,7 @@ from bci_app.contract.errors import SettingsError
 from tests.training.text.readings import SENTENCES
 from training.errors import TrainingError
 from training.interrupts import Asked
+from training.team import Team
 from training.text.denoising import Noise, labels_of, restoring_loss, share_of_rate, train_language, validation_loss
 from training.text.tokens import ids_of
 from training.text_recipe import NoisySettings, SmallBart
@@ -74,7 +75,8 @@ def test_training_restores_better_the_same_twice_and_stops_when_asked(tokenizer:
     train, validation = SENTENCES[:24], SENTENCES[24:]
     held_out, noise = ids_of(tokenizer, validation), Noise(SMALL.noise, tokenizer, ids_of(tokenizer, train))
     before, one, other = (
-        train_language(tokenizer, train, validation, SMALL, 3, asked=Asked(stopped)) for stopped in (True, False, False)
+        train_language(tokenizer, train, validation, SMALL, 3, team=Team(asked=Asked(stopped)))
+        for stopped in (True, False, False)
     )
     losses = [validation_loss(each, held_out, noise, 3) for each in (before, one)]
     assert losses[1] < 0.9 * losses[0]

@@ -15,10 +15,12 @@ from models.text.reader import SentenceReader
 from tests.training.text.readings import known_readings
 from training.errors import TrainingError
 from training.interrupts import Asked
+from training.team import Team
 from training.text.examples import Examples
 from training.text.networks import build_reader, vectors_per_step
 from training.text.pretraining import hidden_steps, pretrain_waves
-from training.text.stages import Progress, begin_codex, evaluate, train_stage
+from training.text.progress import Progress
+from training.text.stages import begin_codex, evaluate, train_stage
 from training.text_recipe import LossWeights, StageSettings, TextRecipe, WavePretraining
 
 WORDS = StageSettings(epochs=6, learning_rate=5e-3, losses=LossWeights(tokens=0.0, words=1.0, sentences=0.0))
@@ -92,7 +94,7 @@ def test_what_is_best_is_kept_and_training_ends_when_nothing_gets_better(
     train_stage(reader, train, validation, recipe, "first", worse, progress)
     assert _same(before, _weights(reader))
     assert len(progress.curve) == 2
-    asked = Progress(Asked(True))
+    asked = Progress(Team(asked=Asked(True)))
     train_stage(reader, train, validation, recipe, "first", WORDS, asked)
     assert asked.curve == []
     assert _same(before, _weights(reader))
