@@ -15,6 +15,7 @@ from bci_app.cli.making import calibrate, check
 from bci_app.cli.reading import demo, replay, run
 from bci_app.cli.recording import record
 from bci_app.cli.sentences import read
+from bci_app.cli.showing import show
 from bci_app.cli.terminal import complain, err, out
 from bci_app.cli.window import window
 from bci_app.contract.errors import BciError
@@ -75,7 +76,7 @@ def streams(
 
 
 app.command("app")(window)
-for command in (demo, record, calibrate, run, replay, read, evolve, check, streams, report, export, doctor):
+for command in (demo, show, record, calibrate, run, replay, read, evolve, check, streams, report, export, doctor):
     app.command()(command)
 app.add_typer(participant, name="participant")
 

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
     from typing_extensions import TypeIs
 
+    from bci_app.engine.evolution_settings import Stimulus
+    from bci_app.engine.sentence_list import Pace
+    from bci_app.streams.markers import MarkerOutlet
     from bci_app.ui.bridge import Session
     from bci_app.ui.evolution_bridge import EvolutionSession
     from bci_app.ui.evolution_window import EvolutionWindow
@@ -182,6 +185,60 @@ def run_instrument(
             window.deleteLater()
             app.processEvents()
     return int(window.failed)
+
+
+def run_sentences(
+    sentences: Sequence[str], pace: Pace, look: Stimulus, markers: MarkerOutlet, *, offscreen: bool = False
+) -> int:
+    """Show sentences word by word over the whole of the participant's screen, until the last or a stop key.
+
+    Parameters
+    ----------
+    sentences, pace
+        See `bci_app.ui.sentence_show.SentenceShow`.
+    look : Stimulus
+        Which screen, and how large the square is that a word stands in.
+    markers : MarkerOutlet
+        Nothing is shown before somebody listens to it.
+    offscreen : bool
+        Draw without a display.
+
+    Returns
+    -------
+    int
+        Sentences shown whole.
+
+    Raises
+    ------
+    SettingsError
+        If there is no display and `offscreen` is False, or the screen is not there.
+    """
+    _check(offscreen, None)
+    if offscreen:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    with _qt_messages_logged():
+        app = _application("dark")
+        from bci_app.pictures.flash import FlashGuard
+        from bci_app.streams.lsl import local_clock
+        from bci_app.ui.sentence_show import SentenceShow
+        from bci_app.ui.stimulator import Stimulator
+        from bci_app.ui.stimulus_window import open_stimulus_window, stimulus_screen
+
+        screen = stimulus_screen(look, app.primaryScreen()) or app.primaryScreen()
+        surface = open_stimulus_window(look, screen, lambda key: stimulator.press(key), lambda: show.end())
+        stimulator = Stimulator(surface, local_clock, FlashGuard())
+        show = SentenceShow(sentences, pace, stimulator, markers, local_clock)
+        show.finished.connect(app.quit)
+        try:
+            with _closes_on_signal(app.quit), _prompt_threads():
+                show.begin()
+                app.exec()
+        finally:
+            show.end()
+            stimulator.close()
+            surface.discard()
+            app.processEvents()
+    return show.n_shown
 
 
 def _window(
