@@ -17,7 +17,7 @@ from training.errors import TrainingError
 from training.interrupts import Asked
 from training.processes import StoppedElsewhereError, any_of, average
 
-Rows = TypeVar("Rows", bound=Sequence[Any] | NDArray[Any])
+Rows = TypeVar("Rows", bound=Sequence[Any] | NDArray[Any] | Tensor)
 
 
 def _one_process() -> Fabric:

@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.distributed.worker import AT, FATES
+from tests.training.distributed.worker import AT, FATES, seen_codex
 from training import train_gan
+from training.checkpoint import network_tensors
 from training.data.images import read_split
 from training.errors import TrainingError
 from training.gan.loop import begin, fit
@@ -28,6 +29,7 @@ from training.gan_recipe import GanRecipe
 from training.processes import open_fabric
 from training.run_folder import RunFolder, new_run, read_tensors
 from training.settings import read_any_recipe
+from training.team import Team
 
 ROOT = Path(__file__).parents[3]
 TINY = "configs/train/tiny"
@@ -40,6 +42,7 @@ BIGBIGAN = (
 pytestmark = pytest.mark.timeout(600)  # three times Python and torch begin anew, which takes long on a busy machine
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 RATE = 2e-4
+WAVES = {"word-features": (), "waves": ("waves",)}
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ def started(
     recipe = read_any_recipe(GanRecipe, f"{TINY}/bigbigan32.yaml", [*BIGBIGAN, noise, "machine.devices=2"])
     _half_way(folder / "fates" / "resumed", recipe)
     other = read_any_recipe(GanRecipe, f"{TINY}/dcgan32.yaml", [*ALWAYS, noise, "machine.devices=2"])
+    for reads in ("word-features", "waves"):
+        (folder / "fates" / reads).mkdir()
     for fate in FATES[1:]:
         new_run(folder / "fates", other, datetime.now(), "").path.rename(folder / "fates" / fate)
     with socket.socket() as free:
@@ -236,6 +241,25 @@ def test_a_process_that_dies_ends_the_other_with_a_message(fates: Path) -> None:
     assert kind == "TrainingError"
     assert "lost the connection to another process" in text
     assert "--resume" in text
+
+
+def test_two_processes_that_learn_to_read_text_end_with_equal_weights(fates: Path) -> None:
+    one, other = (read_tensors(fates / f"text-{rank}.safetensors") for rank in (0, 1))
+    assert one.keys() == other.keys()
+    assert [key for key, value in one.items() if not torch.equal(value, other[key])] == []
+    for reads in ("word-features", "waves"):
+        kept = read_tensors(fates / reads / "checkpoint.safetensors")
+        assert torch.equal(kept["best.enter.0.weight"], one[f"{reads}.enter.0.weight"])
+        records = [json.loads(line)["part"] for line in (fates / reads / "log.jsonl").read_text("utf-8").splitlines()]
+        assert [part for part in records if part != "language"] == [*WAVES[reads], "alignment", "first", "second"]
+    kept_language = read_tensors(fates / "waves" / "language.safetensors")
+    assert torch.equal(kept_language["language.model.shared.weight"], one["waves.text.model.shared.weight"])
+
+
+def test_codes_follow_the_vectors_of_all_processes(fates: Path) -> None:
+    both, alone = read_tensors(fates / "text-0.safetensors"), seen_codex(Team())
+    for key, value in network_tensors("codex", alone).items():
+        torch.testing.assert_close(both[key], value, rtol=1e-5, atol=1e-6)
 
 
 def test_another_number_of_processes_than_the_recipe_wants_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
