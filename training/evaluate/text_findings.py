@@ -163,6 +163,11 @@ class TextFindings:
                 f" {self.n_seen:,} of {self.n_test:,} test readings are of sentences that were trained on: for them it is "
                 "recognition of a known sentence, not reading of a new one."
             )
+        if read and self.n_seen == self.n_test:
+            return (
+                False,
+                f"Known sentences were told apart by their EEG; no new one was read. {words.partition('. ')[2]}",
+            )
         return read, words
 
     def as_json(self) -> dict[str, Any]:
@@ -192,7 +197,7 @@ def bundle_scores(findings: TextFindings) -> tuple[Score, ...]:
         found.append((f"share of others that fit less well, {among}", _retrieved("rank"), 0.5))
     first, others = _score(findings, MATCHED_MINUS_SHUFFLED, _gap, 0.0), [_score(findings, *each) for each in found]
     lowest = findings.gap.gap.low
-    if not findings.verdict[0] and lowest > max(0.0, first.noise_input or 0.0):
+    if not verdict(findings.gap, findings.said(NOISE).gap)[0] and lowest > max(0.0, first.noise_input or 0.0):
         first = first.model_copy(update={"low": None, "high": None})
     dealt = others[0].shuffled_pairing
     dealt = None if dealt is None else dealt - findings.gap.shuffled

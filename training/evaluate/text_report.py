@@ -15,7 +15,7 @@ from bci_app.text.rows import FIGURES
 from bci_app.text.scores import Estimate, in_words
 from training.evaluate.page import percent, render
 from training.evaluate.text_findings import Example, Said, TextFindings
-from training.evaluate.text_inputs import NOISE, REAL
+from training.evaluate.text_inputs import NOISE, OTHER_SENTENCE, REAL
 from training.evaluate.text_plots import Record, codes_svg, gaps_svg, training_svg
 from training.run_folder import writing
 
@@ -99,6 +99,7 @@ def write_text_report(path: Path, report: TextReport) -> Path:
         percent=percent,
         real=REAL,
         noise=NOISE,
+        other=OTHER_SENTENCE,
         recipe_text=json.dumps(report.recipe, indent=1) if report.recipe else "",
     )
     with writing(path):

@@ -104,6 +104,16 @@ def test_every_input_stands_with_its_figures(report: TextReport, page: str) -> N
         assert any(f"{said.n_distinct:,} of {said.n:,}" == row[1] for row in own)
 
 
+def test_only_the_eeg_of_another_sentence_is_called_a_shuffle(report: TextReport, page: str, tmp_path: Path) -> None:
+    assert page.count("itself one of the shuffles") == 1
+    assert "may be dealt to one another" not in page
+    found = report.findings
+    lone = replace(found.inputs[2], gap=None, similarity_gap=None)
+    findings = replace(found, inputs=(*found.inputs[:2], lone, *found.inputs[3:]))
+    other = write_text_report(tmp_path / "r.html", replace(report, findings=findings)).read_text()
+    assert other.count("itself one of the shuffles") == other.count("may be dealt to one another") == 1
+
+
 def test_teacher_forcing_is_on_the_page_once_and_labelled(page: str) -> None:
     assert len(re.findall(r"Teacher-forced BLEU-1 is", page)) == 1
     assert "inflated, not a reading" in page

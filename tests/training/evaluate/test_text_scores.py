@@ -197,6 +197,15 @@ def test_sentences_that_were_trained_on_are_told() -> None:
     assert "5 of 85 test readings are of sentences that were trained on" in found.verdict[1]
 
 
+def test_who_knows_all_sentences_recognises_them_and_reads_none() -> None:
+    found = score_text(TellingReader("all"), TEST, TEST)
+    read, words = found.verdict
+    assert not read
+    assert words.startswith("Known sentences were told apart by their EEG; no new one was read. BLEU-1 is 100.0")
+    assert "80 of 80 test readings are of sentences that were trained on" in words
+    assert bundle_scores(found)[0].low is not None
+
+
 def test_an_input_that_is_missing_is_told() -> None:
     found = score_text(TellingReader("all"), TRAIN, word_readings(30, n_subjects=1, seed=3))
     assert OTHER_SUBJECT not in [each.name for each in found.inputs]
