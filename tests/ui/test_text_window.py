@@ -153,7 +153,10 @@ def test_figures_of_too_few_sentences_are_kept_back(make_text: MakeText) -> None
     window, _ = make_text(session)
     for _tick in range(TURNS):
         window.bridge._timer.timeout.emit()
-    assert window.evidence_view.session_verdict == "Too few sentences to say anything: 4 of at least 10."
+    few = session.scores().eeg
+    assert few is not None
+    told = f"Too few sentences to say anything: {few.n_sentences} of at least 10."
+    assert window.evidence_view.session_verdict == told
     assert set(window.evidence_view.cells.values()) == {"–"}
     assert [row[0] for row in window.latency_view.cells()][-1] == "total to first word"
     assert window.latency_view.verdict.startswith("41 ms to first word")
