@@ -185,17 +185,22 @@ def bundle_scores(findings: TextFindings) -> tuple[Score, ...]:
     bundle alone would take it for a reading.
     """
     chance = {"BLEU-1": findings.gap.shuffled}
-    found: list[tuple[str, Of, float | None]] = [(name, _figure(name), chance.get(name)) for name in FIGURES]
-    found.append(("embedding similarity", lambda said: said.similarity, findings.inputs[0].similarity_shuffled))
-    found.append(("embedding similarity, matched minus shuffled", lambda said: said.similarity_gap, 0.0))
+    found: list[tuple[str, Of, float | None, int | None]] = [
+        (name, _figure(name), chance.get(name), None) for name in FIGURES
+    ]
+    found.append(("embedding similarity", lambda said: said.similarity, findings.inputs[0].similarity_shuffled, None))
+    found.append(
+        ("embedding similarity, matched minus shuffled", lambda said: said.similarity_gap, 0.0, findings.gap.n)
+    )
     retrieved = findings.inputs[0].retrieval
     if retrieved is not None:
         among = f"of {retrieved.n_candidates:.1f} sentences as long"
-        found.append((f"top-1 retrieval {among}", _retrieved("top_1"), retrieved.chance_1))
+        found.append((f"top-1 retrieval {among}", _retrieved("top_1"), retrieved.chance_1, retrieved.n))
         if retrieved.chance_5 < 1:
-            found.append((f"top-5 retrieval {among}", _retrieved("top_5"), retrieved.chance_5))
-        found.append((f"share of others that fit less well, {among}", _retrieved("rank"), 0.5))
-    first, others = _score(findings, MATCHED_MINUS_SHUFFLED, _gap, 0.0), [_score(findings, *each) for each in found]
+            found.append((f"top-5 retrieval {among}", _retrieved("top_5"), retrieved.chance_5, retrieved.n))
+        found.append((f"share of others that fit less well, {among}", _retrieved("rank"), 0.5, retrieved.n))
+    first = _score(findings, MATCHED_MINUS_SHUFFLED, _gap, 0.0, findings.gap.n)
+    others = [_score(findings, *each) for each in found]
     lowest = findings.gap.gap.low
     if not verdict(findings.gap, findings.said(NOISE).gap)[0] and lowest > max(0.0, first.noise_input or 0.0):
         first = first.model_copy(update={"low": None, "high": None})
@@ -204,7 +209,7 @@ def bundle_scores(findings: TextFindings) -> tuple[Score, ...]:
     return (first.model_copy(update={"shuffled_pairing": dealt}), *others)
 
 
-def _score(findings: TextFindings, name: str, of: Of, chance: float | None) -> Score:
+def _score(findings: TextFindings, name: str, of: Of, chance: float | None, n: int | None = None) -> Score:
     real, noise, other = (_estimate(findings, each, of) for each in (findings.inputs[0].name, NOISE, OTHER_SENTENCE))
     assert real is not None
     return Score(
@@ -215,7 +220,7 @@ def _score(findings: TextFindings, name: str, of: Of, chance: float | None) -> S
         chance=chance,
         noise_input=None if noise is None else noise.value,
         shuffled_pairing=None if other is None else other.value,
-        n=findings.gap.n if name == MATCHED_MINUS_SHUFFLED else findings.n_test,
+        n=findings.n_test if n is None else n,
         held_out=findings.held_out,
     )
 

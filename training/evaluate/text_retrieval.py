@@ -25,6 +25,8 @@ class Retrieval:
 
     Attributes
     ----------
+    n : int
+        Rows that have another candidate; only they count.
     top_1, top_5 : Estimate
         Share of rows, 0 to 1, whose sentence is among the one or five that fit best; ties are broken at random.
     chance_1, chance_5 : float
@@ -37,6 +39,7 @@ class Retrieval:
         The true one included, mean over rows.
     """
 
+    n: int
     top_1: Estimate
     top_5: Estimate
     chance_1: float
@@ -103,7 +106,9 @@ def retrieval(
         return resampled(sums, groups, lambda total: total[..., part] / total[..., whole], seed=seed)
 
     means = table.mean(axis=0)
-    return Retrieval(share(0), share(1), float(means[2]), float(means[3]), share(0, 2), share(4), float(means[5]))
+    return Retrieval(
+        len(table), share(0), share(1), float(means[2]), float(means[3]), share(0, 2), share(4), float(means[5])
+    )
 
 
 def _ranked(fit: Doubles) -> tuple[float, float, float, float, float, int]:
