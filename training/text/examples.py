@@ -90,7 +90,7 @@ class Lexicon:
     def blank(self, language: BartForConditionalGeneration) -> Tensor:
         """Input embedding (1, d_model) of the mask, which stands where no word is found; no gradient."""
         with torch.no_grad():
-            embedded: Tensor = language.get_input_embeddings()(torch.tensor([self._blank], device=language.device))
+            embedded: Tensor = language.get_input_embeddings()(torch.tensor([self._blank]).to(language.device))
             return embedded
 
 

@@ -75,7 +75,7 @@ class TrainedTextReader:
                 attention_mask=read.mask.long(),
                 generation_config=self._generation(self.generation),
             )
-            for place, text in zip(places, text_of(self.tokenizer, made.tolist()), strict=True):
+            for place, text in zip(places, text_of(self.tokenizer, made.cpu().tolist()), strict=True):
                 texts[place] = text
         return texts
 
@@ -123,7 +123,7 @@ class TrainedTextReader:
             for start in range(0, n, AT_ONCE):
                 masks = torch.full((min(AT_ONCE, n - start), 1), mask_id(self.tokenizer), device=self.device)
                 config = self._generation(Generation(max_tokens=self.generation.max_tokens), do_sample=True)
-                made += self.network.language.generate(input_ids=masks, generation_config=config).tolist()
+                made += self.network.language.generate(input_ids=masks, generation_config=config).cpu().tolist()
         return text_of(self.tokenizer, made)
 
     def teacher_forced(self, signals: Sequence[Floats], sentences: Sequence[str]) -> list[str]:
@@ -135,7 +135,7 @@ class TrainedTextReader:
             with torch.no_grad():
                 encoded = BaseModelOutput(last_hidden_state=read.states)
                 logits = language(encoder_outputs=encoded, attention_mask=read.mask.long(), labels=labels).logits
-            best = [row[label != -100].tolist() for row, label in zip(logits.argmax(dim=2), labels, strict=True)]
+            best = [row[label != -100].tolist() for row, label in zip(logits.argmax(dim=2).cpu(), labels.cpu(), strict=True)]
             for place, text in zip(places, text_of(self.tokenizer, best), strict=True):
                 texts[place] = text
         return texts
