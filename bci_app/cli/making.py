@@ -61,7 +61,6 @@ def calibrate(
 ) -> None:
     """Make a decoder from recordings and the pictures shown in them, and say how well it reads new pictures."""
     from bci_app.calibration.recipe import CalibrationRecipe
-    from bci_app.engine.anonymity import nameless
     from bci_app.engine.calibration_run import CalibrationRequest, check_place, keep, run_calibration
     from bci_app.engine.settings import read_settings
     from bci_app.engine.summary import run_folder
@@ -74,7 +73,7 @@ def calibrate(
     if to is not None:
         check_place(to)
     with progress() as tell:
-        result = run_calibration(request, tell, nameless(" ".join(("bci-app", *sys.argv[1:]))))
+        result = run_calibration(request, tell, " ".join(("bci-app", *sys.argv[1:])))
         tell(-1, 0, "")
     _tell_figures(result, len(recordings))
     if not (result.convincing or keep_anyway or _wanted_anyway()):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
+from bci_app.contract.anonymity import nameless
 from bci_app.contract.checks import faults
 from bci_app.contract.errors import BciError, BundleCorruptError, BundleVersionError, SettingsError
 from bci_app.contract.preprocessing import PreprocessingSpec
@@ -73,7 +74,7 @@ class Golden(_Frozen):
 
 
 class Provenance(_Frozen):
-    """Where the bundle comes from and the command that makes it again."""
+    """Where the bundle comes from and the command that makes it again; a bundle is handed on, so it names nobody's folders."""
 
     created: str
     command: str
@@ -82,6 +83,11 @@ class Provenance(_Frozen):
     data: tuple[str, ...]
     licence: str
     versions: dict[str, str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_nobody(cls, content: Any) -> Any:
+        return nameless(content)
 
 
 class Score(_Frozen):

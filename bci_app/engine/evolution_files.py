@@ -18,9 +18,9 @@ from uuid import uuid4
 import numpy as np
 from PIL import Image
 
+from bci_app.contract.anonymity import without_home
 from bci_app.contract.bundle import pack_arrays
 from bci_app.contract.errors import RecordingError
-from bci_app.engine.anonymity import without_home
 from bci_app.engine.evolution_history import GenerationResult
 from bci_app.engine.evolution_pictures import GenerationPictures
 from bci_app.engine.evolution_plan import EvolutionPlan

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_app.contract.anonymity import at_home
 from bci_app.contract.bundle import read_arrays
 from bci_app.contract.checks import check_shape
 from bci_app.contract.errors import BciError, RecordingError, SettingsError
 from bci_app.contract.lines import read_lines
-from bci_app.engine.anonymity import at_home
 from bci_app.engine.evolution_files import FORMAT, RESPONSES, STATES, identity_of
 from bci_app.engine.evolution_history import GenerationResult, History
 from bci_app.engine.evolution_plan import EvolutionPlan

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bci_app.engine.anonymity import nameless
+from bci_app.contract.anonymity import nameless
 from bci_app.engine.evolution_history import GenerationResult
 from bci_app.engine.evolution_session import EvolutionSession
 from bci_app.engine.evolution_views import EvolutionSnapshot, MeanCurve, Numbers

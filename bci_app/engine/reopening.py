@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from bci_app.contract.anonymity import nameless
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.identification import Floats, bootstrap_interval, pairwise_identification
 from bci_app.contract.lines import read_lines
-from bci_app.engine.anonymity import nameless
 from bci_app.engine.latency import LENGTH, rows_of
 from bci_app.engine.recorder import LATENCIES, WINDOWS
 from bci_app.engine.report import write_report

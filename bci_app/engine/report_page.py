@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bci_app.contract.anonymity import nameless
 from bci_app.contract.errors import RecordingError
-from bci_app.engine.anonymity import nameless
 from bci_app.engine.session_file import now, read_session
 from bci_app.engine.session_signal import recorded_words
 

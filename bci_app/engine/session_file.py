@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bci_app.contract.anonymity import nameless
 from bci_app.contract.errors import RecordingError
-from bci_app.engine.anonymity import nameless
 from bci_app.engine.events import Finished
 from bci_app.engine.summary import CLOSED, versions, write_json
 

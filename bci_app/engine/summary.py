@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bci_app.contract.anonymity import nameless
 from bci_app.contract.errors import RecordingError
 from bci_app.contract.identification import (
     Floats,
@@ -20,7 +21,6 @@ from bci_app.contract.identification import (
     shuffled_identification,
 )
 from bci_app.contract.preprocessing import PreprocessingSpec
-from bci_app.engine.anonymity import nameless
 from bci_app.engine.verdict import verdict
 from bci_app.engine.views import LatencyRow
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bci_app.engine.anonymity import nameless
+from bci_app.contract.anonymity import nameless
+from bci_app.contract.manifest import Provenance
 from bci_app.engine.reopening import report_again
 from bci_app.engine.session_file import begin_session, end_session, read_session, update_session
 
@@ -63,6 +64,16 @@ def test_the_page_of_what_an_older_program_kept_names_nobody_either(tmp_path: Pa
     assert "is full." in page
     for personal in ("anna", "UN-2024"):
         assert personal not in page
+
+
+@pytest.mark.usefixtures("_anna")
+def test_a_bundle_tells_how_it_was_made_and_in_whose_folders_it_was_not() -> None:
+    files = {"files": ["/home/anna/zuco/resultsZAB_SR.mat"], "seed": 1}
+    told = {"created": "2026-11-26", "commit": "0" * 40, "licence": "BSD-3-Clause", "versions": {"torch": "2.13.0"}}
+    made = Provenance(command="train_text /home/anna/r.yaml", recipe=files, data=("/home/anna/zuco",), **told)
+    kept = {"files": ["~/zuco/resultsZAB_SR.mat"], "seed": 1}
+    assert made == Provenance(command="train_text ~/r.yaml", recipe=kept, data=("~/zuco",), **told)
+    assert Provenance.model_validate_json(made.model_dump_json()) == made
 
 
 def test_a_user_without_home_and_name_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
