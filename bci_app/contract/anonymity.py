@@ -1,4 +1,4 @@
-"""What is kept of a session or a bundle without what names a person or a device: home folder, user name in paths, serial numbers."""
+"""What is kept of a session or a bundle without what names a person or a device: home folder, user name, serial numbers."""
 
 from __future__ import annotations
 

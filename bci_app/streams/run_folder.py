@@ -49,3 +49,11 @@ def read_run(folder: Path, as_sent: bool = False) -> Recording:
             f"A run folder holds eeg.json, eeg.f32 and eeg_times.f64 as the program recorded them; those of '{folder}' "
             f"cannot be read: {error}. Choose another folder, or an intact copy."
         ) from error
+
+
+def participant_of_run(path: Path) -> str:
+    """The code of the participant whose run folder this is; empty of any other recording, and of one that was given no code."""
+    try:
+        return str(json.loads((path / "session.json").read_text("utf-8")).get("participant") or "")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return ""

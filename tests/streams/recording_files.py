@@ -26,7 +26,7 @@ def made_recording() -> Recording:
 def _session(recording: Recording, folder: Path) -> Path:
     """The folder of a session, as the recorder leaves it."""
     place = folder / "session"
-    place.mkdir()
+    place.mkdir(parents=True)
     (place / "eeg.json").write_text(json.dumps({"channels": CHANNELS, "sfreq": SFREQ}))
     (place / "eeg.f32").write_bytes(np.ascontiguousarray(recording.data.T).tobytes())
     recording.times.tofile(place / "eeg_times.f64")

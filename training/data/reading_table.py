@@ -20,6 +20,7 @@ from bci_app.contract.reading import SentenceTrial, SentenceTrials
 from bci_app.contract.signal import Marker, Recording
 from bci_app.streams.bad_channels import bad_in_any, without_channels
 from bci_app.streams.recordings import read_recording
+from bci_app.streams.run_folder import participant_of_run
 from bci_app.text.words import sentence_key
 from training.data.reading_settings import TableReadings, matching
 from training.data.readings import Reading, Readings
@@ -94,8 +95,8 @@ def read_tables(settings: TableReadings) -> Readings:
 
 
 def _subject(path: Path) -> str:
-    """As in ``sub-1_ses-2_eeg.fif``; else the name of the file."""
-    return _entities(path).get("sub", path.name.split(".")[0])
+    """As in ``sub-1_ses-2_eeg.fif``; of a run folder, its participant; else the name of the file."""
+    return _entities(path).get("sub") or participant_of_run(path) or path.name.split(".")[0]
 
 
 def _entities(path: Path) -> dict[str, str]:

@@ -20,6 +20,7 @@ from bci_app.contract.windowing import samples_per_window
 from bci_app.pictures.shown import picture_label
 from bci_app.streams.bad_channels import bad_in_any, without_channels
 from bci_app.streams.recordings import read_recording
+from bci_app.streams.run_folder import participant_of_run
 from training.data.brain import BrainTrials, Images, together
 from training.data.stimuli import equal_ids
 
@@ -139,11 +140,12 @@ def _check_alike(recording: Recording, first: BrainTrials) -> None:
 
 
 def _place(path: Path) -> dict[str, str]:
-    """Subject, session and run in a name such as ``sub-1_ses-2_run-3_eeg.fif``."""
+    """Subject, session and run in a name such as ``sub-1_ses-2_run-3_eeg.fif``; of a run folder, its participant."""
     found = {}
     for key, word in _BIDS.items():
         match = re.search(rf"(?:^|_){word}-([A-Za-z0-9]+)", path.name)
         found[key] = match.group(1) if match else ""
+    found["subject"] = found["subject"] or participant_of_run(path)
     return found | ({} if found["run"] else {"run": path.name.split(".")[0]})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,17 @@ def test_recordings_of_every_kind_are_read_by_a_table_and_by_their_markers(tmp_p
         (reading,) = read_tables(settings).items
         assert (reading.sentence, reading.words) == ("A dog", ("A", "dog"))
         np.testing.assert_allclose(reading.signal[:, 0], np.add.outer([40, 80], np.arange(20)), atol=0.1)
+
+
+def test_run_folders_of_one_participant_are_readings_of_one(tmp_path: Path) -> None:
+    for name in ("signal-1", "signal-2"):
+        folder = KINDS["session folder"](made_recording(), tmp_path / name)
+        (folder / "session.json").write_text(json.dumps({"participant": "P07"}))
+    (tmp_path / "words.tsv").write_text(HEADER + "0.3\tA\tA dog\n0.7\tdog\tA dog\n", "utf-8")
+    folders = tuple(str(folder) for folder in sorted(tmp_path.glob("signal-*/*")))
+    tables = (str(tmp_path / "words.tsv"),) * 2
+    settings = TableReadings(recordings=folders, tables=tables, sentence=WORDS, filtering=RAW)
+    assert [each.subject for each in read_tables(settings).items] == ["P07", "P07"]
 
 
 def test_waves_without_words_take_their_text_from_the_start(tmp_path: Path) -> None:

@@ -122,19 +122,16 @@ def test_our_own_markers_tell_picture_and_category(tmp_path: Path) -> None:
     assert (seen.pictures, seen.labels) == ((square,), ("red-square",))
 
 
-def test_a_run_folder_of_this_program_is_a_recording(tmp_path: Path) -> None:
-    recording, folder = _recording(), tmp_path / "2026-01-02_run"
-    folder.mkdir()
-    (folder / "eeg.json").write_text(json.dumps({"channels": recording.channels, "sfreq": recording.sfreq}))
-    np.ascontiguousarray(recording.data.T).tofile(folder / "eeg.f32")
-    recording.times.tofile(folder / "eeg_times.f64")
-    lines = [json.dumps({"time": marker.time, "label": marker.label}) for marker in recording.markers]
-    (folder / "markers.jsonl").write_text("\n".join(lines) + "\n")
+def test_a_run_folder_of_this_program_is_a_recording_of_its_participant(tmp_path: Path) -> None:
+    recording = _recording()
+    folder = _run_folder(tmp_path / "2026-01-02_run", recording, ())
     trials = read_recordings([folder], RECIPE)
     np.testing.assert_array_equal(
         trials.windows, read_recordings([_write(tmp_path, "a.npz", recording)], RECIPE).windows
     )
-    assert trials.runs == ("2026-01-02_run",) * 4
+    assert (trials.runs, trials.subjects) == (("2026-01-02_run",) * 4, ("",) * 4)
+    (folder / "session.json").write_text(json.dumps({"participant": "P07"}))
+    assert read_recordings([folder], RECIPE).subjects == ("P07",) * 4
 
 
 def test_equal_pictures_under_two_names_are_one(tmp_path: Path) -> None:
