@@ -119,7 +119,7 @@ def test_a_run_of_which_nothing_was_saved_begins_again_and_what_it_depends_on_st
         (["--resume", str(tmp_path)], "is a folder with a recipe.json"),
         ([TINY, TINY], "One recipe is trained at a time"),
         (
-            ["--resume", str(begun.path), "machine.accelerator=cuda", "machine.devices=99"],
+            ["--resume", str(begun.path), "machine.accelerator=cuda", "machine.devices=4"],
             "wants machine.accelerator=cuda",
         ),
     ):

@@ -83,17 +83,24 @@ def language_model(
     """
     team, kept = team or Team(), run.path / LANGUAGE if run else None
     if isinstance(recipe.language, PretrainedBart):
-        try:
-            return pretrained_bart(recipe.language.source)
-        except ValueError as error:
-            raise SettingsError(f"{error}.") from None
+        source = recipe.language.source
+        language, tokenizer = together(team.fabric, lambda: _pretrained(source))
+        return language.to(team.device), tokenizer  # type: ignore[arg-type]
     if kept and kept.is_file():
-        return _kept(kept, recipe.language, team)
+        settings, path = recipe.language, kept
+        return together(team.fabric, lambda: _kept(path, settings, team))
     tokenizer = train_tokenizer(corpus.train, recipe.text.vocab_size)
     language = train_language(tokenizer, corpus.train, corpus.validation, recipe.language, recipe.seed, run, team)
     if kept and team.saves:
         together(team.fabric, lambda: _keep(language, tokenizer, kept) if team.first else None)
     return language, tokenizer
+
+
+def _pretrained(source: str) -> tuple[BartForConditionalGeneration, Tokenizer]:
+    try:
+        return pretrained_bart(source)
+    except ValueError as error:
+        raise SettingsError(f"{error}.") from None
 
 
 def _keep(language: BartForConditionalGeneration, tokenizer: Tokenizer, path: Path) -> None:

@@ -69,8 +69,8 @@ def train_language(
         If the loss is no longer finite.
     """
     train, held_out = ids_of(tokenizer, sentences), ids_of(tokenizer, validation)
-    refuse_long([*sentences, *validation], [*train, *held_out], settings.n_places)
-    team = team or Team()
+    team, texts, ids = team or Team(), [*sentences, *validation], [*train, *held_out]
+    together(team.fabric, lambda: refuse_long(texts, ids, settings.n_places))
     with team.drawing(seed, alike=True):
         language = untrained(tokenizer, settings)
         team.part_ways(seed)

@@ -144,6 +144,9 @@ class Progress:
         BundleCorruptError
             If the checkpoint cannot be read, or belongs to another recipe.
         """
+        return together(self.team.fabric, lambda: self._begun(learner, reader, part))
+
+    def _begun(self, learner: Learner, reader: SentenceReader, part: str) -> Place:
         place = self._saved_place()
         if self.checkpoint is None or place is None or place.part != part:
             return Place(part)

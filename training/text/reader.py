@@ -135,7 +135,9 @@ class TrainedTextReader:
             with torch.no_grad():
                 encoded = BaseModelOutput(last_hidden_state=read.states)
                 logits = language(encoder_outputs=encoded, attention_mask=read.mask.long(), labels=labels).logits
-            best = [row[label != -100].tolist() for row, label in zip(logits.argmax(dim=2).cpu(), labels.cpu(), strict=True)]
+            best = [
+                row[label != -100].tolist() for row, label in zip(logits.argmax(dim=2).cpu(), labels.cpu(), strict=True)
+            ]
             for place, text in zip(places, text_of(self.tokenizer, best), strict=True):
                 texts[place] = text
         return texts

@@ -8,8 +8,10 @@ from tokenizers import Tokenizer
 from transformers import BartForConditionalGeneration
 
 from bci_app.contract.errors import SettingsError
+from models.text.reader import SentenceReader
 from training.data.readings import Readings
 from training.evaluate.text_inputs import matched_noise
+from training.processes import together
 from training.run_folder import RunFolder
 from training.team import Team
 from training.text.examples import Examples
@@ -65,10 +67,8 @@ def train_reader(
         If the checkpoint does not fit the recipe.
     """
     team = team or Team()
-    n_places = int(language.config.max_position_embeddings or 0)
-    train = Examples(sides.train, tokenizer, n_places)
-    validation = Examples(sides.validation, tokenizer, n_places, train.lexicon)
-    network = build_reader(recipe, sides.train, language, recipe.seed).to(team.device)
+    train, validation, network = together(team.fabric, lambda: _untrained(recipe, sides, language, tokenizer))
+    network.to(team.device)
     progress = Progress(team, run=run, checkpoint=run.checkpoint if run else None)
     if recipe.pretraining is not None:
         pretrain_waves(network, train, validation, recipe, recipe.pretraining, progress)
@@ -76,13 +76,27 @@ def train_reader(
         train_stage(network, train, validation, recipe, "beginning", recipe.beginning, progress)
     train_stage(network, train, validation, recipe, "alignment", recipe.alignment, progress)
     if not progress.is_past("alignment"):
-        try:
-            begin_codex(network, train, recipe, vectors_per_step(recipe, sides.train, network.encoder), team)
-        except ValueError as error:
-            raise SettingsError(f"{error}: set codex.n_codes.") from None
+        together(team.fabric, lambda: _begin_codex(network, train, recipe, sides.train, team))
     train_stage(network, train, validation, recipe, "first", recipe.first, progress)
     train_stage(network, train, validation, recipe, "second", recipe.second, progress)
     return TrainedTextReader(network, tokenizer, recipe.generation, train.waves), progress.curve
+
+
+def _untrained(
+    recipe: TextRecipe, sides: Sides, language: BartForConditionalGeneration, tokenizer: Tokenizer
+) -> tuple[Examples, Examples, SentenceReader]:
+    """Examples to learn from, examples to choose by, and the network."""
+    n_places = int(language.config.max_position_embeddings or 0)
+    train = Examples(sides.train, tokenizer, n_places)
+    validation = Examples(sides.validation, tokenizer, n_places, train.lexicon)
+    return train, validation, build_reader(recipe, sides.train, language, recipe.seed)
+
+
+def _begin_codex(network: SentenceReader, train: Examples, recipe: TextRecipe, readings: Readings, team: Team) -> None:
+    try:
+        begin_codex(network, train, recipe, vectors_per_step(recipe, readings, network.encoder), team)
+    except ValueError as error:
+        raise SettingsError(f"{error}: set codex.n_codes.") from None
 
 
 def with_noise(sides: Sides, seed: int) -> Sides:
