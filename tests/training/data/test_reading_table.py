@@ -124,9 +124,8 @@ def test_run_folders_of_one_participant_are_readings_of_one(tmp_path: Path) -> N
     for name in ("signal-1", "signal-2"):
         folder = KINDS["session folder"](made_recording(), tmp_path / name)
         (folder / "session.json").write_text(json.dumps({"participant": "P07"}))
-    (tmp_path / "words.tsv").write_text(HEADER + "0.3\tA\tA dog\n0.7\tdog\tA dog\n", "utf-8")
-    folders = tuple(str(folder) for folder in sorted(tmp_path.glob("signal-*/*")))
-    tables = (str(tmp_path / "words.tsv"),) * 2
+        (folder / "words.tsv").write_text(HEADER + "0.3\tA\tA dog\n0.7\tdog\tA dog\n", "utf-8")
+    folders, tables = (str(tmp_path / "*" / "session"),), (str(tmp_path / "*" / "session" / "words.tsv"),)
     settings = TableReadings(recordings=folders, tables=tables, sentence=WORDS, filtering=RAW)
     assert [each.subject for each in read_tables(settings).items] == ["P07", "P07"]
 
