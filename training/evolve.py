@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--resume", type=Path, help="run folder to go on with, as its recipe says")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    words = parser.parse_args(arguments)
+    words = parser.parse_intermixed_args(arguments)
     run: RunFolder | None = None
     try:
         if words.resume:

@@ -173,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("recipe")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    words = parser.parse_args(arguments)
+    words = parser.parse_intermixed_args(arguments)
     command = " ".join([parser.prog, words.recipe, *words.overrides])
     try:
         recipe = read_any_recipe(ClassifierRecipe, words.recipe, words.overrides)

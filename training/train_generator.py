@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--resume", type=Path, metavar="RUN")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    words = parser.parse_args(arguments)
+    words = parser.parse_intermixed_args(arguments)
     command = " ".join([parser.prog, words.recipe, *words.overrides])
     try:
         opened = open_run(words.resume, GeneratorRecipe) if words.resume else None

@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("recipe", nargs="?", default=DEFAULT)
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    words = parser.parse_args(arguments)
+    words = parser.parse_intermixed_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
     try:
         recipe = read_any_recipe(ReaderRecipe, words.recipe, words.overrides)

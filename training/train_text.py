@@ -12,6 +12,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -43,6 +44,7 @@ from training.run_folder import RunFolder, open_run
 from training.settings import read_any_recipe, with_overrides
 from training.team import Team
 from training.text.corpus import LANGUAGE, gather, language_model
+from training.text.networks import check_enough_steps
 from training.text.progress import forget_unsaved
 from training.text.results import export, machine_in_words, report
 from training.text.training import Sides, train_reader, with_noise
@@ -66,6 +68,7 @@ def train(recipe: TextRecipe, run: RunFolder, fabric: Fabric | None = None, cont
     console = Console(stderr=True, quiet=not team.first)
     console.print("reading the readings")
     sides, kept, held_out = together(team.fabric, lambda: _prepare(recipe))
+    _tell(console, sides)
     together(team.fabric, lambda: _go_on(recipe, run, continued) if continued and team.first else None)
     with heeding_interrupts() as team.asked:
         corpus = together(team.fabric, lambda: gather(recipe, sides.train, kept))
@@ -102,8 +105,19 @@ def _prepare(recipe: TextRecipe) -> tuple[Sides, Readings, str]:
     readings = read_readings(recipe.data)
     division = divide_readings(readings, recipe.split, recipe.seed)
     (split,) = division.folds
+    readings = replace(readings, notes=(*readings.notes, *division.notes))
     sides = Sides(*(readings.take(rows) for rows in (split.train, split.validation, split.test)))
+    check_enough_steps(recipe, sides.train)
     return sides, readings.take(np.concatenate([split.validation, split.test])), division.held_out
+
+
+def _tell(console: Console, sides: Sides) -> None:
+    """How much there is, and what was left out of it."""
+    for what, side in (("learnt from", sides.train), ("chosen by", sides.validation), ("scored", sides.test)):
+        subjects = len({item.subject for item in side.items})
+        console.print(f"{what}: {len(side)} readings of {len(set(side.keys))} sentences, subjects: {subjects}")
+    for note in sides.train.notes:
+        console.print(note, style="yellow", markup=False)
 
 
 def _go_on(recipe: TextRecipe, run: RunFolder, command: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from bci_app.contract.bundle import open_bundle
 from bci_app.contract.manifest import TextManifest
@@ -73,6 +74,15 @@ def test_a_run_leaves_all_that_explains_it(run: Path) -> None:
     assert "Trained on the CPU, in 1 process, float32." in page
 
 
+def test_scored_sentences_that_nearly_equal_one_learnt_from_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    sides, _, _ = train_text._prepare(read_any_recipe(TextRecipe, TINY, ["data.n_train=400", "data.n_test=60"]))
+    train_text._tell(Console(stderr=True, width=1000), sides)
+    told = capsys.readouterr().err
+    assert f"scored: {len(sides.test)} readings of {len(set(sides.test.keys))} sentences" in told
+    assert "differ by no more than one word in eight from one on the training side" in told
+    assert sides.test.notes[-1] in told
+
+
 def test_a_run_that_breaks_off_in_its_noise_twin_goes_on_to_the_same_readers(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -134,7 +144,7 @@ def test_what_cannot_be_meant_is_one_message(tmp_path: Path, capsys: pytest.Capt
         ("beginning={losses: {evenly: 1.0}}", "evenly shares waves out among words; the data are word-features"),
         ("generation.max_tokens=100", "must not exceed language.n_places (64); got 100"),
         ("language={kind: pretrained, source: configs}", "'configs' holds app, train"),
-        ("codex.n_codes=4000", "4000 codes begin from at least as many vectors"),
+        ("codex.n_codes=4000", "4000 codes begin from at least as many words; the"),
         ("machine.devices=5", "each of 5 processes needs two sentences of a batch, to contrast them; batches have 8"),
         ("language.n_places=50", "enough for the longest sentence, of 56 words; got 50"),
         ("data={kind: table, recordings: [a.fif]}", "split simulated_parts is of the simulated reader; data is table"),

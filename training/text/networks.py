@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import numpy as np
 import torch
@@ -100,6 +101,17 @@ def _codex(recipe: TextRecipe, train: Readings, encoder: WordEncoder | WaveEncod
         wanted.commitment,
         revive_below=wanted.revive_below * vectors_per_step(recipe, train, encoder) / wanted.n_codes,
     )
+
+
+def check_enough_steps(recipe: TextRecipe, train: Readings) -> None:
+    """SettingsError if the codes have fewer steps to begin from than there are codes, before hours are spent."""
+    stride = math.prod(recipe.encoder.strides) if train.reads == "waves" else 1
+    n = sum(-(-steps // stride) for steps in train.n_steps)
+    if n < recipe.codex.n_codes:
+        raise SettingsError(
+            f"{recipe.codex.n_codes} codes begin from at least as many {'steps of waves' if stride > 1 else 'words'}; the "
+            f"{len(train)} training readings have {n}. Take fewer codes: set codex.n_codes, or learn from more readings."
+        )
 
 
 def vectors_per_step(recipe: TextRecipe, train: Readings, encoder: WordEncoder | WaveEncoder) -> float:
