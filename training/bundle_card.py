@@ -97,10 +97,12 @@ def _read_or_guessed(metrics: Sequence[Score]) -> str:
     """What the primary figure allows to say."""
     score = next((score for score in metrics if score.name == MATCHED_MINUS_SHUFFLED), None)
     if score is None or score.low is None or score.high is None:
-        return (
-            "Whether it reads or guesses is not known: it was not tested, on too few sentences, or what it writes from noise "
-            "differed as well. Take what it writes for guesses."
+        why = (
+            "it was not tested"
+            if score is None
+            else "its test was of too few sentences, or what it writes from noise told sentences apart as well"
         )
+        return f"Whether it reads or guesses is not known: {why}. Take what it writes for guesses."
     figure = (
         f"With the sentence that was shown, BLEU-1 is {score.value:.1f} points (95 % interval {score.low:.1f} to "
         f"{score.high:.1f}) above BLEU-1 with other sentences of the same task and number of steps."

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bci_app.contract.checks import plainly
 from bci_app.contract.errors import SettingsError
 
 Share = Annotated[float, Field(gt=0, lt=0.5)]
@@ -201,7 +202,7 @@ def _sentence(place: tuple[int | str, ...], found: Mapping[str, Any]) -> str:
         kinds = told.get("expected_tags", "").replace(", ", " or ")
         missing = f"{key} is missing: say which one is meant, as the recipes in configs/train do"
         return f"{key} must be {kinds}; got '{told['tag']}'" if kinds else missing
-    message = " ".join(found["msg"].removeprefix("Value error, ").split())
+    message = plainly(found["type"], found["msg"])
     return f"{key}: {message}" if key else message
 
 

@@ -186,9 +186,10 @@ def _tell_text(manifest: TextManifest) -> None:
         f"whole sentences of up to {sentence.max_s:g} s" if whole else f"up to {sentence.max_words} words a sentence"
     )
     beams = "greedy" if how.n_beams == 1 else f"with {how.n_beams} beams"
+    words = f"from a vocabulary of {manifest.tokens.vocab_size:,} tokens"
     for line in (
         f"Reads: {what}; {limit}",
-        f"Writes: free-running, {beams}, {manifest.tokens.vocab_size:,} tokens, from {manifest.n_codes:,} codes",
+        f"Writes: free-running, {beams}, {words}, through {manifest.n_codes:,} codes",
         f"{OwnTest.of(manifest).verdict}.",
     ):
         out.print(line, markup=False, highlight=False)

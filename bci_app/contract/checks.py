@@ -22,10 +22,22 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
+_PLAINLY = {
+    "extra_forbidden": ": there is no such key, check the spelling",
+    "tuple_type": ", that is a list such as [a, b]",
+}
+"""What is added to pydantic's words, by its name for the fault."""
+
+
+def plainly(kind: str, message: str) -> str:
+    """What pydantic says of a fault of some kind, and what that means where it speaks as a programmer."""
+    return " ".join(message.removeprefix("Value error, ").split()) + _PLAINLY.get(kind, "")
+
+
 def faults(error: ValidationError) -> str:
     """Everything that pydantic found wrong, as part of a sentence: where, what, and what came."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in each['loc']) or 'all of it'}: {each['msg'].removeprefix('Value error, ')}, "
+        f"{'.'.join(str(part) for part in each['loc']) or 'all of it'}: {plainly(each['type'], each['msg'])}, "
         f"got {reprlib.repr(each['input'])}"
         for each in error.errors()
     )

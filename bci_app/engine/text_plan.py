@@ -24,6 +24,10 @@ from bci_app.inference.text import TextDecoder
 
 SHIPPED = "sentences32"
 """The text bundle that comes with the program: of simulated readers."""
+HOW_TO_MAKE_ONE = (
+    "To make one: `bci-app show` shows sentences, `bci-app record` or the page Signal records, "
+    "`python -m training.train_text` learns from that."
+)
 _MORE_S = 5.0
 """Seconds held beyond the longest sentence: those that arrive while another one is cut."""
 
@@ -141,7 +145,7 @@ def open_text_decoder(settings: TextSettings, opened: Bundle | None = None) -> T
         if settings.decoder is None:
             raise SettingsError(
                 "A text bundle is needed to read sentences; none was named. Give its folder with --decoder. "
-                "`bci-app demo --read` shows one with a simulated reader; `python -m training.train_text RECIPE` makes one."
+                f"`bci-app demo --read` shows one with a simulated reader. {HOW_TO_MAKE_ONE}"
             )
         opened = open_bundle(settings.decoder)
     manifest = opened.manifest

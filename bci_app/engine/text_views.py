@@ -8,11 +8,15 @@ from bci_app.contract.manifest import Score, TextManifest
 from bci_app.text.scores import FEWEST_SENTENCES, MATCHED_MINUS_SHUFFLED, Gap
 
 NOT_DETECTED = "No EEG information was detected when this model was tested"
+NOT_TESTED = "Whether this model reads is not known: it was not tested on matched against shuffled EEG"
+TOLD_NOTHING = (
+    "Whether this model reads is not known: its test was of too few sentences, or noise told sentences apart as well"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnTest:
-    """What is known of a model from its test: the figure (None without one), whether it reads, and that in words."""
+    """What is known of a model from its test: the figure (None without an interval), whether it reads, and that in words."""
 
     score: Score | None
     convincing: bool
@@ -22,10 +26,10 @@ class OwnTest:
     def of(cls, manifest: TextManifest) -> OwnTest:
         """What the metrics of a bundle say."""
         score = next((each for each in manifest.metrics if each.name == MATCHED_MINUS_SHUFFLED), None)
-        if score is None or score.low is None or score.high is None:
-            return cls(
-                None, False, "Whether this model reads is not known: it was not tested on matched against shuffled EEG"
-            )
+        if score is None:
+            return cls(None, False, NOT_TESTED)
+        if score.low is None or score.high is None:
+            return cls(None, False, TOLD_NOTHING)
         if score.low <= 0:
             return cls(score, False, NOT_DETECTED)
         if score.noise_input is not None and score.noise_input >= score.low:

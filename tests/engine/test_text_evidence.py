@@ -9,7 +9,7 @@ import pytest
 from bci_app.contract.manifest import Score, TextManifest
 from bci_app.engine.events import SentenceRead
 from bci_app.engine.text_evidence import RunningText
-from bci_app.engine.text_views import NOT_DETECTED, OwnTest
+from bci_app.engine.text_views import NOT_DETECTED, NOT_TESTED, OwnTest
 from bci_app.text.scores import MATCHED_MINUS_SHUFFLED
 from tests.tiny import tiny_text_bundle
 
@@ -96,7 +96,7 @@ def test_the_same_two_sentences_again_and_again_are_two() -> None:
         (0.0, 9.0, None, False, NOT_DETECTED),
         (-9.0, -1.0, None, False, NOT_DETECTED),
         (0.5, 9.0, 0.7, False, "noise scored"),
-        (None, None, None, False, "is not known"),
+        (None, None, None, False, "too few sentences, or noise"),
     ],
 )
 def test_a_bundle_is_said_to_read_only_if_its_interval_lies_above_zero_and_above_noise(
@@ -115,4 +115,4 @@ def test_a_bundle_is_said_to_read_only_if_its_interval_lies_above_zero_and_above
 def test_a_bundle_without_a_test_is_said_to_be_unknown(tmp_path: Path) -> None:
     manifest = tiny_text_bundle(tmp_path / "tiny").manifest
     assert isinstance(manifest, TextManifest)
-    assert OwnTest.of(manifest).score is None
+    assert OwnTest.of(manifest) == OwnTest(None, False, NOT_TESTED)

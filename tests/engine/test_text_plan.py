@@ -67,7 +67,7 @@ def test_each_command_names_the_other_for_a_bundle_of_the_other_kind(folder: Pat
         open_text_decoder(TextSettings(decoder=decoder.bundle.folder))
     with pytest.raises(SettingsError, match=r"It reads sentences: use `bci-app read --decoder .*words`"):
         open_models(SessionSettings(decoder=folder / "words"))
-    with pytest.raises(SettingsError, match=r"none was named.*--decoder.*demo --read"):
+    with pytest.raises(SettingsError, match=r"none was named.*--decoder.*demo --read.*bci-app record"):
         open_text_decoder(TextSettings())
 
 

@@ -39,7 +39,7 @@ def test_overrides_win_over_the_file(recipe: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("optimiser.stepz=7", "optimiser.stepz"),
+        ("optimiser.stepz=7", "optimiser.stepz: Extra inputs are not permitted: there is no such key"),
         ("optimiser.steps=0", "optimiser.steps: Input should be greater than or equal to 1"),
         ("optimiser.steps=many", "optimiser.steps: Input should be a valid integer"),
         ("pictures.size=32", "network.generator_widths with 4 numbers make pictures of 64 pixels, pictures.size is 32"),

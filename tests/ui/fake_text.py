@@ -24,7 +24,7 @@ from bci_app.engine.events import (
 )
 from bci_app.engine.text_evidence import RunningText
 from bci_app.engine.text_session import STEPS
-from bci_app.engine.text_views import NOT_DETECTED, OwnTest, SessionScores
+from bci_app.engine.text_views import NOT_DETECTED, NOT_TESTED, OwnTest, SessionScores
 from bci_app.engine.views import LatencyRow, SignalSnapshot, SignalWords, Status
 from bci_app.text.scores import MATCHED_MINUS_SHUFFLED
 from tests.ui.fake_session import FakeSession
@@ -128,9 +128,7 @@ class FakeText:
 def made_up_test(convincing: bool | None) -> OwnTest:
     """What a bundle says of itself."""
     if convincing is None:
-        return OwnTest(
-            None, False, "Whether this model reads is not known: it was not tested on matched against shuffled EEG"
-        )
+        return OwnTest(None, False, NOT_TESTED)
     value, low, high = (18.2, 14.9, 21.6) if convincing else (0.3, -0.9, 1.4)
     score = Score(
         name=MATCHED_MINUS_SHUFFLED, value=value, low=low, high=high, chance=0.0, noise_input=0.2, n=240,

@@ -30,7 +30,9 @@ class ReadPage(SessionPage):
     )
     about = (
         "A text bundle reads sentences whose beginning and end are marked. Fluent text proves nothing: beside it stand what the "
-        "same model writes from noise, and how well it fits other sentences."
+        "same model writes from noise, and how well it fits other sentences. No bundle of your own? `bci-app show FILE` shows "
+        "sentences while the page Signal records them, with 'bci-app sentences' as its markers; `python -m training.train_text "
+        "configs/train/text_recordings.yaml` learns from that."
     )
 
     def _rows(self) -> Sequence[tuple[str, QWidget]]:
@@ -68,9 +70,11 @@ class ReadPage(SessionPage):
         simulated = own is not None and own.code == "simulated"
         participant, stream = holder.participant(), holder.stream()
         if self.decoder.path is None and not simulated:
+            from bci_app.engine.text_plan import HOW_TO_MAKE_ONE
+
             raise SettingsError(
                 "A text bundle is needed to read sentences; none is named, and the one that comes with the program reads "
-                "simulated readers alone. Name its folder under Text bundle."
+                f"simulated readers alone. Name its folder under Text bundle. {HOW_TO_MAKE_ONE}"
             )
         values = device | {
             "participant": participant,

@@ -54,9 +54,11 @@ def test_bundle_that_reads_no_text_is_refused_in_words(qtbot: QtBot, tmp_path: P
     holder.choose(participant="P07", stream=StreamChoice(name="Cap"), runs=tmp_path / "runs")
     page = ReadPage(holder)
     qtbot.addWidget(page)
-    page.decoder.set_path(tiny_generator(tmp_path / "tiny").folder)
     words: list[str] = []
     page.said.connect(lambda text, tone: words.append(text) if text else None)
+    page.start()
+    assert "To make one: `bci-app show`" in words[-1]
+    page.decoder.set_path(tiny_generator(tmp_path / "tiny").folder)
     page.start()
     qtbot.waitUntil(lambda: page.busy is None, timeout=WAIT_MS)
     assert "Sentences are read with a text bundle" in words[-1]
