@@ -19,12 +19,17 @@ def nameless(content: Any) -> Any:
     In its texts the home folder becomes ``~``, and so does the user's name as a folder anywhere else (``/media/NAME/DISK``). The
     ``source_id`` of a stream, which for most devices is a serial number, becomes null.
     """
+    return _each_text(without_folders(content), str, dropped="source_id")
+
+
+def without_folders(content: Any) -> Any:
+    """The same of a recipe, whose ``source_id`` is a simulated one's and without which nobody could follow it."""
     folders = [*_home(), *_user()]
-    return _each_text(content, lambda text: _without(folders, text), dropped="source_id")
+    return _each_text(content, lambda text: _without(folders, text))
 
 
 def without_home(content: Any) -> Any:
-    """The same of what is read again, see `at_home`: only the home folder becomes ``~``."""
+    """What is read again, see `at_home`, of which only the home folder becomes ``~``."""
     home = _home()
     return _each_text(content, lambda text: _without(home, text))
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
-from bci_app.contract.anonymity import nameless
+from bci_app.contract.anonymity import without_folders
 from bci_app.contract.checks import faults
 from bci_app.contract.errors import BciError, BundleCorruptError, BundleVersionError, SettingsError
 from bci_app.contract.preprocessing import PreprocessingSpec
@@ -87,7 +87,7 @@ class Provenance(_Frozen):
     @model_validator(mode="before")
     @classmethod
     def _names_nobody(cls, content: Any) -> Any:
-        return nameless(content)
+        return without_folders(content)
 
 
 class Score(_Frozen):

@@ -68,11 +68,13 @@ def test_the_page_of_what_an_older_program_kept_names_nobody_either(tmp_path: Pa
 
 @pytest.mark.usefixtures("_anna")
 def test_a_bundle_tells_how_it_was_made_and_in_whose_folders_it_was_not() -> None:
-    files = {"files": ["/home/anna/zuco/resultsZAB_SR.mat"], "seed": 1}
+    simulated = {"source_id": "bci-app-simulated-participant"}
+    files = {"files": ["/home/anna/zuco/resultsZAB_SR.mat"], "participant": simulated, "seed": 1}
     told = {"created": "2026-11-26", "commit": "0" * 40, "licence": "BSD-3-Clause", "versions": {"torch": "2.13.0"}}
     made = Provenance(command="train_text /home/anna/r.yaml", recipe=files, data=("/home/anna/zuco",), **told)
-    kept = {"files": ["~/zuco/resultsZAB_SR.mat"], "seed": 1}
+    kept = {"files": ["~/zuco/resultsZAB_SR.mat"], "participant": simulated, "seed": 1}
     assert made == Provenance(command="train_text ~/r.yaml", recipe=kept, data=("~/zuco",), **told)
+    assert made.recipe == kept  # whole, so that it can be followed
     assert Provenance.model_validate_json(made.model_dump_json()) == made
 
 
