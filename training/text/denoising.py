@@ -126,6 +126,7 @@ def _fit(
             stop = team.heed()
             if (step + 1) % every == 0 or step + 1 == settings.steps or stop:
                 held_out = team.mean({"loss": validation_loss(language, validation, noise, seed)})["loss"]
+                team.refuse(_told(held_out, step))
                 if held_out < best_loss:
                     best_loss, best = held_out, {key: value.clone() for key, value in language.state_dict().items()}
                 bar.update(task, description=f"language model {loss.item():.3f} validation {held_out:.3f}")
