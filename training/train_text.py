@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -173,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _asked(words: argparse.Namespace, program: str) -> tuple[RunFolder | None, TextRecipe, str]:
     """The run to go on with, if there is one, the recipe, and the command in full."""
-    recipes = [word for word in words.words if "=" not in word or Path(word).is_file()]
+    recipes = [word for word in words.words if "=" not in word or os.path.isfile(word)]  # noqa: PTH113 (long: no file, no error)
     overrides = [word for word in words.words if word not in recipes]
     if len(recipes) > 1 - bool(words.resume):
         allowed = "--resume takes the recipe in the run's folder" if words.resume else "One recipe is trained at a time"
