@@ -39,7 +39,8 @@ def read_sentences(path: Path) -> tuple[str, ...]:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"The sentences '{path}' must be a text file in UTF-8; reading it failed: {error}."
+            f"The sentences '{path}' must be a text file in UTF-8; reading it failed: {error}. Check the path, or save "
+            "it as UTF-8."
         ) from None
     sentences = {number: " ".join(line.split()) for number, line in enumerate(lines, 1) if line.strip()}
     if not sentences:
