@@ -60,9 +60,9 @@ def test_the_page_is_whole_and_self_contained(page: str) -> None:
     parsed = _parsed(page)
     assert parsed.headings == [
         "Reading <tiny> sentences",
+        "Table of controls",
         "What was read",
         "Read or guessed",
-        "All figures",
         "What was said",
         "Which sentence it was",
         "By task and subject",
@@ -93,14 +93,19 @@ def test_every_input_stands_with_its_figures(report: TextReport, page: str) -> N
     rows = [re.findall(r"<td[^>]*>(.*?)</td>", line) for line in unescape(page).split("<tr")]
     for said in (*report.findings.inputs, *report.findings.baselines):
         own = [row for row in rows if row and row[0] == said.name]
-        value, interval = spread(said.figures["BLEU-1"])
-        assert any(row[1].startswith(value) and interval in row[1] for row in own if len(row) > 8)
+        (controls,) = [row for row in own if len(row) == 13]
+        similarity, ratio = said.similarity_gap, said.retrieval.ratio if said.retrieval else None
+        for place, estimate, digits, sign in (
+            (1, said.gap and said.gap.gap, 1, True),
+            (2, said.figures["BLEU-1"], 1, False),
+            (11, similarity, 2, True),
+            (12, ratio, 1, False),
+        ):
+            told = spread(estimate, 1.0, digits, sign) if estimate else ("–",)
+            assert all(each in controls[place] for each in told)
         if said.gap:
             value, interval = spread(said.gap.gap, sign=True)
             assert any(row[4].startswith(value) and interval in row[4] for row in own if len(row) == 8)
-        if said.similarity_gap:
-            value, interval = spread(said.similarity_gap, digits=2, sign=True)
-            assert any(row[10].startswith(value) and interval in row[10] for row in own if len(row) > 10)
         assert any(f"{said.n_distinct:,} of {said.n:,}" == row[1] for row in own)
 
 
