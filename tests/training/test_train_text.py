@@ -69,6 +69,9 @@ def test_a_run_leaves_all_that_explains_it(run: Path) -> None:
     assert "model trained on noise, given matched noise" in inputs
     parts = [json.loads(line)["part"] for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     assert list(dict.fromkeys(parts)) == ["language", "alignment", "first", "second"]
+    card = (run / "bundle" / "card.md").read_text("utf-8")
+    for name in ("model trained on noise, given real EEG", "best constant sentence", "language model alone"):
+        assert f"| {name} | " in card
     page = (run / "report.html").read_text("utf-8")
     assert "too few to say whether text was read from the EEG" in page
     assert "Trained on the CPU, in 1 process, float32." in page

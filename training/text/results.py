@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from bci_app.contract.bundle import Bundle
 from bci_app.contract.manifest import Generation, Provenance
 from training.data.simulated_readings import SimulatedReadingsSettings
+from training.evaluate.text_controls import controls_table
 from training.evaluate.text_findings import TextFindings, bundle_scores
 from training.evaluate.text_report import TextReport, write_text_report
 from training.run_folder import RunFolder, writing
@@ -49,7 +50,7 @@ def export(
         generation=recipe.generation,
         metrics=bundle_scores(findings),
         provenance=_provenance(recipe, run, sides),
-        about=(f"{in_words(recipe)} {machine}",),
+        about=(controls_table(findings), f"{in_words(recipe)} {machine}"),
     )
 
 
