@@ -31,7 +31,7 @@ def text_paragraph(summary: dict[str, Any]) -> str:
     others = f"; {n_not} could not be read" if n_not else ""
     words = [
         summary["ended"],
-        f"{n_read} sentence{'s were' if n_read != 1 else ' was'} read from the {summary['signal']}{others}.",
+        f"Text was generated for {n_read} sentence{'s' if n_read != 1 else ''}{others}.",
         scores["verdict"],
     ]
     if scores["enough"]:
@@ -40,7 +40,9 @@ def text_paragraph(summary: dict[str, Any]) -> str:
             f"The same model fed matched noise: {gap['value']:+.1f} points, 95 % interval {gap['low']:+.1f} to "
             f"{gap['high']:+.1f}."
         )
-    words.append(f"{summary['tested']['verdict']}.")
+    score = summary["tested"]["score"]
+    figure = score and f": {score['value']:+.1f} points, 95 % interval {score['low']:+.1f} to {score['high']:+.1f}"
+    words.append(f"{summary['tested']['verdict']}{figure or ''}.")
     total = summary["latency_ms"].get(STEPS[-1])
     if total:
         words.append(

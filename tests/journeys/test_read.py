@@ -13,13 +13,16 @@ import yaml
 from PIL import Image
 
 from bci_app.contract.lines import read_lines
+from bci_app.contract.manifest import Score
 from bci_app.engine import text_demo
 from bci_app.engine.text_offline import read_text_offline
+from bci_app.engine.text_views import NOT_DETECTED
 from bci_app.inference.text import TextDecoder
 from bci_app.simulation.live_reading import LiveReader
 from bci_app.simulation.settings import ParticipantSettings, ReadingSettings
 from bci_app.streams.recordings import write_recording
 from bci_app.streams.run_folder import read_run
+from bci_app.text.scores import MATCHED_MINUS_SHUFFLED
 from tests.journeys.conftest import Command
 from tests.parity.test_text_replay import check_same
 from tests.sentences import SHOWN, reading_recording
@@ -92,7 +95,8 @@ def test_the_demo_reads_a_simulated_reader_live(
     monkeypatch.setattr(text_demo, "ParticipantProcess", reader_in_a_thread)
     reading = ReadingSettings(soa_s=0.2, jitter_s=0.0, pause_s=0.5)
     participant = ParticipantSettings(n_channels=4, sfreq=128.0, drop_out_rate_hz=0, pop_rate_hz=0, reading=reading)
-    tiny_text_bundle(tmp_path / "tiny", channels=("O1", "Oz", "Fpz", "O2"), sfreq=participant.sfreq)
+    tested = Score(name=MATCHED_MINUS_SHUFFLED, value=0.3, low=-0.9, high=1.4, n=30, held_out="sentences")
+    tiny_text_bundle(tmp_path / "tiny", channels=("O1", "Oz", "Fpz", "O2"), sfreq=participant.sfreq, metrics=(tested,))
     config = {"participant": participant.model_dump(mode="json"), "session": {"decoder": str(tmp_path / "tiny")}}
     (tmp_path / "demo.yaml").write_text(yaml.safe_dump(config))
     outcome = command(
@@ -100,8 +104,9 @@ def test_the_demo_reads_a_simulated_reader_live(
         "--offscreen",
     )  # fmt: skip
     assert outcome.status == 0, outcome.err
-    told = "All sentences asked for were read (1). 1 sentence was read from the EEG. 1 sentence of one kind"
+    told = "All sentences asked for were read (1). Text was generated for 1 sentence. 1 sentence of one kind"
     assert told in outcome.out
+    assert f"{NOT_DETECTED}: +0.3 points, 95 % interval -0.9 to +1.4." in outcome.out
     (run,) = (tmp_path / "runs").iterdir()
     (entry,) = read_lines(run / "sentences.jsonl")
     assert len(entry["codes"]) == len(entry["words"]) >= 2
