@@ -101,8 +101,7 @@ def _epoch(
             group["lr"] = settings.learning_rate * share_of_rate(step, n_steps, recipe.optimiser.warm_up)
         with team.drawing(int(rng.integers(2**31))), team.fabric.autocast():
             loss = restoring_error(reader, head, batch.to(team.device), settings, rng)
-        finite = math.isfinite(loss.item())
-        team.refuse("" if finite else "The loss of pretraining must be finite. Lower pretraining.learning_rate.")
+        team.refuse(_told(loss.item()))
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         team.average_gradients([weight for group in optimiser.param_groups for weight in group["params"]])
@@ -150,4 +149,10 @@ def _validate(
         total += (
             float(restoring_error(reader, head, batch.to(team.device), settings, rng)) * len(batch.ids) / len(examples)
         )
+    team.refuse(_told(total))
     return team.mean({"loss": total})["loss"]
+
+
+def _told(loss: float) -> str:
+    """What is wrong with a loss; empty for nothing."""
+    return "" if math.isfinite(loss) else "The loss of pretraining must be finite. Lower pretraining.learning_rate."

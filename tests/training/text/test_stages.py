@@ -136,6 +136,15 @@ def test_hidden_waves_are_restored_better_after_pretraining(
     assert not _same(encoder, _weights(reader.encoder))
 
 
+def test_waves_that_are_no_longer_restored_are_told_after_the_last_step_too(
+    recipe: TextRecipe, language: BartForConditionalGeneration, tokenizer: Tokenizer
+) -> None:
+    reader, train, validation = _parts(recipe, language, tokenizer, "waves")
+    few = recipe.model_copy(update={"optimiser": recipe.optimiser.model_copy(update={"batch_size": len(train)})})
+    with pytest.raises(TrainingError, match=r"Lower pretraining\.learning_rate"):
+        pretrain_waves(reader, train, validation, few, WavePretraining(epochs=1, learning_rate=1e30), Progress())
+
+
 def test_hidden_steps_come_in_stretches_of_the_share_that_is_wanted() -> None:
     settings = WavePretraining(masked=0.4, stretch=4)
     hidden = hidden_steps((200, 100), settings, np.random.default_rng(0))
