@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,6 +22,8 @@ from training.run_folder import AnyRecipe, RunFolder, new_run
 from training.settings import MachineSettings
 
 T = TypeVar("T")
+_NO_MEMORY = re.compile("out of memory|allocate memory|not enough memory|size calculation overflowed", re.IGNORECASE)
+"""Of torch on the CPU, which has no error of its own for it."""
 
 
 def open_fabric(machine: MachineSettings) -> Fabric:
@@ -132,6 +135,23 @@ def _is_of_the_connection(error: RuntimeError) -> bool:
     return isinstance(error, kinds) or any(
         word in str(error) for word in ("gloo", "NCCL", "ProcessGroup", "Connection")
     )
+
+
+@contextmanager
+def having_memory(told: str) -> Iterator[None]:
+    """Turn what torch raises when there is not enough memory into one message.
+
+    Raises
+    ------
+    TrainingError
+        In place of it, with the text `told`.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and not _NO_MEMORY.search(str(error)):
+            raise
+        raise TrainingError(told) from error
 
 
 def average(tensors: Sequence[Tensor], fabric: Fabric) -> None:

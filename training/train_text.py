@@ -33,6 +33,7 @@ from training.evaluate.text_scores import score_text
 from training.interrupts import heeding_interrupts
 from training.processes import (
     StoppedElsewhereError,
+    having_memory,
     leave_the_others,
     noticing_lost_processes,
     one_run,
@@ -71,7 +72,7 @@ def train(recipe: TextRecipe, run: RunFolder, fabric: Fabric | None = None, cont
     sides, kept, held_out = together(team.fabric, lambda: _prepare(recipe))
     _tell(console, sides)
     together(team.fabric, lambda: _go_on(recipe, run, continued) if continued and team.first else None)
-    with heeding_interrupts() as team.asked:
+    with heeding_interrupts() as team.asked, having_memory(_too_large(recipe)):
         corpus = together(team.fabric, lambda: gather(recipe, sides.train, kept))
         language, tokenizer = language_model(recipe, corpus, run, team)
         reader, records = train_reader(recipe, sides, language, tokenizer, run, team)
@@ -79,7 +80,7 @@ def train(recipe: TextRecipe, run: RunFolder, fabric: Fabric | None = None, cont
     if recipe.noise_twin:
         console.print("the same again, trained on noise")
         noise_run = together(team.fabric, lambda: run.inside("noise"))
-        with heeding_interrupts() as asked:
+        with heeding_interrupts() as asked, having_memory(_too_large(recipe)):
             noise_team = Team(team.fabric, asked, saves=team.saves)
             noise_sides = with_noise(sides, recipe.seed)
             noise_reader, _ = train_reader(recipe, noise_sides, language, tokenizer, noise_run, noise_team)
@@ -127,6 +128,15 @@ def _go_on(recipe: TextRecipe, run: RunFolder, command: str) -> None:
     forget_unsaved(run, with_language=(run.path / LANGUAGE).is_file())
     if (run.path / "noise").is_dir():
         forget_unsaved(run.inside("noise"))
+
+
+def _too_large(recipe: TextRecipe) -> str:
+    """What is told where there is not enough memory."""
+    return (
+        f"Networks and batch must fit into memory and do not: optimiser.batch_size={recipe.optimiser.batch_size} in "
+        f"{recipe.machine.n_processes} process(es). Lower it or encoder.width, or share batches out among more "
+        "machine.devices, as --resume allows too."
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -151,6 +151,7 @@ def test_what_cannot_be_meant_is_one_message(tmp_path: Path, capsys: pytest.Capt
         ("machine.devices=5", "each of 5 processes needs two sentences of a batch, to contrast them; batches have 8"),
         ("language.n_places=50", "enough for the longest sentence, of 56 words; got 50"),
         ("data={kind: table, recordings: [a.fif]}", "split simulated_parts is of the simulated reader; data is table"),
+        ("encoder.width=10000000000000", "must fit into memory and do not: optimiser.batch_size="),  # petabytes
         (f"data.files=[{'longer than the name of a file may be, ' * 9}]", "data.files: Extra inputs"),
     ):
         assert train_text.main([TINY, change, "--runs", str(tmp_path)]) == 1, change

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-import re
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -22,7 +21,7 @@ from training.gan.step import Facts, GanState, train_step
 from training.gan.watch import View, Watch, view
 from training.gan_recipe import BigBiganNetwork, GanRecipe
 from training.interrupts import heeding_interrupts
-from training.processes import StoppedElsewhereError, any_of, together
+from training.processes import StoppedElsewhereError, any_of, having_memory, together
 from training.progress import training_progress
 from training.run_folder import RunFolder, writing
 
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 BEST = "best.safetensors"
-_NO_MEMORY = re.compile("out of memory|allocate memory|not enough memory|size calculation overflowed", re.IGNORECASE)
-"""Of torch on the CPU, which has no error of its own for it."""
 
 
 def begin(recipe: GanRecipe, fabric: Fabric) -> GanState:
@@ -43,7 +40,7 @@ def begin(recipe: GanRecipe, fabric: Fabric) -> GanState:
     TrainingError
         If there is not enough memory for them.
     """
-    with having_memory(recipe):
+    with having_memory(_too_large(recipe)):
         networks = build(recipe)
         place(networks, fabric)
         averaged = networks.copy()
@@ -106,7 +103,7 @@ def fit(
     ):
         task = bar.add_task("training", total=recipe.updates.steps, completed=state.step)
         while state.step < stop:
-            with having_memory(recipe):
+            with having_memory(_too_large(recipe)):
                 facts = train_step(state, split.train.images, recipe, fabric)
             broken, interrupted, ended = _agree(facts, asked.is_set, until is not None and until(), fabric)
             if broken and not fabric.is_global_zero:
@@ -232,24 +229,12 @@ def _not_finite(state: GanState, facts: dict[str, float], run: RunFolder) -> Tra
     )
 
 
-@contextmanager
-def having_memory(recipe: GanRecipe) -> Iterator[None]:
-    """Turn what torch raises when there is not enough memory into one message.
-
-    Raises
-    ------
-    TrainingError
-        In place of it.
-    """
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and not _NO_MEMORY.search(str(error)):
-            raise
-        network, updates = recipe.network, recipe.updates
-        widths = "network.width" if isinstance(network, BigBiganNetwork) else "network.generator_width"
-        raise TrainingError(
-            f"Networks and batch must fit into memory and do not: updates.batch_size={updates.batch_size} in "
-            f"updates.accumulation={updates.accumulation} part(s). Raise the accumulation, or lower the batch size or "
-            f"{widths} (and other widths)."
-        ) from error
+def _too_large(recipe: GanRecipe) -> str:
+    """What is told where there is not enough memory."""
+    network, updates = recipe.network, recipe.updates
+    widths = "network.width" if isinstance(network, BigBiganNetwork) else "network.generator_width"
+    return (
+        f"Networks and batch must fit into memory and do not: updates.batch_size={updates.batch_size} in "
+        f"updates.accumulation={updates.accumulation} part(s). Raise the accumulation, or lower the batch size or "
+        f"{widths} (and other widths)."
+    )
