@@ -39,7 +39,7 @@ def show(
     look = {"where": "full-screen", "screen": screen, "height": HEIGHT, "photodiode": photodiode}
     stimulus = parse_settings(Stimulus, look, "The command line of show")
     hush()
-    say(f"Sentences begin when somebody listens to their markers: bci-app record --stream NAME --markers '{MARKERS}'")
+    say(f'Sentences begin when somebody listens to their markers: bci-app record --stream NAME --markers "{MARKERS}"')
     with MarkerOutlet(MARKERS, "bci-app-sentences") as markers:
         n_shown = run_sentences(sentences, pace, stimulus, markers, offscreen=offscreen)
     out.print(f"{n_shown} of {len(sentences)} sentences were shown.", markup=False, highlight=False)
