@@ -225,14 +225,25 @@ def run_sentences(
         from bci_app.ui.stimulus_window import open_stimulus_window, stimulus_screen
 
         screen = stimulus_screen(look, app.primaryScreen()) or app.primaryScreen()
-        surface = open_stimulus_window(look, screen, lambda key: stimulator.press(key), lambda: show.end())
+        stimulators: list[Stimulator] = []  # none yet while the window waits to be seen, which hears keys already
+        closed = threading.Event()
+
+        def on_closed() -> None:
+            closed.set()
+            app.quit()
+
+        surface = open_stimulus_window(
+            look, screen, lambda key: any(each.press(key) for each in stimulators), on_closed
+        )
         stimulator = Stimulator(surface, local_clock, FlashGuard())
+        stimulators.append(stimulator)
         show = SentenceShow(sentences, pace, stimulator, markers, local_clock)
         show.finished.connect(app.quit)
         try:
             with _closes_on_signal(app.quit), _prompt_threads():
-                show.begin()
-                app.exec()
+                if not closed.is_set():
+                    show.begin()
+                    app.exec()
         finally:
             show.end()
             stimulator.close()

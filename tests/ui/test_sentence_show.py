@@ -8,15 +8,20 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QScreen
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from bci_app.contract.reading import SentenceSpec, SentenceTrials
 from bci_app.contract.signal import Marker
+from bci_app.engine.evolution_settings import Stimulus
 from bci_app.engine.sentence_list import Pace
 from bci_app.pictures.picture import MID_GREY
+from bci_app.ui import stimulus_window
+from bci_app.ui.app import run_sentences
 from bci_app.ui.sentence_show import PAUSED, SIDE, WAITING, SentenceShow, word_picture
 from bci_app.ui.stimulator import Stimulator
+from bci_app.ui.stimulus_window import OnClosed, OnKey
 from tests.ui.test_stimulator import Paper
 
 SENTENCES = ("The old dog", "sees")
@@ -102,3 +107,19 @@ def test_a_word_stands_in_the_middle_and_a_long_one_has_room(qapp: QApplication)
         assert abs((first + last)[1] / 2 - SIDE / 2) < 12
         assert first.min() > 0
         assert last.max() < SIDE - 1
+
+
+def test_a_window_closed_while_it_waits_to_be_seen_shows_nothing(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hasty(look: Stimulus, screen: QScreen, on_key: OnKey, on_closed: OnClosed) -> object:
+        assert not on_key(Qt.Key.Key_P)  # means nothing yet
+        on_closed()
+        return opened(look, screen, on_key, on_closed)
+
+    opened = stimulus_window.open_stimulus_window
+    monkeypatch.setattr(stimulus_window, "open_stimulus_window", hasty)
+    outlet = Outlet()
+    outlet.has_consumers = True
+    assert run_sentences(SENTENCES, QUICK, Stimulus(), outlet, offscreen=True) == 0  # type: ignore[arg-type]
+    assert outlet.sent == []
