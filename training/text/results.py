@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
+from bci_app.contract.anonymity import without_folders
 from bci_app.contract.bundle import Bundle
 from bci_app.contract.manifest import Generation, Provenance
 from training.data.simulated_readings import SimulatedReadingsSettings
@@ -81,12 +82,16 @@ def report(
 
 
 def in_words(recipe: TextRecipe) -> str:
-    """What reads."""
-    codex, language = recipe.codex, recipe.language
+    """What reads; a language model's own folder is told without whose it is, as in the recipe that a bundle keeps."""
+    codex, language, share = recipe.codex, recipe.language, recipe.second.language
     what = {"word-features": "Features of each word", "word-windows": "A window of EEG per word", "waves": "Waves"}
-    writes = "a small BART trained on text" if language.kind == "small" else f"the pretrained BART {language.source}"
-    frozen = f"after the stage in which it was left as it was, tuned at {recipe.second.language:g} of the rate"
-    tuned = frozen if recipe.second.epochs and recipe.second.language else "left as it was"
+    writes = (
+        "a small BART trained on text"
+        if language.kind == "small"
+        else f"the pretrained BART {without_folders(language.source)}"
+    )
+    rate = "at the rate of the rest" if share == 1 else f"at {share:g} of the rate of the rest"
+    tuned = f"which was frozen first, then tuned {rate}" if recipe.second.epochs and share else "which stayed frozen"
     return (
         f"{what[recipe.reads]}, read by a network after DeWave, through a codex of {codex.n_codes:,} codes, into "
         f"{writes}, {tuned}."
