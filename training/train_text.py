@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("words", nargs="*", metavar="RECIPE key=value", help=f"a recipe ({DEFAULT}), and changes to it")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="train a run that broke off to its end")
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders are made (runs)")
     words = parser.parse_intermixed_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

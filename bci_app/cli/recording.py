@@ -16,7 +16,10 @@ def record(
     source_id: Annotated[
         str | None, typer.Option(help="source_id of the stream; the surest way to choose one.")
     ] = None,
-    markers: Annotated[str | None, typer.Option(help="Name of the marker stream of your stimulus program.")] = None,
+    markers: Annotated[
+        str | None,
+        typer.Option(help="Name of the marker stream of your stimulus program; that of `show` is 'bci-app sentences'."),
+    ] = None,
     unit: Annotated[str | None, typer.Option(help="Unit of channels whose sender gives none: uV, count or au.")] = None,
     participant: Participant = None,
     folder: Folder = Path("runs"),

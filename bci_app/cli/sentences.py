@@ -43,7 +43,10 @@ def read(
         str | None, typer.Option(help="source_id of the stream; the surest way to choose one.")
     ] = None,
     markers: Annotated[
-        str | None, typer.Option(help="Name of the marker stream that tells sentences and words.")
+        str | None,
+        typer.Option(
+            help="Name of the marker stream that tells sentences and words; that of `show` is 'bci-app sentences'."
+        ),
     ] = None,
     unit: Annotated[str | None, typer.Option(help="Unit of channels whose sender gives none: uV.")] = None,
     decoder: Annotated[Path | None, typer.Option("--decoder", help="Folder of the text bundle.")] = None,
