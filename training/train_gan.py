@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import shutil
 import sys
 import tempfile
@@ -34,15 +33,8 @@ from training.gan.loop import begin, fit
 from training.gan.scoring import table
 from training.gan.step import GanState
 from training.gan_recipe import GanRecipe
-from training.processes import (
-    StoppedElsewhereError,
-    leave_the_others,
-    noticing_lost_processes,
-    one_run,
-    only_the_first_speaks,
-    open_fabric,
-    together,
-)
+from training.launch import launch, recipes_and_changes
+from training.processes import together
 from training.run_folder import RunFolder, open_run
 from training.settings import read_any_recipe, with_overrides
 
@@ -151,42 +143,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = parser.parse_intermixed_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
     logging.getLogger("training").setLevel(logging.INFO)
-    run: RunFolder | None = None
-    first = True
-    try:
-        opened, recipe, command = _asked(words, parser.prog)
-        if opened and words.finish:
-            end_early(recipe, opened, command)
-            return 0
-        fabric = open_fabric(recipe.machine)
-        fabric.launch()
-        first = fabric.is_global_zero
-        with noticing_lost_processes(fabric):
-            only_the_first_speaks(fabric)
-            run = opened or one_run(words.runs, recipe, command, fabric)
-            if first:
-                print(f"Run folder: {run.path} · device: {fabric.device} · processes: {fabric.world_size}")
-            train(recipe, run, fabric, continued=command if opened else "")
-    except BciError as error:
-        if isinstance(error, StoppedElsewhereError) and not first:
-            return 0  # an error here would make Fabric kill the first process before it has said why
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        if not first:
-            return 0
+
+    def broken_off(run: RunFolder | None) -> str:
         saved = run is not None and run.checkpoint.is_file()
-        print("Stopped.", f"Go on with: {parser.prog} --resume {run.path}" if run and saved else "Nothing was saved.")
-        return 130
-    finally:
-        leave_the_others()
-    return 0
+        return (
+            f"Stopped. Go on with: {parser.prog} --resume {run.path}"
+            if run and saved
+            else "Stopped. Nothing was saved."
+        )
+
+    alone = end_early if words.finish else None
+    return launch(lambda: _asked(words, parser.prog), words.runs, train, broken_off, alone)
 
 
 def _asked(words: argparse.Namespace, program: str) -> tuple[RunFolder | None, GanRecipe, str]:
     """The run to go on with, if there is one, the recipe, and the command in full."""
-    recipes = [word for word in words.words if "=" not in word or os.path.isfile(word)]  # noqa: PTH113 (long: no file, no error)
-    overrides = [word for word in words.words if word not in recipes]
+    recipes, overrides = recipes_and_changes(words.words)
     if words.resume and words.finish:
         raise SettingsError("--resume trains a run on, --finish ends it as it is; got both. Give one of them.")
     if words.resume or words.finish:

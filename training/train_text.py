@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,22 +24,14 @@ from rich.logging import RichHandler
 from transformers.utils import logging as transformers_logging
 
 from bci_app.contract.bundle import Bundle
-from bci_app.contract.errors import BciError, SettingsError
+from bci_app.contract.errors import SettingsError
 from training.data.reading_files import read_readings
 from training.data.reading_splits import divide_readings
 from training.data.readings import Readings
 from training.evaluate.text_scores import score_text
 from training.interrupts import heeding_interrupts
-from training.processes import (
-    StoppedElsewhereError,
-    having_memory,
-    leave_the_others,
-    noticing_lost_processes,
-    one_run,
-    only_the_first_speaks,
-    open_fabric,
-    together,
-)
+from training.launch import launch, recipes_and_changes
+from training.processes import having_memory, together
 from training.progress import step_progress
 from training.run_folder import RunFolder, open_run
 from training.settings import read_any_recipe, with_overrides
@@ -150,42 +141,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = parser.parse_intermixed_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    run: RunFolder | None = None
-    first = True
-    try:
-        run, recipe, command = _asked(words, parser.prog)
-        resumed = run is not None
-        fabric = open_fabric(recipe.machine)
-        fabric.launch()
-        first = fabric.is_global_zero
-        with noticing_lost_processes(fabric):
-            only_the_first_speaks(fabric)
-            run = run or one_run(words.runs, recipe, command, fabric)
-            if first:
-                print(f"Run folder: {run.path} · device: {fabric.device} · processes: {fabric.world_size}")
-            bundle = train(recipe, run, fabric, continued=command if resumed else "")
-        if bundle:
-            print(bundle.read("card.md").decode())
-            print(f"Bundle: {bundle.folder}", f"Report: {run.path / 'report.html'}", sep="\n")
-    except BciError as error:
-        if isinstance(error, StoppedElsewhereError) and not first:
-            return 0  # an error here would make Fabric kill the first process before it has said why
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        if not first:
-            return 0
-        print("Broken off.", *([f"Go on with: {parser.prog} --resume {run.path}"] if run else []))
-        return 130
-    finally:
-        leave_the_others()
-    return 0
+
+    def broken_off(run: RunFolder | None) -> str:
+        return "Broken off." + (f" Go on with: {parser.prog} --resume {run.path}" if run else "")
+
+    return launch(lambda: _asked(words, parser.prog), words.runs, _train, broken_off)
+
+
+def _train(recipe: TextRecipe, run: RunFolder, fabric: Fabric, continued: str) -> None:
+    """Train, and show the card of what comes out."""
+    bundle = train(recipe, run, fabric, continued)
+    if bundle:
+        print(bundle.read("card.md").decode())
+        print(f"Bundle: {bundle.folder}", f"Report: {run.path / 'report.html'}", sep="\n")
 
 
 def _asked(words: argparse.Namespace, program: str) -> tuple[RunFolder | None, TextRecipe, str]:
     """The run to go on with, if there is one, the recipe, and the command in full."""
-    recipes = [word for word in words.words if "=" not in word or os.path.isfile(word)]  # noqa: PTH113 (long: no file, no error)
-    overrides = [word for word in words.words if word not in recipes]
+    recipes, overrides = recipes_and_changes(words.words)
     if len(recipes) > 1 - bool(words.resume):
         allowed = "--resume takes the recipe in the run's folder" if words.resume else "One recipe is trained at a time"
         raise SettingsError(f"{allowed}, changes are key=value; got {', '.join(recipes)}. Leave out what is too much.")
