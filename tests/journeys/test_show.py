@@ -43,4 +43,4 @@ def test_sentences_are_shown_over_the_screen_with_their_markers(
     assert outcome.out == "1 of 1 sentences were shown.\n"
     told = ["bci-app sentences", "sentence/start/A cat.", "word/A", "word/cat.", "sentence/stop", "closed"]
     assert told == SENT
-    assert f"--markers '{SENT[0]}'" in outcome.err.replace("\n", " ")
+    assert f'--markers "{SENT[0]}"' in outcome.err.replace("\n", " ")

@@ -397,7 +397,7 @@ def test_a_full_disk_is_said_once_and_the_checkpoint_of_before_is_whole(
     fit(state, split, recipe, fabric, run, stop_at=2)
     kept = run.checkpoint.read_bytes()
 
-    def half(tensors: object, path: str) -> None:
+    def half(tensors: object, path: str, texts: object) -> None:
         Path(path).write_bytes(kept[: len(kept) // 2])
         _full()
 
