@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -230,6 +231,18 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head.strip() + ("+changes" if changes.strip() else "")
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise DiskError unless files can be put into the folder, which need not exist yet."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    try:
+        with tempfile.TemporaryDirectory(dir=there):
+            pass
+    except OSError as error:
+        raise DiskError(
+            f"The bundle must have a place; '{there}' cannot be written: {error.strerror}. Choose another bundle.folder."
+        ) from None
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], texts: Mapping[str, str] | None = None) -> None:

@@ -13,7 +13,6 @@ import argparse
 import logging
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +24,6 @@ from rich.logging import RichHandler
 
 from bci_app.contract.errors import BciError, SettingsError
 from training.data.images import ImageSplit, read_split
-from training.errors import DiskError
 from training.evaluate.feature_space import classifier_space
 from training.gan import checkpoint
 from training.gan.finish import finish
@@ -35,7 +33,7 @@ from training.gan.step import GanState
 from training.gan_recipe import GanRecipe
 from training.launch import launch, recipes_and_changes
 from training.processes import together
-from training.run_folder import RunFolder, open_run
+from training.run_folder import RunFolder, open_run, refuse_unwritable
 from training.settings import read_any_recipe, with_overrides
 
 DEFAULT = "configs/train/dcgan64.yaml"
@@ -118,19 +116,7 @@ def _refuse_what_fails_at_the_end(recipe: GanRecipe, split: ImageSplit) -> None:
     if recipe.evaluation.enabled and recipe.evaluation.classifier is not None:
         classifier_space(recipe.evaluation.classifier).features(validation[:2])
     if recipe.bundle.folder is not None:
-        _refuse_unwritable(Path(recipe.bundle.folder).absolute().parent)
-
-
-def _refuse_unwritable(folder: Path) -> None:
-    """Raise DiskError unless files can be put into the folder, which need not exist yet."""
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    try:
-        with tempfile.TemporaryDirectory(dir=there):
-            pass
-    except OSError as error:
-        raise DiskError(
-            f"The bundle must have a place; '{there}' cannot be written: {error.strerror}. Choose another bundle.folder."
-        ) from None
+        refuse_unwritable(Path(recipe.bundle.folder).absolute().parent)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

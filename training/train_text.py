@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from rich.logging import RichHandler
 from transformers.utils import logging as transformers_logging
 
 from bci_app.contract.bundle import Bundle
-from bci_app.contract.errors import SettingsError
+from bci_app.contract.errors import BciError, SettingsError
 from training.data.reading_files import read_readings
 from training.data.reading_splits import divide_readings
 from training.data.readings import Readings
@@ -33,7 +34,7 @@ from training.interrupts import heeding_interrupts
 from training.launch import launch, recipes_and_changes
 from training.processes import having_memory, together
 from training.progress import step_progress
-from training.run_folder import RunFolder, open_run
+from training.run_folder import RunFolder, open_run, refuse_unwritable
 from training.settings import read_any_recipe, with_overrides
 from training.team import Team
 from training.text.corpus import LANGUAGE, gather, language_model
@@ -60,7 +61,7 @@ def train(recipe: TextRecipe, run: RunFolder, fabric: Fabric | None = None, cont
     team = Team(fabric) if fabric else Team()
     console = Console(stderr=True, quiet=not team.first)
     console.print("reading the readings")
-    sides, kept, held_out = together(team.fabric, lambda: _prepare(recipe))
+    sides, kept, held_out = together(team.fabric, lambda: _begin(recipe, run, team, begun=bool(continued)))
     _tell(console, sides)
     together(team.fabric, lambda: _go_on(recipe, run, continued) if continued and team.first else None)
     with heeding_interrupts() as team.asked, having_memory(_too_large(recipe)):
@@ -91,6 +92,18 @@ def train(recipe: TextRecipe, run: RunFolder, fabric: Fabric | None = None, cont
     bundle = export(recipe, run, reader, sides, findings, machine)
     report(recipe, run, reader, findings, records, bundle.manifest.provenance, machine)
     return bundle
+
+
+def _begin(recipe: TextRecipe, run: RunFolder, team: Team, begun: bool) -> tuple[Sides, Readings, str]:
+    """See `_prepare`; a run that has not begun leaves no folder behind if something is missing."""
+    try:
+        if recipe.bundle.folder is not None:
+            refuse_unwritable(Path(recipe.bundle.folder).absolute().parent)
+        return _prepare(recipe)
+    except BciError:
+        if team.first and not begun:
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
 
 
 def _prepare(recipe: TextRecipe) -> tuple[Sides, Readings, str]:

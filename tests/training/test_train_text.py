@@ -158,6 +158,14 @@ def test_what_cannot_be_meant_is_one_message(tmp_path: Path, capsys: pytest.Capt
         assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("change", ["codex.n_codes=4000", "bundle.folder={here}/file/bundle"])
+def test_what_cannot_end_well_is_refused_before_it_begins_and_leaves_no_folder(change: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "runs").mkdir()
+    assert train_text.main([TINY, change.format(here=tmp_path), "--runs", str(tmp_path / "runs")]) == 1
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
 @pytest.mark.parametrize("path", sorted(Path("configs/train").glob("**/text_*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_that_comes_with_it_is_valid(path: Path) -> None:
     assert read_any_recipe(TextRecipe, path).name.startswith(path.stem.replace("_", "-"))
