@@ -119,7 +119,7 @@ class _Journey:
         page = self.page("Read")
         page.start()
         self.until(lambda: page.window_inside is not None, 30, "the reading of sentences")
-        self.wait(75)
+        self.wait(115)
         self.take("read")
         page.window_inside.close()
         self.until(lambda: page.busy is None, 30, "the report")
