@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from bci_app.engine.events import WordRead
 from bci_app.engine.worker import Worker
 from bci_app.inference.text import ReadText, TextDecoder
 from bci_app.streams.ring import Ring
+
+_GIVE_WAY_S = 2e-3
+"""The window, which has just been woken, takes the first word before this thread goes on to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +320,8 @@ class SentenceDecoding(Worker):
     def _read(self, sentence: Sentence) -> None:
         def tell(word: WordRead) -> None:
             self._hooks.word(word)
+            if word.n_words == 1:
+                time.sleep(_GIVE_WAY_S)
             self._go_on()
 
         reading = self._reader.read(sentence, tell)
