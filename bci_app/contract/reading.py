@@ -67,6 +67,14 @@ class SentenceSpec(BaseModel):
         """Seconds of signal that must be held to cut the longest sentence."""
         return self.max_s + (0.0 if self.word_cut is None else reach_s(self.word_cut))
 
+    def start_label(self, sentence: str) -> str:
+        """The marker of a sentence's beginning, which tells all of it."""
+        return f"{self.start}/{sentence}"
+
+    def word_label(self, word: str) -> str:
+        """The marker of a word."""
+        return f"{self.word}{word}"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SentenceTrial:

@@ -15,15 +15,11 @@ from bci_app.contract.windowing import HopWindows, MarkerTrials
 from bci_app.engine.mailbox import Mailbox
 from bci_app.engine.swap import Models
 from bci_app.engine.views import Reconstruction
-from bci_app.engine.worker import Worker
+from bci_app.engine.worker import GIVE_WAY_S, Worker
 from bci_app.inference.decoder import Decoder
 from bci_app.inference.generator import Generator
 from bci_app.pictures.picture import Picture
 from bci_app.streams.ring import Ring
-
-_GIVE_WAY_S = 2e-3
-"""The window, which has just been woken, takes the picture before this thread scores it: 4 ms earlier, at no cost to anybody."""
-
 
 _SOON_S = 0.012
 """What a painting takes at most: one that began this shortly before a window would hold a core that the models need."""
@@ -134,7 +130,7 @@ class TrialDecoding(Worker):
             shown = self._take(trial.marker)
             result = self._reader.read(trial.window, shown)
             self._reconstructions.put(result)
-            time.sleep(_GIVE_WAY_S)
+            time.sleep(GIVE_WAY_S)
             self._on_trial(trial, result, shown)
         self._tell_dropped()
         return True

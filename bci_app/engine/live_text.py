@@ -18,12 +18,9 @@ from bci_app.contract.reading import SentenceSpec, SentenceTrial, SentenceTrials
 from bci_app.contract.signal import Marker
 from bci_app.contract.windowing import AHEAD_S, SampleStore
 from bci_app.engine.events import WordRead
-from bci_app.engine.worker import Worker
+from bci_app.engine.worker import GIVE_WAY_S, Worker
 from bci_app.inference.text import ReadText, TextDecoder
 from bci_app.streams.ring import Ring
-
-_GIVE_WAY_S = 2e-3
-"""The window, which has just been woken, takes the first word before this thread goes on to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +318,7 @@ class SentenceDecoding(Worker):
         def tell(word: WordRead) -> None:
             self._hooks.word(word)
             if word.n_words == 1:
-                time.sleep(_GIVE_WAY_S)
+                time.sleep(GIVE_WAY_S)
             self._go_on()
 
         reading = self._reader.read(sentence, tell)

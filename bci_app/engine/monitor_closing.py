@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 from bci_app.engine.closing import RunResult, run_then_close
 from bci_app.engine.monitor_session import MonitorPlan, MonitorSession
-from bci_app.engine.reopening import report_again
+from bci_app.engine.reopening import BY_HAND, report_again
 from bci_app.engine.session_signal import recorded_words
-
-BY_HAND = "The recording was ended by hand."
 
 
 def record_and_report(plan: MonitorPlan, show: Callable[[MonitorSession], int]) -> RunResult:

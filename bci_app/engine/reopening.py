@@ -24,6 +24,7 @@ from bci_app.engine.summary import CLOSED, identification_summary, latency_summa
 from bci_app.engine.views import Identification, IdentificationCurve, LatencyRow
 
 SUMMARY = "summary.json"
+BY_HAND = "The recording was ended by hand."
 _MOST_POINTS = 200
 """Of a curve that is computed anew."""
 
@@ -214,7 +215,7 @@ def _signal(folder: Path, about: Facts, summary: Facts | None) -> Path:
     """Of a recording that nothing read; it has no end of its own, so that closing it is none before its end."""
     summary = summary or _rebuilt(folder, about)
     if summary["ended"] == CLOSED:
-        summary["ended"] = "The recording was ended by hand."
+        summary["ended"] = BY_HAND
     return write_page(folder, "signal_report.html", summary=summary, quality=session_quality(folder))
 
 

@@ -47,19 +47,9 @@ def read_sentences(path: Path) -> tuple[str, ...]:
         raise SettingsError(f"A file of sentences has one in each line; '{path.name}' has none. Fill it.")
     for number, sentence in sentences.items():
         n_words = len(sentence.split())
-        if not is_label(start_label(sentence)) or n_words > SPEC.max_words:
+        if not is_label(SPEC.start_label(sentence)) or n_words > SPEC.max_words:
             raise SettingsError(
-                f"A sentence has up to {SPEC.max_words} words and {MAX_LABEL - len(start_label(''))} printable characters; line "
-                f"{number} of '{path.name}' has {n_words} words and {len(sentence)} characters. Shorten or divide it."
+                f"A sentence has up to {SPEC.max_words} words and {MAX_LABEL - len(SPEC.start_label(''))} printable characters; "
+                f"line {number} of '{path.name}' has {n_words} words and {len(sentence)} characters. Shorten or divide it."
             )
     return tuple(sentences.values())
-
-
-def start_label(sentence: str) -> str:
-    """The marker of its beginning, which tells all of it."""
-    return f"{SPEC.start}/{sentence}"
-
-
-def word_label(word: str) -> str:
-    """The marker of a word."""
-    return f"{SPEC.word}{word}"

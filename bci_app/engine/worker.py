@@ -12,6 +12,10 @@ from bci_app.contract.errors import BciError
 
 logger = logging.getLogger(__name__)
 
+GIVE_WAY_S = 2e-3
+"""The window, which has just been woken, takes what was read before the thread that read it goes on: a picture is scored, or the
+next word computed, 2 ms later, and the window has it 4 ms earlier."""
+
 
 class Worker(ABC):
     """Runs `step` again and again in its own thread until it is stopped, is done or fails.

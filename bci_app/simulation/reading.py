@@ -199,11 +199,11 @@ class Reader:
         words = looked_at(sentence, reading.omission, self._eyes)
         steps_s = reading.soa_s + self._eyes.uniform(-reading.jitter_s, reading.jitter_s, len(words))
         at = first + self._rate.samples(FIRST_WORD_S)
-        self._markers.append((first, f"{spec.start}/{sentence}"))
+        self._markers.append((first, spec.start_label(sentence)))
         for word, step_s in zip(words, steps_s, strict=True):
             phases = self._phases.uniform(0.0, 2 * np.pi, len(BAND_HZ))
             self.participant.add_response(at, self.response.respond(word, phases))
-            self._markers.append((at, f"{spec.word}{word}"))
+            self._markers.append((at, spec.word_label(word)))
             at += self._rate.samples(step_s)
         self._markers.append((at, spec.stop))
         self._stop = at

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter
 
 from bci_app.engine.events import ShowPicture
-from bci_app.engine.sentence_list import SPEC, Pace, start_label, word_label
+from bci_app.engine.sentence_list import SPEC, Pace
 from bci_app.pictures.picture import MID_GREY, Picture, make_picture
 from bci_app.ui import theme
 from bci_app.ui.stimulator import Stimulator
@@ -112,14 +112,14 @@ class SentenceShow(QObject):
         else:
             sentence, now_s = self._sentences[self.n_shown], self._clock()
             self._words, self._n_words = sentence.split(), 0
-            self._markers.push(start_label(sentence), now_s)
+            self._markers.push(SPEC.start_label(sentence), now_s)
             self._show_word(now_s + self._pace.lead_s)
 
     def _show_word(self, due_s: float) -> None:
         self._stimulator.show(ShowPicture(self._n_words, word_picture(self._words[self._n_words]), due_s))
 
     def _on_shown(self, event: ShowPicture, at_s: float) -> None:
-        self._markers.push(word_label(self._words[event.trial]), at_s)
+        self._markers.push(SPEC.word_label(self._words[event.trial]), at_s)
         self._n_words = event.trial + 1
         due_s = at_s + self._pace.soa_s
         if self._n_words < len(self._words):

@@ -197,7 +197,7 @@ def _markers(
     for number, (sentence, next_s) in enumerate(zip(sentences, starts_s, strict=True)):
         first, last = sentence[0], sentence[-1]
         stop_s = last.onset_s + (last.duration_s if last.duration_s > 0 else settings.last_word_s)
-        markers.append(Marker(first_s + first.onset_s, f"{spec.start}/{number}"))
+        markers.append(Marker(first_s + first.onset_s, spec.start_label(str(number))))
         markers += [Marker(first_s + row.onset_s, f"{spec.word.rstrip('/')}/{row.word}") for row in sentence]
         markers.append(Marker(first_s + min(stop_s, next_s), spec.stop))
         text = first.sentence if len(first.sentence.split()) > 1 else " ".join(row.word for row in sentence)

@@ -37,15 +37,18 @@ class CodeUse:
 
 def code_use(name: str, codes: Sequence[NDArray[np.int64]], n_codes: int) -> CodeUse:
     """Counts over all states of all sentences."""
-    joined = np.concatenate([np.empty(0, np.int64), *codes])
-    counts = np.sort(np.bincount(joined, minlength=n_codes))[::-1]
-    used = counts[counts > 0]
+    return use_of_counts(name, np.bincount(np.concatenate([np.empty(0, np.int64), *codes]), minlength=n_codes))
+
+
+def use_of_counts(name: str, counts: NDArray[np.int64]) -> CodeUse:
+    """The same of how many states each code (n_codes,) stood for."""
+    used = np.sort(counts[counts > 0])[::-1]
     share = used / max(used.sum(), 1)
     return CodeUse(
         name,
-        n_codes,
-        len(joined),
-        len(used) / n_codes,
+        len(counts),
+        int(counts.sum()),
+        len(used) / len(counts),
         float(np.exp(-(share * np.log(share)).sum())),
         tuple(used.tolist()),
     )

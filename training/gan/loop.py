@@ -101,9 +101,9 @@ def fit(
         training_progress(recipe.updates.batch_size, fabric.is_global_zero) as bar,
         heeding_interrupts() as asked,
     ):
-        task = bar.add_task("training", total=recipe.updates.steps, completed=state.step)
+        task, too_large = bar.add_task("training", total=recipe.updates.steps, completed=state.step), _too_large(recipe)
         while state.step < stop:
-            with having_memory(_too_large(recipe)):
+            with having_memory(too_large):
                 facts = train_step(state, split.train.images, recipe, fabric)
             broken, interrupted, ended = _agree(facts, asked.is_set, until is not None and until(), fabric)
             if broken and not fabric.is_global_zero:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from models.text.reader import SentenceReader
-from training.evaluate.text_codes import code_use
+from training.evaluate.text_codes import use_of_counts
 from training.processes import average
 from training.progress import training_progress
 from training.team import Team
@@ -152,8 +152,7 @@ class _Stage:
         means = team.mean({key: float(np.mean([parts[key] for parts in steps])) for key in steps[0]})
         if not self.reader.codex.begun:
             return means
-        codes = torch.arange(len(used)).repeat_interleave(team.total(used.to(team.device)))
-        use = code_use(self.name, [codes.numpy()], len(used))
+        use = use_of_counts(self.name, team.total(used.to(team.device)).numpy())
         return {**means, "code_share": use.share_used, "code_perplexity": use.perplexity}
 
     def _set_rate(self, step: int, n_steps: int) -> None:
